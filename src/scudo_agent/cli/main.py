@@ -1,0 +1,75 @@
+"""The command line's door: parse, call one function, map errors to exit codes.
+
+0 done, 1 failed, 2 wrong input. A command's module is imported only when the
+command is used, so that `--version` costs nothing.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from scudo_agent import __version__
+
+COMMANDS = {
+    "run": "watch a site: agent, and the embedded desk if the file says so",
+    "demo": "set up a site on this machine and watch it",
+    "check": "validate a site file, touch nothing",
+    "probe": "run one check now and say what it saw",
+    "status": "what is watched and its state",
+    "tickets": "tickets at the desk, or the history of one",
+    "uptime": "raw seconds of each service since the contract year began",
+    "replay": "judge recorded events again",
+    "doctor": "is everything in place: rights, clock, names, disk, desk, mail",
+    "schema": "print the JSON Schema of the site file",
+    "desk": "run the desk by itself, or administer it",
+}
+
+
+def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """All commands with their help; arguments only of the one in `argv`."""
+    parser = argparse.ArgumentParser(
+        prog="scudo-agent",
+        description="Watch a site, keep the account of its uptime, open the ticket.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"scudo-agent {__version__}"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    wanted = next((word for word in argv if not word.startswith("-")), None)
+    for name, text in COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text)
+        if name == wanted:
+            module = import_module(f"scudo_agent.cli.{name}")
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    parser = build_parser(words)
+    args = parser.parse_args(words)
+    if args.command is None:
+        parser.print_help()
+        return 2
+    from scudo_agent.errors import ScudoError
+
+    try:
+        return int(args.run(args))
+    except ScudoError as exc:
+        print(exc, file=sys.stderr)
+        return exc.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left (`| head`): nothing more to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def entry() -> None:
+    """Console script."""
+    sys.exit(main())

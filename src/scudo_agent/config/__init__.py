@@ -1,0 +1,1 @@
+"""Site files: loading, validating, resolving."""

@@ -1,0 +1,80 @@
+"""What every kind of probe's settings class is made of.
+
+The settings row imports no probe: `config.load` is given a registry of these
+classes by the composition root, and each probe module has one.
+"""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from scudo_agent.errors import InputError
+from scudo_agent.instant import SECOND, parse_duration
+from scudo_agent.model import Limit
+
+
+class Model(BaseModel):
+    """Frozen, and an unknown key is a fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            return parse_duration(value) / SECOND
+        except InputError as exc:
+            raise ValueError(str(exc)) from None
+    return value
+
+
+def _ratio(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            return float(value.strip()[:-1]) / 100
+        except ValueError:
+            raise ValueError(f"'{value}' is not a percentage such as 20%") from None
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+"""A duration as people write it (`200ms`, `2s`, plain seconds), in seconds."""
+
+Ratio = Annotated[float, BeforeValidator(_ratio)]
+"""A share as people write it (`20%` or `0.2`), from 0 to 1."""
+
+
+class ProbeSettings(Model):
+    """Settings of one check of one kind of probe; the base of them all.
+
+    A kind's class stands in the probe's module beside its engine. `KIND` is the
+    key in the site file. `SHORT` names the field that a scalar fills
+    (`{host: {disk: /}}` may be no scalar; `{tcp: 5432}` fills `port`); without
+    it the only scalar allowed is the kind itself (`ping: icmp`), all defaults.
+    """
+
+    KIND: ClassVar[str]
+    SHORT: ClassVar[str | None] = None
+    NEEDS_ADDRESS: ClassVar[bool] = True
+    CREDENTIAL: ClassVar[str | None] = None
+    """Which kind of credential of the site file the probe takes (`snmp`)."""
+
+    def degraded_limits(self) -> tuple[Limit, ...]:
+        """Limits whose crossing makes an answer `degraded`."""
+        return ()
+
+    def warn_limits(self) -> tuple[Limit, ...]:
+        """Limits whose crossing is a warning (severity 3) and changes no state."""
+        return ()
+
+    def endpoint(self, address: str | None) -> str:
+        """What is asked, as a ticket names it: an address, a URL, a host:port."""
+        return address or "this host"
+
+    def reproduce(self, address: str | None) -> str:
+        """A command line with which a technician sees the same; may be empty."""
+        return ""
+
+    def hosts(self, address: str | None) -> tuple[str, ...]:
+        """Names or addresses that a run connects to, for the `networks` rule."""
+        return (address,) if address else ()

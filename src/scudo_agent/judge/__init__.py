@@ -1,0 +1,1 @@
+"""Judging: from observations to states, isolation and incidents; pure."""

@@ -1,0 +1,1 @@
+"""One gettext catalogue for agent and desk."""

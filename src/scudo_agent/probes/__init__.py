@@ -1,0 +1,1 @@
+"""Kinds of probe, one file each: a settings class and an engine."""

@@ -1,0 +1,1 @@
+"""What the NOC sees of an agent: metrics, health."""

@@ -1,0 +1,147 @@
+"""What an agent and a desk say to each other (`reliability.md` 1.3).
+
+Instants are RFC 3339 in UTC with `Z`; texts are `Text.to_json()`. Both sides
+refuse unknown keys: a field that is not understood is a fault, not a surprise.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from scudo_agent.instant import format_instant, parse_instant
+from scudo_agent.model import Kind, State
+
+
+def _instant(text: str) -> str:
+    return format_instant(parse_instant(text))
+
+
+When = Annotated[str, AfterValidator(_instant)]
+Sentence = dict[str, Any]
+"""`Text.to_json()`."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Named(_Message):
+    """A thing with an id and titles by language (`{"it": …, "en": …}`)."""
+
+    id: str
+    title: dict[str, str] = {}
+
+
+class Evidence(_Message):
+    """What is known of one member of an incident when the stage happened."""
+
+    check: str
+    state: State
+    since: When
+    kind: str
+    endpoint: str
+    seen: Sentence | None = None
+    expected: Sentence | None = None
+    reproduce: str = ""
+    last_good: When | None = None
+
+
+class Outage(_Message):
+    """An incident's length, in whole microseconds, from `since` to `until`.
+
+    down + degraded + unknown + up add up to until - since; `up` is time between
+    two outages of one incident (after a recovery and a re-opening).
+    """
+
+    since: When
+    until: When
+    down_us: int
+    degraded_us: int
+    unknown_us: int
+    up_us: int = 0
+
+
+class Stage(_Message):
+    """One stage of one incident: an event of stream I.
+
+    `rev` counts an incident's stages from 1 (the opening) without gaps; `seq`
+    counts the agent's stream without gaps. `at` is when it happened (a
+    recovery's date is `outage.until`). `severity` and `rule` are what holds
+    after it. `audience` `provider` is seen by no customer.
+    """
+
+    seq: Annotated[int, Field(ge=1)]
+    incident_id: Annotated[
+        str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}$")
+    ]
+    rev: Annotated[int, Field(ge=1)]
+    kind: Kind
+    at: When
+    subject_key: Annotated[str, Field(min_length=1, max_length=300)]
+    subject: Named
+    since: When
+    severity: Literal[1, 2, 3] | None
+    rule: Literal["S1", "S2", "S3", "S4", "S5"] | None
+    audience: Literal["customer", "provider"] = "customer"
+    members: list[Evidence] = []
+    affected: list[Named] = []
+    linked: list[str] = []
+    previous: str | None = None
+    outage: Outage | None = None
+    note: Sentence | None = None
+
+
+class Batch(_Message):
+    """`POST /v1/agents/self/streams/I/events`."""
+
+    epoch: Annotated[int, Field(ge=1)]
+    first_seq: Annotated[int, Field(ge=1)]
+    events: Annotated[list[Stage], Field(min_length=1, max_length=200)]
+
+
+class StageResult(_Message):
+    """What became of one event: the public number of its ticket."""
+
+    seq: int
+    ticket: str
+
+
+class BatchReply(_Message):
+    """Everything up to and including `ack_seq` is durable at the desk."""
+
+    ack_seq: int
+    results: list[StageResult]
+
+
+class Hello(_Message):
+    """`POST /v1/agents/self/hello`, every 30 s.
+
+    `epoch` is null until the desk has granted one to this store. `head_seq` and
+    `acked_seq` are by stream (`I`, later `L` beside it).
+    """
+
+    epoch: int | None
+    store_id: str
+    head_seq: dict[str, int]
+    acked_seq: dict[str, int]
+    wall: When
+    mono_us: int
+    boot_id: str
+    oldest_unacked_age_s: float = 0
+    config_hash: str = ""
+    version: str = ""
+
+
+class HelloReply(_Message):
+    """What the desk has: the agent trusts it over its own mark.
+
+    `agent_id`, `tenant_id` and `site_id` are those bound to the credential.
+    """
+
+    epoch: int
+    last_contiguous_seq: dict[str, int]
+    desk_wall: When
+    mode: Literal["normal", "recovery"] = "normal"
+    agent_id: str
+    tenant_id: str
+    site_id: str
