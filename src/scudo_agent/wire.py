@@ -61,20 +61,17 @@ class Outage(_Message):
     up_us: int = 0
 
 
-class Stage(_Message):
-    """One stage of one incident: an event of stream I.
+class PendingStage(_Message):
+    """One stage of one incident, before the store has numbered it.
 
-    `rev` counts an incident's stages from 1 (the opening) without gaps; `seq`
-    counts the agent's stream without gaps. `at` is when it happened (a
-    recovery's date is `outage.until`). `severity` and `rule` are what holds
-    after it. `audience` `provider` is seen by no customer.
+    `at` is when it happened (a recovery's date is `outage.until`). `severity`
+    and `rule` are what holds after it. `audience` `provider` is seen by no
+    customer.
     """
 
-    seq: Annotated[int, Field(ge=1)]
     incident_id: Annotated[
         str, Field(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f-]{17}$")
     ]
-    rev: Annotated[int, Field(ge=1)]
     kind: Kind
     at: When
     subject_key: Annotated[str, Field(min_length=1, max_length=300)]
@@ -89,6 +86,18 @@ class Stage(_Message):
     previous: str | None = None
     outage: Outage | None = None
     note: Sentence | None = None
+
+
+class Stage(PendingStage):
+    """One stage as it is sent: an event of stream I.
+
+    `rev` counts an incident's stages from 1 (the opening) without gaps; `seq`
+    counts the agent's stream without gaps. The store gives both, in the
+    transaction that records the stage.
+    """
+
+    seq: Annotated[int, Field(ge=1)]
+    rev: Annotated[int, Field(ge=1)]
 
 
 class Batch(_Message):
