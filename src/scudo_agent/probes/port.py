@@ -47,3 +47,11 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """End what is under way without reporting it, and close everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One kind of probe, as the registry and other packages' entry points give it."""
+
+    settings: type[ProbeSettings]
+    engine: Callable[[], Engine]
