@@ -4,6 +4,8 @@ Instants are RFC 3339 in UTC with `Z`; texts are `Text.to_json()`. Both sides
 refuse unknown keys: a field that is not understood is a fault, not a surprise.
 """
 
+import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -108,6 +110,21 @@ class Batch(_Message):
     events: Annotated[list[Stage], Field(min_length=1, max_length=200)]
 
 
+class Gap(_Message):
+    """`POST /v1/agents/self/streams/I/gaps`: event `seq` will never come.
+
+    The desk refused it for good, and the agent keeps it in quarantine; the desk
+    records a tombstone in its place so that the sequence stays contiguous.
+    """
+
+    epoch: Annotated[int, Field(ge=1)]
+    seq: Annotated[int, Field(ge=1)]
+    incident_id: str
+    rev: Annotated[int, Field(ge=1)]
+    sha256: str
+    reason: str
+
+
 class StageResult(_Message):
     """What became of one event: the public number of its ticket."""
 
@@ -154,3 +171,22 @@ class HelloReply(_Message):
     agent_id: str
     tenant_id: str
     site_id: str
+
+
+def canonical(event: BaseModel | Mapping[str, Any]) -> bytes:
+    """The one way to write an event down: sorted keys, no spaces, UTF-8.
+
+    The event's identity is the SHA-256 of this. A receiver hashes what it parsed
+    as plain JSON, not its own model of it: a later version's model has more keys.
+    A lone surrogate, which UTF-8 cannot hold, becomes `?`; a number that JSON
+    lacks (NaN, infinity) raises `ValueError`.
+    """
+    data = event.model_dump() if isinstance(event, BaseModel) else event
+    text = json.dumps(
+        data,
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        allow_nan=False,
+    )
+    return text.encode("utf-8", "replace")
