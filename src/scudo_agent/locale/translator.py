@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from babel.lists import format_list
+
 from scudo_agent.locale import formats
 from scudo_agent.locale.catalogue import SOURCE, Catalogue, load
 from scudo_agent.text import T, Text
@@ -79,6 +81,10 @@ class Translator:
         if isinstance(value, int):
             return formats.integer(value, self._locale)
         return formats.decimal(value, self._locale)
+
+    def listing(self, items: Sequence[str]) -> str:
+        """`a, b e c`."""
+        return str(format_list(list(items), locale=self._locale))
 
     def functions(self, zone: str) -> dict[str, Callable[..., str]]:
         """What a template needs, for a reader in `zone`: `t`, `tn` and the rest.

@@ -1,0 +1,303 @@
+"""Notices to customers and to the provider: subject, text part and HTML part.
+
+`web.md` shows the opening notice. A notice carries ticket number, origin, reason
+and severity with its label (`domain.md` 5), and fits on one screen. Values from
+devices are data: rendered without control characters, escaped in HTML.
+"""
+
+import textwrap
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from scudo_agent.desk import notice_words as words
+from scudo_agent.instant import parse_instant
+from scudo_agent.locale import Translator
+from scudo_agent.model import Kind, State
+from scudo_agent.text import TN, T, Text
+from scudo_agent.wire import Evidence, Named, Outage, Stage
+
+AGENT_ORIGIN = "AltecMonitor"
+"""The origin of what an agent noticed (`domain.md` 5)."""
+
+_TEMPLATES = Path(__file__).parent / "templates" / "mail"
+_WIDTH = 76
+_LABEL = 13
+_NAME = 70
+_SEEN = 240
+_LISTED = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """All that one notice needs; `stage` is what it tells of.
+
+    `evidence` is that of the opening, for stages that bring none; `outage` likewise
+    (an opening with an outage is one that reached the desk when it was over).
+    `before` is the severity that a raise left. `closes_at` is set when the desk
+    closes the ticket by itself. `replies_filed` tells whether a reply lands on the
+    ticket without anyone's help.
+    """
+
+    ref: str
+    stage: Stage
+    ticket_url: str
+    provider: str
+    site: str
+    evidence: tuple[Evidence, ...] = ()
+    outage: Outage | None = None
+    before: int | None = None
+    follows: str = ""
+    linked: tuple[str, ...] = ()
+    origin: str = AGENT_ORIGIN
+    closes_at: int | None = None
+    replies_filed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A notice in one language, ready to become a mail."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    label: str
+    value: str
+
+
+def headline(stage: Stage, translator: Translator, *, site: str) -> str:
+    """What happened in a few words, as a ticket's title: `Gestionale bloccato`."""
+    names = _names(stage, translator)
+    return translator.render(words.headline(stage, names, site))
+
+
+def severity_label(severity: int, translator: Translator) -> str:
+    """`1 · H bloccante`."""
+    label = translator.render(words.SEVERITY[severity])
+    return f"{severity} · {label}"
+
+
+def render(notice: Notice, translator: Translator, zone: str) -> Rendered:
+    """The notice for a reader of that language in that time zone."""
+    return _Writer(notice, translator, zone).write()
+
+
+class _Writer:
+    """One notice being written."""
+
+    def __init__(self, notice: Notice, translator: Translator, zone: str) -> None:
+        self.notice, self.stage = notice, notice.stage
+        self.translator, self.zone = translator, zone
+        self.outage = notice.outage or notice.stage.outage
+        if self.stage.kind in (Kind.RAISE, Kind.REOPEN):
+            self.outage = None
+        self.names = _names(self.stage, translator)
+        isolated = words.isolated(self.stage)
+        self.name = notice.site if isolated else self.names[0]
+
+    def write(self) -> Rendered:
+        say, stage, ref = self.say, self.stage, self.notice.ref
+        heading = words.headline(stage, self.names, self.notice.site)
+        subject = words.subject_line(
+            stage, heading, ref=ref, name=self.name, outage=self.outage
+        )
+        lead = words.lead(
+            stage,
+            ref=ref,
+            name=self.name,
+            before=self.notice.before,
+            over=self.outage is not None,
+        )
+        content = {
+            "language": self.translator.language,
+            "greeting": say(T("Good day,")),
+            "lead": [say(text) for text in lead],
+            "rows": self.rows(),
+            "ending": self.ending(),
+            "follow": say(T("Follow it here:")),
+            "url": self.notice.ticket_url,
+            "reply": self.reply(),
+            "provider": self.notice.provider,
+            "wrap": _wrap,
+            "row": _text_row,
+        }
+        environment = _environment()
+        return Rendered(
+            say(subject),
+            environment.get_template("notice.txt").render(content),
+            environment.get_template("notice.html").render(content),
+        )
+
+    def say(self, text: Text) -> str:
+        return self.translator.render(text, zone=self.zone)
+
+    def rows(self) -> list[_Row]:
+        rows = [_Row(self.say(T("What")), self.what())] if self.evidence() else []
+        rows += self.others()
+        rows += self.times()
+        stage = self.stage
+        if stage.kind in (Kind.OPEN, Kind.REOPEN):
+            rows.append(_Row(self.say(T("Origin")), self.origin()))
+        if stage.rule is not None and stage.kind is not Kind.RECOVER:
+            why = words.inner(words.RULES[stage.rule])
+            rule = T("{severity} (rule {rule})", severity=why, rule=stage.rule)
+            rows.append(_Row(self.say(T("Severity")), self.say(rule)))
+        rows += self.links()
+        if stage.note is not None:
+            note = self.translator.render(stage.note, zone=self.zone)
+            rows.append(_Row(self.say(T("Note")), _short(note, _SEEN)))
+        return rows
+
+    def evidence(self) -> Evidence | None:
+        """The member that shows best what happened: the subject, else one down."""
+        members = self.stage.members or list(self.notice.evidence)
+        key = self.stage.subject_key.partition(":")[2]
+        own = [member for member in members if member.check == key]
+        bad = [member for member in members if member.state is State.DOWN]
+        return next(iter(own or bad or members), None)
+
+    def what(self) -> str:
+        member = self.evidence()
+        assert member is not None
+        seen, expected = (
+            _short(self.translator.render(text, zone=self.zone), _SEEN) if text else ""
+            for text in (member.seen, member.expected)
+        )
+        return self.say(words.fault(self.name, member, seen, expected))
+
+    def others(self) -> list[_Row]:
+        """Services that it takes along, else the other checks, a few by name."""
+        title = self.translator.title
+        shown = self.evidence()
+        subject = self.stage.subject_key.partition(":")[2]
+        others = [one for one in self.stage.affected if one.id != subject]
+        names = [title(service.title, service.id) for service in others]
+        names = [name for name in names if name != self.name]
+        if not names:
+            checks = [member.check for member in self.stage.members]
+            names = [check for check in checks if shown and check != shown.check]
+        if not names:
+            return []
+        more = len(names) - _LISTED
+        if more > 0:
+            rest = TN("one more", "{n} more", n=more)
+            names = [*names[:_LISTED], self.say(rest)]
+        names = [_short(name, _NAME) for name in names]
+        return [_Row(self.say(T("Also affected")), self.translator.listing(names))]
+
+    def times(self) -> list[_Row]:
+        instant = self.translator.instant
+        since = instant(parse_instant(self.stage.since), self.zone)
+        if self.outage is None:
+            return [_Row(self.say(T("Since")), since)]
+        start = instant(parse_instant(self.outage.since), self.zone)
+        end = instant(parse_instant(self.outage.until), self.zone)
+        return [
+            _Row(self.say(T("From")), start),
+            _Row(self.say(T("Until")), end),
+            _Row(self.say(T("Lasted")), self.lasted(self.outage)),
+        ]
+
+    def lasted(self, outage: Outage) -> str:
+        parts = [self.say(text) for text in words.parts(outage)]
+        total = T(
+            "{length} from the first failure",
+            length={"duration": words.total_us(outage)},
+        )
+        if words.warning(self.stage) or not parts:
+            return self.translator.duration(words.total_us(outage))
+        return self.say(
+            T(
+                "{total}: {parts}",
+                total=words.inner(total),
+                parts=self.translator.listing(parts),
+            )
+        )
+
+    def origin(self) -> str:
+        if self.notice.origin != AGENT_ORIGIN or self.stage.audience == "provider":
+            return self.notice.origin
+        return self.say(
+            T(
+                "{origin}: we noticed it ourselves, there is no need to call",
+                origin=self.notice.origin,
+            )
+        )
+
+    def links(self) -> list[_Row]:
+        rows = []
+        if self.notice.follows:
+            rows.append(_Row(self.say(T("Follows")), self.notice.follows))
+        if self.notice.linked:
+            names = self.translator.listing(self.notice.linked[:_LISTED])
+            rows.append(_Row(self.say(T("Linked to")), names))
+        return rows
+
+    def ending(self) -> str:
+        if self.outage is None and self.stage.kind is not Kind.RECOVER:
+            return ""
+        return self.say(words.ending(self.notice.ref, self.notice.closes_at))
+
+    def reply(self) -> str:
+        if self.notice.replies_filed:
+            return self.say(
+                T("Reply to this message to add information: it stays in the ticket.")
+            )
+        return self.say(
+            T(
+                "Reply to this message to add information: "
+                "the number in its subject ties it to the ticket."
+            )
+        )
+
+
+def _names(stage: Stage, translator: Translator) -> tuple[str, ...]:
+    """What the headline names: the service, or those that a root took along."""
+
+    def title(named: Named) -> str:
+        return _short(translator.title(named.title, named.id), _NAME)
+
+    if stage.subject_key.startswith("check:") and stage.rule in ("S1", "S2"):
+        affected = tuple(title(service) for service in stage.affected)
+        if affected:
+            return affected
+    return (title(stage.subject),)
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
+
+
+def _wrap(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _text_row(row: _Row, rows: list[_Row]) -> str:
+    """`Che cosa     Gestionale: …`, further lines under the value."""
+    column = max(_LABEL, *(len(other.label) + 2 for other in rows))
+    return textwrap.fill(
+        row.value,
+        max(_WIDTH, column + 40),
+        initial_indent=row.label.ljust(column),
+        subsequent_indent=" " * column,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(("html",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

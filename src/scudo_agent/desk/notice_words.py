@@ -1,0 +1,206 @@
+"""What a notice says: its subject line, its first sentence and its rows.
+
+Whole sentences for the catalogue; nothing here knows a language or a layout.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from scudo_agent.model import Kind, State
+from scudo_agent.text import TN, T, Text, Value
+from scudo_agent.wire import Evidence, Outage, Stage
+
+SEVERITY = {1: T("H blocking"), 2: T("M non-blocking"), 3: T("L report")}
+"""The short labels of the severity codes (`domain.md` 5)."""
+
+RULES = {
+    "S1": T("1 – H, blocking: a contracted service is down"),
+    "S2": T("2 – M, non-blocking: a contracted service is degraded"),
+    "S3": T("2 – M, non-blocking: no contracted service depends on it alone"),
+    "S4": T("3 – L, report: a warning, nothing is limited yet"),
+    "S5": T("3 – L, report: a forecast, nothing is limited yet"),
+}
+"""Severity and why, by the rule that decided it."""
+
+
+def inner(text: Text) -> Value:
+    """A sentence as a value of another one."""
+    return {"text": text.to_json()}
+
+
+def warning(stage: Stage) -> bool:
+    """Whether the incident is a warning or a forecast, which limits nothing yet."""
+    return stage.subject_key.startswith(("warn:", "forecast:"))
+
+
+def isolated(stage: Stage) -> bool:
+    """Whether the incident is the provider's own about an isolated agent."""
+    return stage.audience == "provider" and stage.subject_key == "agent"
+
+
+def headline(stage: Stage, names: tuple[str, ...], site: str) -> Text:
+    """What happened in a few words; `names` are the subject's or the services'."""
+    if isolated(stage):
+        return T("Agent isolated: {site}", site=site)
+    if stage.subject_key.startswith("forecast:"):
+        return T("Forecast: {subject}", subject=names[0])
+    if stage.subject_key.startswith("warn:"):
+        return T("Warning: {subject}", subject=names[0])
+    more = len(names) - 1
+    if _down(stage):
+        if more:
+            return TN(
+                "{subject} and one more service down",
+                "{subject} and {n} more services down",
+                n=more,
+                subject=names[0],
+            )
+        return T("{subject} down", subject=names[0])
+    if more:
+        return TN(
+            "{subject} and one more service degraded",
+            "{subject} and {n} more services degraded",
+            n=more,
+            subject=names[0],
+        )
+    return T("{subject} degraded", subject=names[0])
+
+
+def _down(stage: Stage) -> bool:
+    if stage.rule in ("S1", "S2"):
+        return stage.rule == "S1"
+    states = [member.state for member in stage.members]
+    return State.DOWN in states or not states
+
+
+def subject_line(
+    stage: Stage, headline: Text, *, ref: str, name: str, outage: Outage | None
+) -> Text:
+    """The subject of the mail; `outage` is given when it is over."""
+    values: dict[str, Value] = {"ref": ref, "headline": inner(headline)}
+    if outage is not None:
+        length: Value = {"duration": total_us(outage)}
+        if stage.kind is Kind.RECOVER:
+            return _recovered_line(stage, ref=ref, name=name, length=length)
+        values["length"] = length
+        return T("[{ref}] {headline} for {length}, already over", **values)
+    if stage.kind is Kind.RECOVER:
+        return T("[{ref}] Over: {headline}", **values)
+    if stage.severity is None:
+        if stage.kind is Kind.REOPEN:
+            return T("[{ref}] Again: {headline}", **values)
+        return T("[{ref}] {headline}", **values)
+    values |= {"severity": stage.severity, "label": inner(SEVERITY[stage.severity])}
+    if stage.kind is Kind.RAISE:
+        return T("[{ref}] {headline} – severity now {severity} ({label})", **values)
+    if stage.kind is Kind.REOPEN:
+        return T("[{ref}] Again: {headline} – severity {severity} ({label})", **values)
+    return T("[{ref}] {headline} – severity {severity} ({label})", **values)
+
+
+def _recovered_line(stage: Stage, *, ref: str, name: str, length: Value) -> Text:
+    if isolated(stage):
+        return T(
+            "[{ref}] Agent in touch again after {length}: {site}",
+            ref=ref,
+            length=length,
+            site=name,
+        )
+    if warning(stage):
+        return T("[{ref}] Warning over: {subject}", ref=ref, subject=name)
+    return T(
+        "[{ref}] {subject} up again after {length}",
+        ref=ref,
+        subject=name,
+        length=length,
+    )
+
+
+def lead(
+    stage: Stage, *, ref: str, name: str, before: int | None, over: bool
+) -> Iterator[Text]:
+    """The first sentences; `before` is the severity that was raised."""
+    if stage.kind is Kind.RECOVER:
+        yield from _lead_recovered(stage, ref=ref, name=name)
+    elif stage.kind is Kind.RAISE:
+        now = stage.severity or 0
+        if before is None:
+            yield T("ticket {ref} has become more serious.", ref=ref)
+        else:
+            yield T(
+                "ticket {ref} has become more serious: "
+                "its severity goes from {before} to {now}.",
+                ref=ref,
+                before=before,
+                now=now,
+            )
+    elif stage.kind is Kind.REOPEN:
+        yield T("it is back, so we have re-opened ticket {ref}.", ref=ref)
+    elif isolated(stage):
+        yield T("we have opened ticket {ref}, which no customer sees.", ref=ref)
+        yield T(
+            "The agent of {site} gets no answer from anything outside its own host. "
+            "Until it does, what it watches there counts as not measured.",
+            site=name,
+        )
+    elif over:
+        yield T(
+            "we have opened ticket {ref} for something that is already over: "
+            "the report reached us late.",
+            ref=ref,
+        )
+    else:
+        yield T("we have opened ticket {ref} for you.", ref=ref)
+
+
+def _lead_recovered(stage: Stage, *, ref: str, name: str) -> Iterator[Text]:
+    if isolated(stage):
+        yield T("the agent of {site} is in touch again.", site=name)
+    elif warning(stage):
+        yield T("the warning on {subject} is over.", subject=name)
+    else:
+        yield T("{subject} is up again.", subject=name)
+
+
+def ending(ref: str, closes_at: int | None) -> Text:
+    """What becomes of the ticket after a recovery."""
+    if closes_at is None:
+        return T("Ticket {ref} stays open until someone has found the cause.", ref=ref)
+    return T(
+        "If it stays quiet, ticket {ref} closes by itself on {when}.",
+        ref=ref,
+        when={"instant": closes_at},
+    )
+
+
+def fault(name: str, member: Evidence, seen: str, expected: str) -> Text:
+    """What was seen where; `seen` and `expected` as the reader reads them."""
+    values: Mapping[str, Value] = {"subject": name, "endpoint": member.endpoint}
+    if seen and expected:
+        return T(
+            "{subject}: {endpoint} gave “{seen}” instead of “{expected}”",
+            seen=seen,
+            expected=expected,
+            **values,
+        )
+    if seen:
+        return T("{subject}: {endpoint} gave “{seen}”", seen=seen, **values)
+    return T("{subject}: {endpoint}", **values)
+
+
+def total_us(outage: Outage) -> int:
+    """The whole length, from the first failure to the end."""
+    parts = (outage.down_us, outage.degraded_us, outage.unknown_us, outage.up_us)
+    return sum(parts)
+
+
+def parts(outage: Outage) -> list[Text]:
+    """What the length is made of, empty parts left out."""
+    down, degraded = {"duration": outage.down_us}, {"duration": outage.degraded_us}
+    unknown, up = {"duration": outage.unknown_us}, {"duration": outage.up_us}
+    named = (
+        (outage.down_us, T("{length} down", length=down)),
+        (outage.degraded_us, T("{length} degraded", length=degraded)),
+        (outage.unknown_us, T("{length} not measured", length=unknown)),
+        (outage.up_us, T("{length} up in between", length=up)),
+    )
+    return [text for length, text in named if length]
