@@ -1,0 +1,1 @@
+"""The composition root: one running agent, an embedded desk included."""
