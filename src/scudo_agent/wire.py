@@ -5,6 +5,7 @@ refuse unknown keys: a field that is not understood is a fault, not a surprise.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -178,15 +179,32 @@ def canonical(event: BaseModel | Mapping[str, Any]) -> bytes:
 
     The event's identity is the SHA-256 of this. A receiver hashes what it parsed
     as plain JSON, not its own model of it: a later version's model has more keys.
-    A lone surrogate, which UTF-8 cannot hold, becomes `?`; a number that JSON
-    lacks (NaN, infinity) raises `ValueError`.
+    What a device can say and JSON cannot hold never stops an event: a lone
+    surrogate becomes `?`, a NaN or an infinity its name as text.
     """
     data = event.model_dump() if isinstance(event, BaseModel) else event
-    text = json.dumps(
+    try:
+        text = _dumps(data)
+    except ValueError:
+        text = _dumps(_finite(data))
+    return text.encode("utf-8", "replace")
+
+
+def _dumps(data: Any) -> str:
+    return json.dumps(
         data,
         sort_keys=True,
         separators=(",", ":"),
         ensure_ascii=False,
         allow_nan=False,
     )
-    return text.encode("utf-8", "replace")
+
+
+def _finite(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    if isinstance(data, float) and not math.isfinite(data):
+        return str(data)
+    return data

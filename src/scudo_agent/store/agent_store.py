@@ -1,0 +1,224 @@
+"""The agent's store: everything that must outlive the process, in one file.
+
+Nothing is decided before `commit` has told so: one transaction holds changes of
+state, incidents and the outbox rows about them (`reliability.md` 1.2).
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, delete, insert
+from sqlalchemy.exc import DatabaseError
+
+from scudo_agent.clock import Clock, Timeline
+from scudo_agent.errors import StoreError
+from scudo_agent.instant import HOUR, Instant, format_instant
+from scudo_agent.store import engine, outbox, schema
+from scudo_agent.store.apply import STREAM, apply
+from scudo_agent.store.lock import FolderLock
+from scudo_agent.store.migrations import migrate
+from scudo_agent.store.read import FILE, StoreReader, known
+from scudo_agent.store.values import Memory, OutboxRow, Write
+from scudo_agent.store.writer import Writer
+from scudo_agent.wire import Stage
+
+T = TypeVar("T")
+LOCK = "agent.lock"
+
+_log = logging.getLogger(__name__)
+
+
+class AgentStore:
+    """One agent's store, open for writing; at most one process has it.
+
+    `timeline` makes the instants that are stored: anchored when the store was
+    opened, never before the last instant in it. Use this one and no other.
+    """
+
+    def __init__(
+        self, writer: Writer, reader: StoreReader, *, lock: FolderLock, clock: Clock
+    ) -> None:
+        self._writer = writer
+        self._lock = lock
+        self.reader = reader
+        status = reader.status()
+        self.store_id = status.store_id
+        self.site = status.site
+        self.sqlite_version = engine.sqlite_version()
+        self.timeline = Timeline(clock, not_before=reader.load().last_instant)
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, site: str, clock: Clock, inline: bool = False
+    ) -> "AgentStore":
+        """Open or create the store of `site` in `folder`.
+
+        `StoreError` when another agent has it, when it belongs to another site or
+        program, is damaged or too new, or when SQLite does not keep it safely.
+        `inline` writes without a thread, for simulations.
+        """
+        try:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreError(f"{folder}: cannot make it: {exc.strerror}") from None
+        path = folder / FILE
+        lock = FolderLock(folder / LOCK)
+        try:
+            connection = engine.open_writer(path)
+            try:
+                _prepare(connection, path, site=site, now=clock.wall())
+                reader = StoreReader.open(folder)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            lock.release()
+            raise
+        writer = Writer(connection, path, inline=inline)
+        store = cls(writer, reader, lock=lock, clock=clock)
+        _log.info("store %s of site %s, SQLite %s", path, site, store.sqlite_version)
+        return store
+
+    def close(self) -> None:
+        """Finish what was submitted, and let the next agent in."""
+        self.reader.close()
+        self._writer.close()
+        self._lock.release()
+
+    def commit(self, write: Write) -> "Future[tuple[Stage, ...]]":
+        """Store `write` as a whole; its stages with their numbers, after the COMMIT.
+
+        A failed COMMIT is a `StoreError` in the future: nothing of the write is
+        stored, and the same write may be tried again.
+        """
+        at = self.timeline.now()
+        return self._writer.submit(lambda db: apply(db, write, at=at))
+
+    async def acommit(self, write: Write) -> tuple[Stage, ...]:
+        """`commit`, awaited."""
+        return await wait(self.commit(write))
+
+    def load(self, reopen_us: int = 4 * HOUR) -> Memory:
+        """What a restart needs to go on."""
+        return self.reader.load(reopen_us)
+
+    def forget(self, checks: Iterable[str]) -> "Future[None]":
+        """Drop the state of checks that were removed from the site file.
+
+        Their changes stay: the account of the past needs them.
+        """
+        names = list(checks)
+
+        def work(db: Connection) -> None:
+            for table in (schema.check_state, schema.check_seen):
+                db.execute(delete(table).where(table.c.check.in_(names)))
+
+        return self._writer.submit(work)
+
+    def pending(self, stream: str = STREAM, limit: int = 200) -> list[OutboxRow]:
+        """What the desk has not acknowledged, in order, quarantined rows too."""
+        return self.reader.pending(stream, limit)
+
+    def head(self, stream: str = STREAM) -> tuple[int, int]:
+        """The last number written, and the last one acknowledged."""
+        return self.reader.read(lambda db: outbox.head(db, stream))
+
+    def outbox_age_us(self, now: Instant) -> int:
+        """Age of the oldest event that waits for the desk; 0 when none does."""
+        oldest = self.reader.outbox().oldest
+        return 0 if oldest is None else max(0, now - oldest)
+
+    def epoch(self) -> int | None:
+        """The epoch that the desk granted; None before the first hello."""
+        return self.reader.read(outbox.epoch_of)
+
+    def grant(self, epoch: int, stream: str = STREAM) -> "Future[bool]":
+        """Number on in `epoch`; true if the stream had to be numbered anew."""
+        return self._writer.submit(lambda db: outbox.grant(db, stream, epoch))
+
+    def acknowledge(
+        self, stream: str, ack_seq: int, tickets: Mapping[int, str]
+    ) -> "Future[None]":
+        """All up to `ack_seq` is durable at the desk; its tickets by `seq`."""
+        at = self.timeline.now()
+        return self._writer.submit(
+            lambda db: outbox.acknowledge(db, stream, ack_seq, tickets=tickets, at=at)
+        )
+
+    def rewind(self, stream: str, seq: int) -> "Future[None]":
+        """The desk has only what is up to `seq`: send the rest again."""
+        return self._writer.submit(lambda db: outbox.rewind(db, stream, seq))
+
+    def quarantine(self, stream: str, seq: int, reason: str) -> "Future[None]":
+        """Set one event aside that the desk refuses for good."""
+        at = self.timeline.now()
+        return self._writer.submit(
+            lambda db: outbox.quarantine(db, stream, seq, reason=reason, at=at)
+        )
+
+    def note_attempt(
+        self, stream: str, span: tuple[int, int], error: str
+    ) -> "Future[None]":
+        """Count a failed attempt for the rows of `span`, both ends included."""
+        return self._writer.submit(
+            lambda db: outbox.note_attempt(db, stream, *span, error=error)
+        )
+
+    def house_keep(self, reopen_us: int = 4 * HOUR) -> "Future[tuple[int, int]]":
+        """Seal what cannot re-open, drop what was acknowledged 35 days ago.
+
+        Returns how many incidents were sealed and how many rows dropped.
+        """
+        now = self.timeline.now()
+
+        def work(db: Connection) -> tuple[int, int]:
+            sealed = outbox.seal(db, Instant(now - reopen_us))
+            return sealed, outbox.prune(db, STREAM, now)
+
+        return self._writer.submit(work)
+
+
+async def wait(future: "Future[T]") -> T:
+    """Await a write; one that is already done takes no turn of the loop."""
+    if future.done():
+        return future.result()
+    return await asyncio.wrap_future(future)
+
+
+def _prepare(connection: Connection, path: Path, *, site: str, now: Instant) -> None:
+    """Bring the tables up to date and see that the store is this site's."""
+    try:
+        connection.exec_driver_sql(f"PRAGMA application_id = {engine.APPLICATION_ID}")
+        connection.commit()
+        migrate(connection)
+        with connection.begin():
+            meta = known(connection)
+            if not meta:
+                _found(connection, site, now)
+    except DatabaseError as exc:
+        raise engine.unusable(path, exc) from None
+    if meta and meta["site"] != site:
+        raise StoreError(
+            f"{path}: is the store of site '{meta['site']}', and this is '{site}'; "
+            "give each site a state folder of its own"
+        )
+
+
+def _found(connection: Connection, site: str, now: Instant) -> None:
+    values = {
+        "store_id": str(uuid.uuid4()),
+        "site": site,
+        "created": format_instant(now),
+    }
+    connection.execute(
+        insert(schema.meta),
+        [{"key": key, "value": value} for key, value in values.items()],
+    )
+    connection.execute(
+        insert(schema.stream_head).values(stream=STREAM, head_seq=0, acked_seq=0)
+    )

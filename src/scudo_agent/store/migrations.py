@@ -1,0 +1,128 @@
+"""Numbered steps from an empty file to the tables of `schema`.
+
+`user_version` counts the steps done; a step and its number commit together. A
+released step is never edited: what comes later is a step of its own.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+Step = Callable[[Connection], None]
+
+_0001 = """
+CREATE TABLE meta (
+  "key" TEXT NOT NULL PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+CREATE TABLE liveness (
+  id INTEGER NOT NULL PRIMARY KEY,
+  at_us INTEGER NOT NULL,
+  wall_us INTEGER NOT NULL,
+  mono_us INTEGER NOT NULL,
+  boot_id TEXT NOT NULL,
+  offset_us INTEGER NOT NULL,
+  pid INTEGER NOT NULL,
+  clean_us INTEGER,
+  CONSTRAINT one_row CHECK (id = 1)
+) STRICT;
+CREATE TABLE check_state (
+  "check" TEXT NOT NULL PRIMARY KEY,
+  state TEXT NOT NULL,
+  since_us INTEGER NOT NULL,
+  decided_us INTEGER NOT NULL,
+  "before" TEXT,
+  definition TEXT NOT NULL
+) STRICT;
+CREATE TABLE check_seen (
+  "check" TEXT NOT NULL PRIMARY KEY,
+  at_us INTEGER NOT NULL,
+  result TEXT NOT NULL,
+  seen TEXT NOT NULL,
+  expected TEXT,
+  duration_us INTEGER,
+  failing INTEGER NOT NULL,
+  warned INTEGER,
+  last_good_us INTEGER
+) STRICT;
+CREATE TABLE check_change (
+  id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  "check" TEXT NOT NULL,
+  state TEXT NOT NULL,
+  since_us INTEGER NOT NULL,
+  decided_us INTEGER NOT NULL,
+  withdrawn_at_us INTEGER
+) STRICT;
+CREATE INDEX check_change_by_check ON check_change ("check", since_us);
+CREATE TABLE agent_run (
+  id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+  kind TEXT NOT NULL,
+  at_us INTEGER NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+CREATE TABLE isolation (
+  since_us INTEGER NOT NULL PRIMARY KEY,
+  until_us INTEGER,
+  CONSTRAINT ordered CHECK (until_us >= since_us)
+) STRICT;
+CREATE TABLE incident (
+  incident_id TEXT NOT NULL PRIMARY KEY,
+  subject_key TEXT NOT NULL,
+  audience TEXT NOT NULL,
+  since_us INTEGER NOT NULL,
+  opened_us INTEGER NOT NULL,
+  severity INTEGER,
+  rule TEXT,
+  state TEXT NOT NULL,
+  rev INTEGER NOT NULL,
+  recovered_us INTEGER,
+  reopen_count INTEGER NOT NULL,
+  previous TEXT,
+  ticket_ref TEXT,
+  data TEXT NOT NULL
+) STRICT;
+CREATE INDEX incident_by_state ON incident (state);
+CREATE TABLE outbox (
+  stream TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  epoch INTEGER,
+  incident_id TEXT NOT NULL REFERENCES incident (incident_id),
+  rev INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  body BLOB NOT NULL,
+  sha256 TEXT NOT NULL,
+  created_us INTEGER NOT NULL,
+  acked_us INTEGER,
+  attempts INTEGER NOT NULL,
+  last_error TEXT,
+  quarantined_us INTEGER,
+  PRIMARY KEY (stream, seq),
+  CONSTRAINT one_rev UNIQUE (incident_id, rev),
+  CONSTRAINT counted_from_one CHECK (seq >= 1 AND rev >= 1)
+) STRICT;
+CREATE TABLE stream_head (
+  stream TEXT NOT NULL PRIMARY KEY,
+  head_seq INTEGER NOT NULL,
+  acked_seq INTEGER NOT NULL,
+  CONSTRAINT in_order CHECK (0 <= acked_seq AND acked_seq <= head_seq)
+) STRICT
+"""
+
+
+def _step_0001(connection: Connection) -> None:
+    for statement in _0001.split(";"):
+        connection.exec_driver_sql(statement)
+
+
+STEPS: tuple[Step, ...] = (_step_0001,)
+
+
+def migrate(connection: Connection, steps: tuple[Step, ...] = STEPS) -> int:
+    """Do the steps that are missing, each whole or not at all; return the count."""
+    done = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    connection.rollback()
+    for number, step in enumerate(steps[done:], start=done + 1):
+        with connection.begin():
+            step(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {number}")
+    return max(done, len(steps))

@@ -1,0 +1,255 @@
+"""The outbox: what the desk must still be told, and what it has acknowledged.
+
+Each function works inside the transaction of the connection that it is given.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    and_,
+    exists,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert
+
+from scudo_agent.instant import DAY, Instant
+from scudo_agent.model import Kind
+from scudo_agent.store import schema
+from scudo_agent.store.apply import PHASES
+from scudo_agent.store.values import IncidentState, OutboxRow
+from scudo_agent.wire import canonical
+
+KEPT_US = 35 * DAY
+"""So long acknowledged rows stay: a desk restored from a backup can be refilled."""
+
+ERROR_LENGTH = 500
+"""Characters of an error that are kept; a desk's page of HTML is no error text."""
+
+_outbox = schema.outbox
+_heads = schema.stream_head
+_incident = schema.incident
+
+
+def pending(connection: Connection, stream: str, limit: int) -> list[OutboxRow]:
+    """Rows that the desk has not acknowledged, in order, the first `limit`.
+
+    Quarantined rows are among them: in their place the desk is told of a gap.
+    """
+    rows = connection.execute(
+        select(_outbox)
+        .where(_outbox.c.stream == stream, _outbox.c.seq > _acked(stream))
+        .order_by(_outbox.c.seq)
+        .limit(limit)
+    )
+    return [
+        OutboxRow(
+            stream=row.stream,
+            seq=row.seq,
+            epoch=row.epoch,
+            incident_id=row.incident_id,
+            rev=row.rev,
+            kind=Kind(row.kind),
+            body=row.body,
+            sha256=row.sha256,
+            created=Instant(row.created_us),
+            acked=None if row.acked_us is None else Instant(row.acked_us),
+            attempts=row.attempts,
+            last_error=row.last_error,
+            quarantined=_instant(row.quarantined_us),
+        )
+        for row in rows
+    ]
+
+
+def head(connection: Connection, stream: str) -> tuple[int, int]:
+    """The last number written and the last one acknowledged."""
+    row = connection.execute(
+        select(_heads.c.head_seq, _heads.c.acked_seq).where(_heads.c.stream == stream)
+    ).one()
+    return row.head_seq, row.acked_seq
+
+
+def acknowledge(
+    connection: Connection,
+    stream: str,
+    ack_seq: int,
+    *,
+    tickets: Mapping[int, str],
+    at: Instant,
+) -> None:
+    """All up to `ack_seq` is durable at the desk; `tickets` by `seq`."""
+    fresh = and_(
+        _outbox.c.stream == stream,
+        _outbox.c.seq <= ack_seq,
+        _outbox.c.acked_us.is_(None),
+    )
+    touched = connection.execute(
+        update(_outbox)
+        .where(fresh)
+        .values(acked_us=at, epoch=_epoch(), last_error=None)
+        .returning(_outbox.c.incident_id)
+    )
+    incidents = set(touched.scalars())
+    connection.execute(
+        update(_heads)
+        .where(_heads.c.stream == stream, _heads.c.acked_seq < ack_seq)
+        .values(acked_seq=ack_seq)
+    )
+    for seq, ticket in tickets.items():
+        of_row = select(_outbox.c.incident_id).where(
+            _outbox.c.stream == stream, _outbox.c.seq == seq
+        )
+        connection.execute(
+            update(_incident)
+            .where(_incident.c.incident_id == of_row.scalar_subquery())
+            .values(ticket_ref=ticket)
+        )
+    _settle(connection, _incident.c.incident_id.in_(incidents))
+
+
+def rewind(connection: Connection, stream: str, seq: int) -> None:
+    """The desk has all up to `seq` and no more: the rest is to be sent again."""
+    later = and_(_outbox.c.stream == stream, _outbox.c.seq > seq)
+    connection.execute(update(_outbox).where(later).values(acked_us=None, epoch=None))
+    connection.execute(
+        update(_heads)
+        .where(_heads.c.stream == stream, _heads.c.acked_seq > seq)
+        .values(acked_seq=seq)
+    )
+    again = select(_outbox.c.incident_id).where(later)
+    _settle(connection, _incident.c.incident_id.in_(again))
+
+
+def quarantine(
+    connection: Connection, stream: str, seq: int, *, reason: str, at: Instant
+) -> None:
+    """Set aside an event that the desk refuses for good; it is kept."""
+    connection.execute(
+        update(_outbox)
+        .where(_outbox.c.stream == stream, _outbox.c.seq == seq)
+        .values(quarantined_us=at, last_error=reason[:ERROR_LENGTH])
+    )
+
+
+def note_attempt(
+    connection: Connection, stream: str, first: int, last: int, *, error: str
+) -> None:
+    """Count one more attempt that failed for the rows `first` to `last`."""
+    connection.execute(
+        update(_outbox)
+        .where(_outbox.c.stream == stream, _outbox.c.seq.between(first, last))
+        .values(attempts=_outbox.c.attempts + 1, last_error=error[:ERROR_LENGTH])
+    )
+
+
+def grant(connection: Connection, stream: str, epoch: int) -> bool:
+    """Number on in `epoch`; true if the stream had to be numbered anew.
+
+    That is when the desk knew this store under another epoch, or not at all (its
+    own store was lost): every row that is still here is told again, from 1.
+    """
+    had = epoch_of(connection)
+    connection.execute(
+        insert(schema.meta)
+        .values(key="epoch", value=str(epoch))
+        .on_conflict_do_update(index_elements=["key"], set_={"value": str(epoch)})
+    )
+    if had in (None, epoch):
+        return False
+    rows = connection.execute(
+        select(_outbox.c.seq, _outbox.c.body)
+        .where(_outbox.c.stream == stream)
+        .order_by(_outbox.c.seq)
+    ).all()
+    for seq, row in enumerate(rows, start=1):
+        body = canonical({**json.loads(row.body), "seq": seq})
+        connection.execute(
+            update(_outbox)
+            .where(_outbox.c.stream == stream, _outbox.c.seq == row.seq)
+            .values(seq=seq, body=body, sha256=hashlib.sha256(body).hexdigest())
+        )
+    connection.execute(
+        update(_heads)
+        .where(_heads.c.stream == stream)
+        .values(acked_seq=0, head_seq=len(rows))
+    )
+    rewind(connection, stream, 0)
+    return True
+
+
+def epoch_of(connection: Connection) -> int | None:
+    """The epoch that the desk granted; None before the first hello."""
+    value = connection.execute(
+        select(schema.meta.c.value).where(schema.meta.c.key == "epoch")
+    ).scalar_one_or_none()
+    return None if value is None else int(value)
+
+
+def seal(connection: Connection, before: Instant) -> int:
+    """Seal what recovered before `before`, is acknowledged and cannot re-open."""
+    done = connection.execute(
+        update(_incident)
+        .where(
+            _incident.c.state == IncidentState.RECOVERED_ACKED.value,
+            _incident.c.recovered_us < before,
+        )
+        .values(state=IncidentState.SEALED.value)
+    )
+    return done.rowcount
+
+
+def prune(connection: Connection, stream: str, now: Instant) -> int:
+    """Drop rows acknowledged more than 35 days ago; never one that is not.
+
+    The last row stays, so that the numbers go on where they were.
+    """
+    done = connection.execute(
+        _outbox.delete().where(
+            _outbox.c.stream == stream,
+            _outbox.c.acked_us < now - KEPT_US,
+            _outbox.c.seq <= _acked(stream),
+            _outbox.c.quarantined_us.is_(None),
+        )
+    )
+    return done.rowcount
+
+
+def _acked(stream: str) -> ScalarSelect[int]:
+    return select(_heads.c.acked_seq).where(_heads.c.stream == stream).scalar_subquery()
+
+
+def _epoch() -> ScalarSelect[str]:
+    return (
+        select(schema.meta.c.value)
+        .where(schema.meta.c.key == "epoch")
+        .scalar_subquery()
+    )
+
+
+def _settle(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Bring the incidents' states into line with what is acknowledged."""
+    waits = exists().where(
+        _outbox.c.incident_id == _incident.c.incident_id,
+        _outbox.c.acked_us.is_(None),
+        _outbox.c.kind.in_([kind.value for kind in PHASES]),
+    )
+    for local, acked in (
+        (IncidentState.OPEN_LOCAL, IncidentState.OPEN_ACKED),
+        (IncidentState.RECOVERED_LOCAL, IncidentState.RECOVERED_ACKED),
+    ):
+        for old, new, rule in ((local, acked, ~waits), (acked, local, waits)):
+            connection.execute(
+                update(_incident)
+                .where(which, _incident.c.state == old.value, rule)
+                .values(state=new.value)
+            )
+
+
+def _instant(value: int | None) -> Instant | None:
+    return None if value is None else Instant(value)

@@ -1,0 +1,123 @@
+"""One thread that writes, and puts all that is waiting into one commit.
+
+A commit at `synchronous=FULL` costs one wait for the disk, whatever it carries.
+Without a thread (`inline`, for simulations) each piece of work is done at once.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from scudo_agent.errors import StoreError
+
+T = TypeVar("T")
+_Work = tuple[Callable[[Connection], Any], "Future[Any]"]
+
+GROUP_LIMIT = 256
+"""Pieces of work in one commit, at most."""
+
+_log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Runs functions inside transactions of the one writing connection."""
+
+    def __init__(self, connection: Connection, path: Path, *, inline: bool) -> None:
+        self._connection = connection
+        self._path = path
+        self._queue: SimpleQueue[_Work | None] = SimpleQueue()
+        self._closed = False
+        # Orders `submit` against `close`: nothing enters after the end mark.
+        self._gate = Lock()
+        self._thread: Thread | None = None
+        if not inline:
+            self._thread = Thread(target=self._serve, name="store", daemon=True)
+            self._thread.start()
+
+    def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
+        """Do `work` in a transaction; the future is done after the COMMIT.
+
+        Whatever `work` raises undoes it alone and is the future's exception. When
+        the COMMIT itself fails, nothing of the group is stored and each of its
+        futures has a `StoreError`; later work may succeed.
+        """
+        future: Future[T] = Future()
+        with self._gate:
+            if self._closed:
+                future.set_exception(StoreError(f"{self._path}: is closed"))
+                return future
+            if self._thread is not None:
+                self._queue.put((work, future))
+                return future
+        self._commit([(work, future)])
+        return future
+
+    def close(self) -> None:
+        """Finish what is waiting, then close the connection."""
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        self._connection.close()
+
+    def _serve(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group, last = [first], False
+            with contextlib.suppress(Empty):
+                while len(group) < GROUP_LIMIT and not last:
+                    item = self._queue.get_nowait()
+                    if item is None:
+                        last = True
+                    else:
+                        group.append(item)
+            self._commit(group)
+            if last:
+                return
+
+    def _commit(self, group: list[_Work]) -> None:
+        running = [item for item in group if item[1].set_running_or_notify_cancel()]
+        done: list[tuple[Future[Any], Any]] = []
+        try:
+            with self._connection.begin():
+                for work, future in running:
+                    self._do(work, future, done)
+        except DatabaseError as exc:
+            _log.error("nothing of %d writes was stored: %s", len(running), exc.orig)
+            for _, future in running:
+                if not future.done():
+                    future.set_exception(
+                        StoreError(f"{self._path}: not stored: {exc.orig}")
+                    )
+            return
+        for future, value in done:
+            future.set_result(value)
+
+    def _do(
+        self,
+        work: Callable[[Connection], Any],
+        future: "Future[Any]",
+        done: list[tuple["Future[Any]", Any]],
+    ) -> None:
+        savepoint = self._connection.begin_nested()
+        try:
+            value = work(self._connection)
+            savepoint.commit()
+        except OperationalError:
+            # The disk or the file: SQLite may have undone the whole transaction.
+            raise
+        except Exception as exc:  # noqa: BLE001 - the future's owner gets it, whatever it is
+            savepoint.rollback()
+            future.set_exception(exc)
+        else:
+            done.append((future, value))
