@@ -46,9 +46,13 @@ class Member:
 class IncidentStage:
     """One stage of an incident, as it stands at the end of its instant.
 
-    `members` are the present ones, in file order; `joined` the check that this
-    stage is about (join, root), else None. `until` is the recovery's date.
-    `affected` are the contracted services that it takes along.
+    `members` are the present ones, in file order; of a `recover` (and `retire`)
+    those that were so since it opened or re-opened. In a storm they are many: a
+    `join` is told by `joined` alone, the check that this stage is about (join,
+    root), else None. `until` is the recovery's date. `previous` is the older
+    incident of the same subject that a new one follows, `linked` the incidents
+    that a person should see beside it (a check's warning and its outage).
+    `affected` are the contracted services not up that it takes along.
     """
 
     incident: str
@@ -71,7 +75,9 @@ class CheckMemory:
     """What outlives a restart of one check.
 
     `state` as last decided, `before` what an `unknown` member of an open incident
-    was, `definition` of the check when this was so.
+    was, `definition` of the check when this was so. `data` is the judge's own
+    (JSON) and must be kept with it: the incident that it is a member of, since
+    when it is pending, when it last answered.
     """
 
     check: str
@@ -80,11 +86,17 @@ class CheckMemory:
     decided: Instant
     before: State | None = None
     definition: str = ""
+    data: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentMemory:
-    """What outlives a restart of one incident; `data` is the judge's own (JSON)."""
+    """What outlives a restart of one incident; `data` is the judge's own (JSON).
+
+    `recovered` is None while it is open. An incident that was retired (its last
+    member went out of the site file) has the instant of that in `recovered` and
+    `{"retired": true}` in `data`. Members stand in `CheckMemory.data`.
+    """
 
     incident: str
     subject: str
@@ -108,6 +120,7 @@ class Batch:
     """Everything that some events changed, in order."""
 
     changes: tuple[Change | Withdrawal, ...] = ()
+    """A `Withdrawal` is always followed by the check's change to unknown."""
     stages: tuple[IncidentStage, ...] = ()
     isolation: tuple[Isolation, ...] = ()
     checks: tuple[CheckMemory, ...] = ()
