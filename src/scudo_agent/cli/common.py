@@ -1,0 +1,75 @@
+"""What commands share: which site, which state folder, is an agent running."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from scudo_agent.errors import InputError
+
+_PLACES = ("site.yaml", "demo/site.yaml", "/etc/scudo-agent/site.yaml")
+
+
+def add_site(parser: argparse.ArgumentParser, *, positional: bool = False) -> None:
+    """The site file and its state folder, for commands about one site."""
+    text = f"site file; default: $SCUDO_SITE, else the first of {', '.join(_PLACES)}"
+    if positional:
+        parser.add_argument("site", nargs="?", type=Path, metavar="SITE", help=text)
+    else:
+        parser.add_argument("--site", type=Path, metavar="SITE", help=text)
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FOLDER",
+        help="where the agent keeps its state; "
+        "default: $STATE_DIRECTORY, else 'state' beside the site file",
+    )
+
+
+def site_path(args: argparse.Namespace) -> Path:
+    """The site file that is meant; `InputError` if there is none."""
+    if args.site is not None:
+        return Path(args.site)
+    if from_environment := os.environ.get("SCUDO_SITE"):
+        return Path(from_environment)
+    for place in _PLACES:
+        if Path(place).exists():
+            return Path(place)
+    raise InputError(f"no site file: name one, or have one of {', '.join(_PLACES)}")
+
+
+def state_folder(args: argparse.Namespace) -> Path:
+    """The state folder of the site that is meant."""
+    if args.state is not None:
+        return Path(args.state)
+    # systemd gives several folders separated by colons; the first is ours.
+    if from_systemd := os.environ.get("STATE_DIRECTORY"):
+        return Path(from_systemd.partition(":")[0])
+    return site_path(args).parent / "state"
+
+
+def running(state: Path) -> dict[str, Any] | None:
+    """What a running agent wrote about itself; None when none runs."""
+    try:
+        data: dict[str, Any] = json.loads((state / "agent.json").read_text("utf-8"))
+        os.kill(int(data["pid"]), 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return data
+
+
+def live_status(state: Path, after: int = 0) -> dict[str, Any] | None:
+    """The status document of a running agent; None when none answers."""
+    import httpx
+
+    agent = running(state)
+    if agent is None:
+        return None
+    url = f"{agent['metrics']}/status"
+    try:
+        reply = httpx.get(url, params={"after": after}, timeout=3, trust_env=False)
+        document: dict[str, Any] = reply.raise_for_status().json()
+    except (httpx.HTTPError, ValueError):
+        return None
+    return document

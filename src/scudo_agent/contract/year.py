@@ -1,0 +1,48 @@
+"""The contract year (`domain.md` 3): local midnight to local midnight."""
+
+from datetime import date, datetime, time
+from decimal import Decimal
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+from scudo_agent.contract.terms import ContractTerms
+from scudo_agent.errors import InputError
+from scudo_agent.instant import Instant, from_datetime, to_datetime
+
+
+def contract_year(terms: ContractTerms, at: Instant) -> tuple[Instant, Instant]:
+    """The contract year `[A, B)` that contains `at`.
+
+    A 29 February is 1 March in other years; its length is the time between two
+    local midnights. Raises `InputError` for an `at` before the contract began.
+    """
+    zone = ZoneInfo(terms.timezone)
+    day = to_datetime(at).astimezone(zone).date()
+    if day < terms.year_start:
+        raise InputError(
+            f"{day} is before the contract began ({terms.id} starts on "
+            f"{terms.year_start})"
+        )
+    first = _anniversary(terms.year_start, day.year)
+    year = day.year if day >= first else day.year - 1
+    starts = [_anniversary(terms.year_start, y) for y in (year, year + 1)]
+    begin, end = (
+        from_datetime(datetime.combine(d, time(), tzinfo=zone)) for d in starts
+    )
+    return begin, end
+
+
+def _anniversary(start: date, year: int) -> date:
+    try:
+        return start.replace(year=year)
+    except ValueError:
+        return date(year, 3, 1)
+
+
+def allowed_us(target: Decimal, year: tuple[Instant, Instant]) -> int:
+    """Microseconds of the year that may be lost at `target` percent, rounded down.
+
+    365 days at 99 % leave 87 h 36 min.
+    """
+    lost = (1 - Fraction(target) / 100) * (year[1] - year[0])
+    return lost.numerator // lost.denominator
