@@ -115,6 +115,7 @@ def _check_row(memory: CheckMemory) -> dict[str, Any]:
         "decided_us": memory.decided,
         "before": memory.before and memory.before.value,
         "definition": memory.definition,
+        "data": to_json(memory.data),
     }
 
 

@@ -32,7 +32,8 @@ CREATE TABLE check_state (
   since_us INTEGER NOT NULL,
   decided_us INTEGER NOT NULL,
   "before" TEXT,
-  definition TEXT NOT NULL
+  definition TEXT NOT NULL,
+  data TEXT NOT NULL
 ) STRICT;
 CREATE TABLE check_seen (
   "check" TEXT NOT NULL PRIMARY KEY,

@@ -174,6 +174,7 @@ def _checks(connection: Connection) -> tuple[CheckMemory, ...]:
             decided=Instant(row.decided_us),
             before=None if row.before is None else State(row.before),
             definition=row.definition,
+            data=json.loads(row.data),
         )
         for row in connection.execute(
             select(schema.check_state).order_by(schema.check_state.c.check)

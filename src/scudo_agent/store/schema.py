@@ -61,6 +61,7 @@ check_state = _table(
     _whole("decided_us"),
     _text("before", null=True),
     _text("definition"),
+    _text("data"),
 )
 
 check_seen = _table(
