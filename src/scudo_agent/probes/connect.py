@@ -57,9 +57,13 @@ class Resolved:
             return (self.ip, port, 0, self.scope_id)
         return (self.ip, port)
 
+    def host_port(self, port: int) -> tuple[str, int]:
+        """The address as asyncio's functions take it."""
+        return (f"{self.ip}%{self.scope_id}" if self.scope_id else self.ip, port)
+
     def where(self, port: int) -> str:
         """`192.0.2.1:80` or `[2001:db8::1]:80`."""
-        return host_port(self.ip, port)
+        return host_port(*self.host_port(port))
 
 
 def host_port(host: str, port: int) -> str:

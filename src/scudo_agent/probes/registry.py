@@ -10,13 +10,21 @@ from importlib.metadata import EntryPoint, entry_points
 
 from scudo_agent.config.probe import ProbeSettings
 from scudo_agent.errors import InputError
+from scudo_agent.probes.dns import DnsEngine, DnsSettings
+from scudo_agent.probes.host import HostEngine, HostSettings
+from scudo_agent.probes.icmp import IcmpEngine, IcmpSettings
 from scudo_agent.probes.port import Engine, Probe
 from scudo_agent.probes.tcp import TcpEngine, TcpSettings
 
 GROUP = "scudo_agent.probes"
 
 
-_OURS = (Probe(TcpSettings, TcpEngine),)
+_OURS = (
+    Probe(DnsSettings, DnsEngine),
+    Probe(HostSettings, HostEngine),
+    Probe(IcmpSettings, IcmpEngine),
+    Probe(TcpSettings, TcpEngine),
+)
 
 
 def _load(entry: EntryPoint) -> Probe:
