@@ -1,0 +1,120 @@
+"""`scudo-agent demo`: the main job on this very machine, with its own servers."""
+
+import argparse
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scudo_agent.errors import InputError
+
+if TYPE_CHECKING:
+    from scudo_agent.demo.site import DemoSite
+
+GATEWAY_ENV = "SCUDO_DEMO_GATEWAY"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the demo and its small commands."""
+    parser.description = (
+        "Without a word: write a demo site, start its servers, watch it. "
+        "'break web' closes the web server's listener, 'mend web' opens it again, "
+        "'mail' shows the notices."
+    )
+    parser.add_argument(
+        "action", nargs="?", choices=("break", "mend", "mail"), help="default: run it"
+    )
+    parser.add_argument("what", nargs="?", choices=("web",), help="what to break")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("demo"), help="where it lives (demo)"
+    )
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="start over: write the files anew, forget tickets and mails",
+    )
+    parser.add_argument(
+        "--gateway",
+        default=os.environ.get(GATEWAY_ENV),
+        metavar="ADDRESS",
+        help="watch this gateway, or 'stand-in' for one on loopback; default: the "
+        f"machine's own if it answers one echo (also: {GATEWAY_ENV})",
+    )
+    parser.add_argument(
+        "--no-table", action="store_true", help="plain lines instead of a live table"
+    )
+    parser.add_argument(
+        "--minutes", type=float, metavar="N", help="end by itself after N minutes"
+    )
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="write all events for 'replay'"
+    )
+    parser.add_argument(
+        "--raw", action="store_true", help="with 'mail': as they were sent"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo, or break, mend or show what a running one has."""
+    if args.action in ("break", "mend"):
+        return _change(args)
+    if args.what is not None:
+        raise InputError(f"'{args.what}' goes with 'break' or 'mend'")
+    if args.action == "mail":
+        from scudo_agent.demo import mails, site
+
+        print(mails.read(site.existing(args.folder).maildir, raw=args.raw))
+        return 0
+    if args.minutes is not None and not 0 < args.minutes < 1_000_000:
+        raise InputError("--minutes wants a number of minutes above 0")
+    return _watch(args)
+
+
+def _change(args: argparse.Namespace) -> int:
+    from scudo_agent.demo import servers, site
+
+    if args.what is None:
+        raise InputError(f"what to {args.action}? There is: demo {args.action} web")
+    change = servers.break_web if args.action == "break" else servers.mend_web
+    print(change(site.existing(args.folder)))
+    return 0
+
+
+def _watch(args: argparse.Namespace) -> int:
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.demo import screen, servers, site
+    from scudo_agent.probes.icmp import socket_kind
+
+    clock = SystemClock()
+    demo = site.prepare(
+        args.folder, clock=clock, wanted_gateway=args.gateway, fresh=args.fresh
+    )
+    with servers.Servers(demo) as running:
+        running.start()
+        allowed = socket_kind() or "not allowed to this user ('doctor' says more)"
+        for line in screen.head(demo, snmp_version=running.snmp_version, icmp=allowed):
+            print(line)
+        sys.stdout.flush()
+        return _run_agent(demo, args)
+
+
+def _run_agent(demo: "DemoSite", args: argparse.Namespace) -> int:
+    """Watch the written site until Ctrl-C; the agent's own exit code."""
+    from importlib import import_module
+
+    from scudo_agent.demo import screen
+
+    agent = import_module("scudo_agent.agent.run")
+    return int(
+        agent.run_site(
+            demo.site_path,
+            state=demo.state,
+            desk_settings=demo.desk_path,
+            metrics_port=demo.ports.metrics,
+            table=not args.no_table,
+            minutes=args.minutes,
+            record=args.record,
+            foot=partial(screen.foot, demo),
+        )
+    )

@@ -1,0 +1,137 @@
+"""The demo's web server, a process of its own: `python -m scudo_agent.demo.web`.
+
+It serves a login page by HTTP and by HTTPS. SIGUSR1 closes the HTTP listener,
+SIGUSR2 opens it again; the closed state is kept in a file, so that a demo that
+was killed comes back as it was. It ends with the process that started it.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import ssl
+import sys
+from pathlib import Path
+
+from scudo_agent.demo.process import die_with_parent
+
+HOST = "127.0.0.1"
+_PAGE = b"""<!doctype html>
+<html lang="it">
+<meta charset="utf-8">
+<title>Demo S.p.A.</title>
+<h1>Area riservata</h1>
+<form method="post" action="/login">
+<label>Utente <input name="user"></label>
+<label>Password <input name="password" type="password"></label>
+<button>Accedi</button>
+</form>
+</html>
+"""
+_WAIT_S = 5.0
+
+
+def reply(head: bytes) -> bytes:
+    """The whole HTTP reply to the head of a request."""
+    method, _, rest = head.partition(b" ")
+    path = rest.partition(b" ")[0].partition(b"?")[0]
+    status, body = b"404 Not Found", b"not here\n"
+    if method not in (b"GET", b"HEAD"):
+        status, body = b"405 Method Not Allowed", b"only GET and HEAD\n"
+    elif path in (b"/", b"/login"):
+        status, body = b"200 OK", _PAGE
+    kind = b"text/html" if body is _PAGE else b"text/plain"
+    return (
+        b"HTTP/1.1 %s\r\nContent-Type: %s; charset=utf-8\r\nContent-Length: %d\r\n"
+        b"Connection: close\r\n\r\n" % (status, kind, len(body))
+    ) + (b"" if method == b"HEAD" else body)
+
+
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        async with asyncio.timeout(_WAIT_S):
+            writer.write(reply(await reader.readuntil(b"\r\n\r\n")))
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+    except (
+        TimeoutError,
+        OSError,
+        asyncio.IncompleteReadError,
+        asyncio.LimitOverrunError,
+    ):
+        writer.transport.abort()  # the client left, stalled or talks something else
+
+
+class Web:
+    """Both listeners, and the file that tells others how they stand."""
+
+    def __init__(self, run: Path, *, http: int, tls: int) -> None:
+        self._run = run
+        self._http, self._tls = http, tls
+        self._listener: asyncio.Server | None = None
+        self._change = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, certificate: Path) -> asyncio.Server:
+        """Listen as the kept state says; returns the HTTPS listener."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        secure = await asyncio.start_server(_serve, HOST, self._tls, ssl=context)
+        await self.set_open(not (self._run / "broken").exists())
+        return secure
+
+    async def set_open(self, wanted: bool) -> None:
+        """Open or close the HTTP listener, keep that, and tell it."""
+        async with self._change:
+            if wanted and self._listener is None:
+                self._listener = await asyncio.start_server(_serve, HOST, self._http)
+            elif not wanted and self._listener is not None:
+                self._listener.close()
+                self._listener = None
+            if wanted:
+                (self._run / "broken").unlink(missing_ok=True)
+            else:
+                (self._run / "broken").touch()
+            self._tell(wanted)
+
+    def order(self, wanted: bool) -> None:
+        """`set_open` from a signal handler."""
+        task = asyncio.get_running_loop().create_task(self.set_open(wanted))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _tell(self, is_open: bool) -> None:
+        state = {"pid": os.getpid(), "open": is_open, "port": self._http}
+        new = self._run / "web.json.new"
+        new.write_text(json.dumps(state), encoding="utf-8")
+        new.replace(self._run / "web.json")
+
+
+async def _main(run: Path, http: int, tls: int) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    web = Web(run, http=http, tls=tls)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    loop.add_signal_handler(signal.SIGUSR1, web.order, False)
+    loop.add_signal_handler(signal.SIGUSR2, web.order, True)
+    secure = await web.start(run.parent / "tls" / "web.pem")
+    await ended.wait()
+    secure.close()
+
+
+def main(argv: list[str]) -> int:
+    """`RUN HTTP-PORT TLS-PORT PARENT-PID`; 0 when told to end."""
+    run, http, tls, parent = Path(argv[0]), *map(int, argv[1:4])
+    die_with_parent(parent)
+    try:
+        asyncio.run(_main(run, http, tls))
+    except OSError as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
