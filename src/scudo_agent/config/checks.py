@@ -1,0 +1,233 @@
+"""Checks of a site file: which probe, with what settings, how often."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from scudo_agent.config.document import Document, Loc
+from scudo_agent.config.outline import BESIDE, HEARTBEAT, Outline, RawCheck, as_mapping
+from scudo_agent.config.probe import ProbeSettings
+from scudo_agent.config.sections import describe
+from scudo_agent.config.shape import SiteFile, TimingFile
+from scudo_agent.config.suggest import or_choices
+from scudo_agent.config.wording import faults_of
+from scudo_agent.errors import Fault
+
+PLANNED = "planned, not built"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """A kind with its settings, and the settings as text for the definition."""
+
+    kind: str
+    settings: ProbeSettings
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When a check runs and how often in a row it must be seen (microseconds)."""
+
+    interval: int
+    timeout: int
+    confirm: int
+    recover: int
+
+
+class CheckReader:
+    """Reads the checks of one file; `faults` has what is wrong with them.
+
+    What a profile gives unchanged is read once for all targets that use it.
+    """
+
+    def __init__(
+        self, doc: Document, registry: Mapping[str, type[ProbeSettings]]
+    ) -> None:
+        self.faults: list[Fault] = []
+        self._doc = doc
+        self._registry = registry
+        self._shared: dict[Loc, Probe | None] = {}
+        self._beside: dict[Loc, dict[str, int]] = {}
+
+    def probe(self, check: RawCheck) -> Probe | None:
+        """The probe of a check; None when the file is at fault."""
+        if check.own_loc is None and check.shared_loc is not None:
+            if check.shared_loc not in self._shared:
+                self._shared[check.shared_loc] = self._read(check)
+            return self._shared[check.shared_loc]
+        return self._read(check)
+
+    def timing(self, check: RawCheck, site: SiteFile, profile: str | None) -> Timing:
+        """What holds for a check: the target says more than its profile."""
+        target = site.targets.get(check.target)
+        shared = site.profiles.get(profile) if profile else None
+        own = self._timing_of(check.own, check.own_loc)
+        given = self._timing_of(check.shared, check.shared_loc)
+        values: dict[str, int] = {}
+        for key in BESIDE:
+            said = (own.get(key), _get(target, key), given.get(key), _get(shared, key))
+            first = next((value for value in said if value is not None), None)
+            values[key] = getattr(site.defaults, key) if first is None else first
+        return Timing(**values)
+
+    def unused(self, site_data: Mapping[str, Any]) -> None:
+        """Read the profiles' checks that no target uses: they may be wrong too."""
+        for name, profile in site_data.items():
+            checks = profile.get("checks") if isinstance(profile, dict) else None
+            for key, value in (checks if isinstance(checks, dict) else {}).items():
+                loc: Loc = ("profiles", name, "checks", key)
+                if loc not in self._shared:
+                    raw = RawCheck(f"{name}/{key}", name, None, None, value, loc)
+                    self._shared[loc] = self._read(raw)
+                self._timing_of(value, loc)
+
+    def note(self, check: RawCheck, what: str) -> None:
+        """Add a fault at a check as a whole."""
+        self._fault(check, (), f"{describe(check.loc)}: {what}")
+
+    def _timing_of(self, value: Any, loc: Loc | None) -> dict[str, int]:
+        if loc is None:
+            return {}
+        if loc not in self._beside:
+            said = as_mapping(value) or {}
+            beside = {key: said[key] for key in BESIDE if key in said}
+            self._beside[loc] = self._valid_beside(beside, loc) if beside else {}
+        return self._beside[loc]
+
+    def _valid_beside(self, beside: dict[str, Any], loc: Loc) -> dict[str, int]:
+        try:
+            return dict(TimingFile.model_validate(beside).model_dump(exclude_none=True))
+        except ValidationError as exc:
+            self.faults += faults_of(
+                exc,
+                TimingFile,
+                describe=lambda inner: describe((*loc, *inner)),
+                locate=lambda inner, what, key: self._doc.fault(
+                    (*loc, *inner), what, key=key
+                ),
+            )
+            return {}
+
+    def _read(self, check: RawCheck) -> Probe | None:
+        merged = check.merged()
+        if merged is None:
+            what = f"{describe(check.loc)} is 'icmp', another probe, or {{icmp: …}}"
+            self.faults.append(self._doc.fault(check.loc, what))
+            return None
+        kind = self._kind(check, merged)
+        if kind is None:
+            return None
+        value = merged[kind]
+        if isinstance(value, dict) and ("each" in value or "where" in value):
+            key = "each" if "each" in value else "where"
+            self._fault(check, (kind, key), f"'each … where' is {PLANNED}", key=True)
+            return None
+        return self._settings(check, kind, value)
+
+    def _kind(self, check: RawCheck, merged: Mapping[str, Any]) -> str | None:
+        known = {*self._registry, HEARTBEAT}
+        words = [key for key in merged if key not in BESIDE]
+        kinds = [word for word in words if word in known]
+        for word in words:
+            if word not in known:
+                what = (
+                    f"'{word}' is no probe and no key of {describe(check.loc)}"
+                    + or_choices(
+                        word, [*self._registry, *BESIDE], there="the probes are"
+                    )
+                )
+                self._fault(check, (word,), what, key=True)
+        if len(kinds) > 1:
+            what = (
+                f"{describe(check.loc)} has the probes '{kinds[0]}' and "
+                f"'{kinds[1]}'; each is a check of its own"
+            )
+            self._fault(check, (kinds[1],), what, key=True)
+        elif not words:
+            what = f"{describe(check.loc)} names no probe" + or_choices(
+                "", self._registry, there="the probes are"
+            )
+            self._fault(check, (), what, key=True)
+        elif kinds == [HEARTBEAT]:
+            self._fault(check, (HEARTBEAT,), f"a heartbeat is {PLANNED}", key=True)
+        elif len(words) == 1:
+            return kinds[0] if kinds else None
+        return None
+
+    def _settings(self, check: RawCheck, kind: str, value: Any) -> Probe | None:
+        model = self._registry[kind]
+        base: tuple[str, ...] = (kind,)
+        if value is None:
+            value = {}
+        elif not isinstance(value, dict):
+            if model.SHORT is None or isinstance(value, list):
+                what = f"{describe((*check.loc, kind))}: keys with values are needed"
+                self._fault(check, (kind,), what)
+                return None
+            value = {model.SHORT: value}
+        try:
+            settings = model.model_validate(value)
+        except ValidationError as exc:
+            self.faults += faults_of(
+                exc,
+                model,
+                describe=lambda inner: describe((*check.loc, *base, *inner)),
+                locate=lambda inner, what, key: self._place(
+                    check, (*base, *inner), what, key=key
+                ),
+            )
+            return None
+        return Probe(kind=kind, settings=settings, text=_canonical(settings))
+
+    def _fault(
+        self, check: RawCheck, inner: Loc, what: str, *, key: bool = False
+    ) -> None:
+        self.faults.append(self._place(check, inner, what, key=key))
+
+    def _place(self, check: RawCheck, inner: Loc, what: str, *, key: bool) -> Fault:
+        """At the target's own words if it said this, else at its profile's."""
+        locs = [loc for loc in (check.own_loc, check.shared_loc) if loc is not None]
+        for loc in locs:
+            if self._doc.has((*loc, *inner)):
+                return self._doc.fault((*loc, *inner), what, key=key)
+        return self._doc.fault((*check.loc, *inner), what, key=key and not inner)
+
+
+def definition(probe: Probe, timing: Timing, *, reprobe: int, beside: Any) -> str:
+    """Stable hash of all that changes what a check means.
+
+    `beside` is what the target adds: its address, its credential by reference.
+    Settings that have their default are left out, so that a later version with
+    one more setting does not restart every confirmation.
+    """
+    words = [
+        probe.kind,
+        probe.text,
+        [timing.interval, timing.timeout, timing.confirm, timing.recover, reprobe],
+        beside,
+    ]
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
+
+
+def _canonical(settings: ProbeSettings) -> str:
+    data = settings.model_dump(exclude_defaults=True)
+    return json.dumps(data, sort_keys=True, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
+
+
+def _get(model: TimingFile | None, key: str) -> int | None:
+    return None if model is None else getattr(model, key)
+
+
+def checked(view: Outline, reader: CheckReader) -> dict[str, Probe]:
+    """The probes of all checks that are whole."""
+    found = {path: reader.probe(check) for path, check in view.checks.items()}
+    return {path: probe for path, probe in found.items() if probe is not None}

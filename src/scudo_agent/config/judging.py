@@ -1,0 +1,112 @@
+"""What judging needs of a site file, whole or reduced (`judging.md`)."""
+
+from pathlib import Path
+
+from scudo_agent.config.checks import CheckReader
+from scudo_agent.config.contracts import read_terms
+from scudo_agent.config.outline import HEARTBEAT, Outline, RawCheck, outline
+from scudo_agent.config.references import is_local, reference_faults
+from scudo_agent.config.sections import validate
+from scudo_agent.config.shape import Lenient, SiteFile
+from scudo_agent.config.site import Site
+from scudo_agent.config.yaml_source import read
+from scudo_agent.errors import ConfigError, InputError
+from scudo_agent.instant import parse_duration
+from scudo_agent.judge.site import CheckRule, JudgeSite, ServiceRule
+
+_REOPEN_US = JudgeSite(checks={}).reopen_us
+
+
+def judging_site(site: Site) -> JudgeSite:
+    """The judge's view of a loaded site."""
+    return JudgeSite(
+        checks={
+            path: CheckRule(
+                path=path,
+                target=check.target.id,
+                interval_us=check.interval_us,
+                confirm=check.confirm,
+                recover=check.recover,
+                local=check.target.local,
+                definition=check.definition,
+            )
+            for path, check in site.checks.items()
+        },
+        depends_on={t.id: t.depends_on for t in site.targets.values() if t.depends_on},
+        vantage=site.vantage,
+        services={
+            service.id: ServiceRule(
+                id=service.id,
+                checks=service.checks,
+                need=service.need,
+                contracted=service.contracted,
+            )
+            for service in site.services.values()
+        },
+        reopen_us=site.contract.reopen_us if site.contract else _REOPEN_US,
+    )
+
+
+def load_judging(path: Path) -> JudgeSite:
+    """Read a site file, or one with only the keys that judging needs.
+
+    Of a check only what stands beside its probe is read, so that the kinds of
+    probes need not be known. Faults raise `ConfigError`, all at once.
+    """
+    doc = read(path)
+    site, faults = validate(doc, Lenient)
+    view = outline(doc.data)
+    reader = CheckReader(doc, {})
+    rules = {
+        check.path: _rule(check, view, reader, site) for check in view.checks.values()
+    }
+    faults = [*doc.faults, *faults, *reader.faults, *reference_faults(doc, view)]
+    reopen_us = _REOPEN_US
+    if site.contract is not None and site.desk is None:
+        terms, wrong = read_terms(doc, site.contract, base=path.parent)
+        faults += wrong
+        reopen_us = terms.reopen_us if terms else _REOPEN_US
+    if faults:
+        raise ConfigError(faults)
+    return JudgeSite(
+        checks=rules,
+        depends_on={
+            target.id: tuple(mention.path for mention in target.depends_on)
+            for target in view.targets.values()
+            if target.depends_on
+        },
+        vantage=site.vantage,
+        services={
+            name: ServiceRule(
+                id=name,
+                checks=service.checks,
+                need=service.need.of(len(service.checks)),
+                contracted=service.contracted,
+            )
+            for name, service in site.services.items()
+        },
+        reopen_us=reopen_us,
+    )
+
+
+def _rule(
+    check: RawCheck, view: Outline, reader: CheckReader, site: SiteFile
+) -> CheckRule:
+    timing = reader.timing(check, site, view.targets[check.target].profile)
+    interval, confirm = timing.interval, timing.confirm
+    beat = (check.merged() or {}).get(HEARTBEAT)
+    if isinstance(beat, dict):
+        # A heartbeat's interval is `every` + `grace`; its absence confirms at once.
+        spans = [beat.get("every", 0), beat.get("grace", 0)]
+        try:
+            interval, confirm = sum(map(parse_duration, spans)), 1
+        except InputError as exc:
+            reader.note(check, str(exc))
+    return CheckRule(
+        path=check.path,
+        target=check.target,
+        interval_us=interval,
+        confirm=confirm,
+        recover=timing.recover,
+        local=is_local(view, check.path),
+    )
