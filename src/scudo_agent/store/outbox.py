@@ -92,7 +92,7 @@ def acknowledge(
     touched = connection.execute(
         update(_outbox)
         .where(fresh)
-        .values(acked_us=at, epoch=_epoch(), last_error=None)
+        .values(acked_us=at, epoch=_epoch())
         .returning(_outbox.c.incident_id)
     )
     incidents = set(touched.scalars())
