@@ -1,0 +1,74 @@
+"""What the metrics are made of at one moment.
+
+The agent fills these from what is committed; nothing here changes once made.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from scudo_agent.instant import Instant
+from scudo_agent.model import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckSnapshot:
+    """One check; `values` and `duration_s` are those of its last outcome.
+
+    `failing` is the number of failed observations in a row, `missed` the number of
+    planned runs that did not take place since the agent's start.
+    """
+
+    path: str
+    kind: str
+    address: str | None
+    state: State
+    since: Instant
+    last_at: Instant | None = None
+    duration_s: float | None = None
+    warned: bool | None = None
+    failing: int = 0
+    missed: int = 0
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSnapshot:
+    """One service of the site."""
+
+    id: str
+    contracted: bool
+    state: State
+    since: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamSnapshot:
+    """One stream of the outbox: what the desk has not confirmed yet."""
+
+    oldest_age_s: float = 0
+    waiting: int = 0
+    quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One agent at one moment.
+
+    `incidents` counts open incidents by severity; the provider's own, which have
+    none, stand under None. `desk_up` is None before the first attempt to reach it.
+    `store_bytes` is the size of the store's files, `liveness` the last instant at
+    which the store was told that the agent lives.
+    """
+
+    checks: Sequence[CheckSnapshot] = ()
+    services: Sequence[ServiceSnapshot] = ()
+    isolated_since: Instant | None = None
+    incidents: Mapping[int | None, int] = field(default_factory=dict)
+    outbox: Mapping[str, StreamSnapshot] = field(default_factory=dict)
+    desk_up: bool | None = None
+    desk_answered: Instant | None = None
+    clock_offset_s: float = 0
+    started: Instant | None = None
+    liveness: Instant | None = None
+    store_bytes: int | None = None
+    config_hash: str = ""
