@@ -71,8 +71,9 @@ def test_names_become_oids(name: str, oid: str) -> None:
             "'IF-MIB::ifTable' is a table, which has no value of its own",
         ),
         (
-            "IP-MIB::ipAddressAddr.1",
-            "'IP-MIB::ipAddressAddr' cannot be read (its access is not-accessible)",
+            "SNMPv2-MIB::snmpTrapOID.0",
+            "'SNMPv2-MIB::snmpTrapOID' cannot be read "
+            "(its access is accessible-for-notify)",
         ),
         (
             "ifOperStatus.2",

@@ -47,8 +47,8 @@ def _number(asked: SnmpObject, raw: int | float) -> Reading:
         raw = float(f"{raw:.{_EXACT_MANTISSA}g}")
     elif raw in asked.words:
         return Reading(asked.words[raw], asked.words[raw], raw)
-    if asked.syntax is Syntax.TICKS:
-        return Reading({"duration": round(raw * _TICK_US)}, str(raw), raw)
+    if asked.syntax is Syntax.TICKS and isinstance(raw, int):
+        return Reading({"duration": raw * _TICK_US}, str(raw), raw)
     return Reading(raw, str(raw), raw)
 
 
