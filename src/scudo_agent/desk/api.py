@@ -1,0 +1,205 @@
+"""The agents' API (`reliability.md` 1.3): hello, events, gaps, tickets.
+
+Tenant and site come from the credential and from nowhere else. Errors are
+`application/problem+json`; an answer is given after the commit, never before.
+"""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from scudo_agent.desk.auth import fingerprint
+from scudo_agent.desk.history import line_json, view_json
+from scudo_agent.desk.lifecycle import Condition
+from scudo_agent.desk.offload import offload
+from scudo_agent.desk.problems import Problem
+from scudo_agent.desk.store.desk_store import DeskStore
+from scudo_agent.desk.store.inbox import (
+    BadEventError,
+    OutOfOrderError,
+    UnknownEpochError,
+)
+from scudo_agent.desk.store.scope import AgentIdentity, Scope
+from scudo_agent.instant import format_instant
+from scudo_agent.locale import translator
+from scudo_agent.wire import Batch, BatchReply, Gap, Hello, HelloReply, canonical
+
+_INTEGER_LIMIT = 1 << 63
+_log = logging.getLogger(__name__)
+
+Key = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Depends(HTTPBearer(auto_error=False, description="The agent's own key.")),
+]
+StreamName = Literal["I"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Api:
+    """The endpoints' way to the store."""
+
+    store: DeskStore
+    committed: Callable[[], None]
+
+    async def agent(self, key: Key) -> AgentIdentity:
+        """Whose key this is; 401 for none, a wrong or a revoked one."""
+        if key is not None:
+            who = await offload(self.store.agents.by_key, fingerprint(key.credentials))
+            if who is not None:
+                return who
+        raise Problem(401, "no valid agent key", headers={"WWW-Authenticate": "Bearer"})
+
+    async def hello(self, who: AgentIdentity, hello: Hello) -> HelloReply:
+        granted = await offload(self.store.agents.hello, who, hello)
+        return HelloReply(
+            epoch=granted.epoch,
+            last_contiguous_seq=granted.last_seq,
+            desk_wall=format_instant(self.store.now()),
+            agent_id=who.agent_id,
+            tenant_id=who.tenant_id,
+            site_id=who.site_id,
+        )
+
+    async def events(
+        self, who: AgentIdentity, stream: str, batch: Batch, raw: list[Any]
+    ) -> BatchReply:
+        hashes = _hashes(raw)
+        _contiguous(batch)
+        try:
+            reply = await offload(
+                self.store.inbox.apply, who, batch, stream=stream, hashes=hashes
+            )
+        except BadEventError as exc:
+            _log.warning("%s: event %d refused: %s", who.actor, exc.seq, exc.reason)
+            raise Problem(422, exc.reason, index=exc.index, seq=exc.seq) from None
+        except (OutOfOrderError, UnknownEpochError) as exc:
+            raise _conflict(exc) from None
+        self.committed()
+        return reply
+
+    async def gap(self, who: AgentIdentity, stream: str, gap: Gap) -> BatchReply:
+        try:
+            reply = await offload(self.store.inbox.gap, who, gap, stream=stream)
+        except (OutOfOrderError, UnknownEpochError) as exc:
+            raise _conflict(exc) from None
+        _log.error("%s: event %d will never come: %s", who.actor, gap.seq, gap.reason)
+        return reply
+
+
+def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
+    """All routes below `/v1/agents/self`; `committed` is called after a commit."""
+    api = _Api(store, committed)
+    router = APIRouter(prefix="/v1/agents/self", tags=["agent"])
+    # FastAPI finds a dependency by its object: one for all routes.
+    Who = Annotated[AgentIdentity, Depends(api.agent)]
+
+    @router.post("/hello")
+    async def hello(who: Who, body: Hello, request: Request) -> HelloReply:
+        """Say that the agent lives; learn its epoch and what the desk has of it."""
+        _storable(await request.json())
+        return await api.hello(who, body)
+
+    @router.post("/streams/{stream}/events")
+    async def events(
+        who: Who,
+        stream: StreamName,
+        body: Batch,
+        request: Request,
+        idempotency_key: Annotated[str | None, Header(max_length=300)] = None,
+    ) -> BatchReply:
+        """Take events in order; each once, however often it is sent."""
+        raw = (await request.json())["events"]
+        return await api.events(who, stream, body, raw)
+
+    @router.post("/streams/{stream}/gaps")
+    async def gaps(
+        who: Who, stream: StreamName, body: Gap, request: Request
+    ) -> BatchReply:
+        """Learn that an event will never come."""
+        _storable(await request.json())
+        return await api.gap(who, stream, body)
+
+    @router.get("/tickets")
+    async def tickets(
+        who: Who,
+        condition: Annotated[Condition | None, Query()] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> list[dict[str, Any]]:
+        """The site's tickets in the order of the queue."""
+        scope = Scope.of_agent(who)
+        lines = await offload(store.views.tickets, scope)
+        wanted = [x for x in lines if condition is None or x.condition is condition]
+        return [line_json(line) for line in wanted[:limit]]
+
+    @router.get("/tickets/{ref}")
+    async def ticket(who: Who, ref: str) -> dict[str, Any]:
+        """One ticket with its history."""
+        view = None
+        if _unstorable(ref) is None:
+            view = await offload(store.views.ticket, Scope.of_agent(who), ref)
+        if view is None:
+            raise Problem(404, "there is no such ticket")
+        return view_json(view, translator("en"))
+
+    return router
+
+
+def _conflict(exc: OutOfOrderError | UnknownEpochError) -> Problem:
+    if isinstance(exc, OutOfOrderError):
+        return Problem(409, str(exc), expected_seq=exc.expected_seq)
+    return Problem(409, str(exc), hello=True)
+
+
+def _contiguous(batch: Batch) -> None:
+    """A batch is a run of its stream, beginning where it says."""
+    for index, stage in enumerate(batch.events):
+        if stage.seq != batch.first_seq + index:
+            raise Problem(
+                422,
+                f"event {index} must have seq {batch.first_seq + index}",
+                index=index,
+                seq=stage.seq,
+            )
+
+
+def _hashes(events: list[Any]) -> list[str]:
+    """SHA-256 of each event as it arrived; refuse what no database can hold."""
+    hashes = []
+    for index, event in enumerate(events):
+        _storable(event, index=index)
+        hashes.append(sha256(canonical(event)).hexdigest())
+    return hashes
+
+
+def _storable(value: Any, **where: int) -> None:
+    reason = _unstorable(value)
+    if reason is not None:
+        raise Problem(422, reason, headers=None, **where)
+
+
+def _unstorable(value: Any) -> str | None:
+    """Why a JSON value cannot be kept: NUL, half a character, a monstrous number."""
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, dict):
+            todo += [*one.keys(), *one.values()]
+        elif isinstance(one, list):
+            todo += one
+        elif isinstance(one, str):
+            if "\x00" in one:
+                return "a text holds a NUL"
+            if any("\ud800" <= sign <= "\udfff" for sign in one):
+                return "a text holds half a character"
+        elif isinstance(one, float):
+            if not math.isfinite(one):
+                return "a number is not finite"
+        elif isinstance(one, int) and abs(one) >= _INTEGER_LIMIT:
+            return "a number is beyond 64 bits"
+    return None

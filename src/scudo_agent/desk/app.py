@@ -1,0 +1,267 @@
+"""The desk's composition root: one running desk, by itself or in an agent."""
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp
+
+from scudo_agent.clock import Clock
+from scudo_agent.config.site import Site
+from scudo_agent.desk import auth, problems
+from scudo_agent.desk.api import agent_router
+from scudo_agent.desk.guard import Guard
+from scudo_agent.desk.jobs import MailWorker
+from scudo_agent.desk.mail.transport import Transport, transport_for
+from scudo_agent.desk.offload import offload
+from scudo_agent.desk.portal import add_pages
+from scudo_agent.desk.settings import DeskSettings
+from scudo_agent.desk.store.agents import Enrolment
+from scudo_agent.desk.store.desk_store import DeskStore
+from scudo_agent.desk.store.post import Posting
+from scudo_agent.errors import PortInUseError, ScudoError
+
+_STOP_S = 10.0
+_log = logging.getLogger(__name__)
+
+
+def build(
+    settings: DeskSettings,
+    *,
+    clock: Clock,
+    transport: Transport | None = None,
+    rng: random.Random | None = None,
+) -> "Desk":
+    """Make a desk; nothing is opened before `start`.
+
+    `transport` takes the mails instead of what the settings say.
+    """
+    return Desk(
+        settings,
+        clock=clock,
+        transport=transport or transport_for(settings),
+        rng=rng or random.Random(),
+    )
+
+
+class Desk:
+    """One desk: `start`, then `serve` (or use `asgi`), then `close`.
+
+    `enrol_embedded` and `login_link` work between `start` and `close`.
+    """
+
+    def __init__(
+        self,
+        settings: DeskSettings,
+        *,
+        clock: Clock,
+        transport: Transport,
+        rng: random.Random,
+    ) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._transport = transport
+        self._rng = rng
+        self._store: DeskStore | None = None
+        self._asgi: ASGIApp | None = None
+        self._worker: MailWorker | None = None
+        self._mailing: asyncio.Task[None] | None = None
+        self._socket: socket.socket | None = None
+        self._server: _Server | None = None
+
+    @property
+    def store(self) -> DeskStore:
+        """The open store."""
+        if self._store is None:
+            raise ScudoError("the desk is not started")
+        return self._store
+
+    @property
+    def asgi(self) -> ASGIApp:
+        """The application, for a server or for httpx.ASGITransport."""
+        if self._asgi is None:
+            raise ScudoError("the desk is not started")
+        return self._asgi
+
+    @property
+    def url(self) -> str:
+        """How people and agents reach the desk, without a slash at the end."""
+        if self.settings.url is not None:
+            return self.settings.url.rstrip("/")
+        return self.address
+
+    @property
+    def address(self) -> str:
+        """The address it listens on, as a URL (for the agent in this process)."""
+        host, port = self.settings.listen.host, self.settings.listen.port
+        if self._socket is not None:
+            port = self._socket.getsockname()[1]
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def bind(self) -> str:
+        """Take the listening address now; `PortInUseError` if somebody has it."""
+        if self._socket is None:
+            self._socket = _listen(self.settings.listen.host, self.settings.listen.port)
+        return self.address
+
+    async def start(self, *, mails: bool = True) -> None:
+        """Open and migrate the store, then begin to send what waits.
+
+        Without `mails` they stay in the outbox until `send_mails` is called.
+        """
+        store = await offload(self._open)
+        self._store = store
+        self._worker = MailWorker(
+            store, self._transport, self.settings, url=lambda: self.url, rng=self._rng
+        )
+        self._asgi = _application(store, self._worker, self)
+        if mails:
+            self._mailing = asyncio.create_task(self._worker.run(), name="desk mails")
+
+    async def serve(self) -> None:
+        """Answer requests until `close`; the port is taken before anything else."""
+        self.bind()
+        assert self._socket is not None
+        self._server = _Server(
+            uvicorn.Config(
+                self.asgi,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=5,
+                ws="none",
+            )
+        )
+        await self._server.serve(sockets=[self._socket])
+
+    async def close(self) -> None:
+        """Stop answering, stop sending, close the store; safe to call twice."""
+        if self._server is not None:
+            self._server.should_exit = True
+            await self._server.ended.wait()
+            self._server = None
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._mailing is not None:
+            self._mailing.cancel()
+            await asyncio.wait([self._mailing], timeout=_STOP_S)
+            self._mailing = None
+        if self._store is not None:
+            await offload(self._store.close)
+            self._store = None
+
+    async def send_mails(self) -> int:
+        """Send every mail that is due now; return how many were tried."""
+        if self._worker is None:
+            raise ScudoError("the desk is not started")
+        return await self._worker.drain()
+
+    def enrol_embedded(self, site: Site, *, key: str | None = None) -> str:
+        """Create or refresh the site's customer, site and agent; return its key.
+
+        `key` is the one that the agent kept: it stays valid if it is the current
+        one, and becomes so again if it is not (the desk's file was made anew).
+        """
+        own = key or auth.new_key()
+        self.store.agents.enrol(Enrolment.of(site), key_sha256=auth.fingerprint(own))
+        return own
+
+    def login_link(self) -> str:
+        """A link that logs the provider's administrator in, once, within an hour."""
+        code = auth.new_code()
+        self.store.people.new_code(
+            auth.fingerprint(auth.plain_code(code)), life_us=auth.CODE_LIFE_US
+        )
+        return f"{self.url}/in/{code}"
+
+    def _open(self) -> DeskStore:
+        provider = self.settings.provider
+        return DeskStore(
+            self.settings.folder,
+            clock=self._clock,
+            posting=Posting(
+                message_host=self.settings.mail.message_host,
+                provider_mail=provider.mail,
+                provider_language=provider.language,
+            ),
+            provider_name=provider.name,
+            owner=f"desk-{secrets.token_hex(8)}",
+        )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn inside a loop that is not its own: signals are the owner's."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ended = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process's signal handlers alone."""
+        yield
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, and tell when it is over however it ended."""
+        try:
+            await super().serve(sockets=sockets)
+        finally:
+            self.ended.set()
+
+
+def _application(store: DeskStore, worker: MailWorker, desk: Desk) -> ASGIApp:
+    """API, pages and probes behind the guard."""
+    app = FastAPI(
+        title="scudo desk",
+        version="1",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.add_exception_handler(problems.Problem, problems.on_problem)
+    app.add_exception_handler(HTTPException, problems.on_http)
+    app.add_exception_handler(RequestValidationError, problems.on_invalid)
+    app.add_exception_handler(OperationalError, problems.on_store)
+    app.include_router(agent_router(store, worker.wake))
+    add_pages(app, store, desk.settings, lambda: desk.url)
+
+    async def healthy(_: Request) -> Response:
+        return PlainTextResponse("healthy\n")
+
+    async def ready(_: Request) -> Response:
+        await offload(store.writable)
+        return PlainTextResponse("ready\n")
+
+    app.add_route("/-/healthy", healthy, methods=["GET"])
+    app.add_route("/-/ready", ready, methods=["GET"])
+    return Guard(app)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket; `PortInUseError` when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as exc:
+        listener.close()
+        raise PortInUseError(
+            f"the desk cannot listen on {host}:{port}: {exc.strerror}"
+        ) from None
+    return listener

@@ -1,0 +1,137 @@
+"""The desk's work in the background: mails out of the outbox."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+from sqlalchemy.exc import DBAPIError
+
+from scudo_agent.desk.mail.compose import ComposeError, Letter, compose
+from scudo_agent.desk.mail.transport import Transport, TransportError
+from scudo_agent.desk.notice import Notice, render
+from scudo_agent.desk.offload import offload
+from scudo_agent.desk.settings import DeskSettings
+from scudo_agent.desk.store.desk_store import DeskStore
+from scudo_agent.desk.store.mailbox import Errand
+from scudo_agent.instant import DAY, SECOND
+from scudo_agent.locale import translator
+from scudo_agent.retry import Backoff
+
+GIVE_UP_US = 5 * DAY
+"""A mail that no server took for so long is given up, and the ticket shows it."""
+
+_BACKOFF = Backoff(first_s=2.0, limit_s=15 * 60.0)
+_IDLE_S = 30.0
+_STORE_PAUSE_S = 5.0
+_log = logging.getLogger(__name__)
+
+
+class MailWorker:
+    """Sends what is due, in each ticket's order, again and again until it is taken.
+
+    A repeat carries the same Message-ID: what a server took without our learning
+    of it, a reader's mail program shows once.
+    """
+
+    def __init__(
+        self,
+        store: DeskStore,
+        transport: Transport,
+        settings: DeskSettings,
+        *,
+        url: Callable[[], str],
+        rng: random.Random,
+    ) -> None:
+        self._store = store
+        self._transport = transport
+        self._settings = settings
+        self._url = url
+        self._rng = rng
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be a new mail; call it after a commit, on the loop."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            self._wake.clear()
+            try:
+                await self.drain()
+                pause = await self._pause_s()
+            except DBAPIError:
+                _log.exception("the mail outbox cannot be used just now")
+                pause = _STORE_PAUSE_S
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def drain(self) -> int:
+        """Send everything that is due; return how many mails were tried."""
+        tried = 0
+        while (errand := await offload(self._store.mail.claim)) is not None:
+            await offload(self._deliver, errand)
+            tried += 1
+        return tried
+
+    async def _pause_s(self) -> float:
+        due = await offload(self._store.mail.next_due)
+        if due is None:
+            return _IDLE_S
+        return min(max((due - self._store.now()) / SECOND, 0.01), _IDLE_S)
+
+    def _deliver(self, errand: Errand) -> None:
+        """Write, send and record one mail; blocks."""
+        try:
+            letter = self._letter(errand)
+            self._transport.send(letter.sender, letter.recipient, compose(letter))
+        except TransportError as exc:
+            self._failed(errand, str(exc), permanent=exc.permanent)
+        except ComposeError as exc:
+            self._failed(errand, str(exc), permanent=True)
+        except Exception as exc:  # noqa: BLE001 - one mail's defect stops no other mail
+            _log.exception("mail %s could not be written", errand.message_id)
+            self._failed(errand, f"{type(exc).__name__}: {exc}", permanent=False)
+        else:
+            if not self._store.mail.sent(errand):
+                _log.warning("mail %s was sent after its lease", errand.message_id)
+
+    def _failed(self, errand: Errand, error: str, *, permanent: bool) -> None:
+        now = self._store.now()
+        if permanent or now - errand.created > GIVE_UP_US:
+            _log.error("mail %s is given up: %s", errand.message_id, error)
+            self._store.mail.failed(errand, error)
+            return
+        wait = _BACKOFF.delay_s(errand.attempts, self._rng)
+        _log.warning("mail %s: %s; again in %.0f s", errand.message_id, error, wait)
+        self._store.mail.later(errand, error, next_us=now + round(wait * SECOND))
+
+    def _letter(self, errand: Errand) -> Letter:
+        notice = Notice(
+            ref=errand.ref,
+            stage=errand.stage,
+            ticket_url=f"{self._url()}/t/{errand.ref}",
+            provider=self._settings.provider.name,
+            site=errand.site_id,
+            evidence=tuple(errand.opening.members) if errand.opening else (),
+            before=errand.before,
+            follows=errand.previous,
+            linked=errand.linked,
+        )
+        rendered = render(notice, translator(errand.language), errand.zone)
+        return Letter(
+            sender=self._settings.mail.sender,
+            sender_name=self._settings.provider.name,
+            recipient=errand.recipient,
+            subject=rendered.subject,
+            text=rendered.text,
+            html=rendered.html,
+            message_id=errand.message_id,
+            in_reply_to=errand.in_reply_to,
+            date=self._store.now(),
+            language=errand.language,
+        )

@@ -1,0 +1,204 @@
+"""What a stage of an incident does to the incident and to its ticket; pure.
+
+A ticket follows its incident (`domain.md` 5): it is opened once, raised and
+never lowered, keeps its number through recovery and re-opening, and is never
+closed by an agent. `reliability.md` 1.4 says how several incidents share one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from hashlib import sha256
+
+from scudo_agent.instant import Instant, parse_instant
+from scudo_agent.model import MAILED, Kind
+from scudo_agent.wire import Stage
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""32 signs without I, L, O and U: nothing to misread on the telephone."""
+
+
+class Condition(StrEnum):
+    """How the thing itself is, whatever people do with the ticket."""
+
+    BAD = "bad"
+    RECOVERED = "recovered"
+    NOT_MEASURED = "not_measured"
+
+
+class Status(StrEnum):
+    """Life of a ticket; the steps that people take come later."""
+
+    NEW = "new"
+    REOPENED = "reopened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """What the desk knows of one incident after its `rev`-th stage."""
+
+    subject_key: str
+    title: dict[str, str] = field(default_factory=dict)
+    since: Instant
+    opened: Instant
+    severity: int | None
+    rule: str | None
+    condition: Condition = Condition.BAD
+    ended: Instant | None = None
+    reopen_count: int = 0
+    rev: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """What a stage can change of a ticket."""
+
+    title: dict[str, str]
+    status: Status = Status.NEW
+    condition: Condition = Condition.BAD
+    severity: int | None
+    rule: str | None
+    reopen_count: int = 0
+    recovered: Instant | None = None
+
+
+class StageError(ValueError):
+    """The stage cannot follow what the desk has: the event is poison."""
+
+
+def short_code(seed: str, *, signs: int = 8) -> str:
+    """`XXXX-XXXX` of the hash of `seed`, in groups of four."""
+    number = int.from_bytes(sha256(seed.encode()).digest())
+    code = "".join(_ALPHABET[(number >> (5 * i)) & 31] for i in range(signs))
+    return "-".join(code[i : i + 4] for i in range(0, signs, 4))
+
+
+def ticket_ref(incident_id: str, collision: int = 0) -> str:
+    """Public number of the ticket that this incident opened.
+
+    It depends on nothing but the incident, so that it survives a desk that is
+    restored; `collision` counts the tickets of other incidents that had it.
+    """
+    seed = incident_id if not collision else f"{incident_id}#{collision}"
+    return f"SC-{short_code(seed)}"
+
+
+def message_id(incident_id: str, kind: str, rev: int, host: str) -> str:
+    """Message-ID of a stage's mail: the same whenever it is sent again."""
+    return f"<{incident_id}.{kind}.{rev}@{host}>"
+
+
+def mailed(stage: Stage) -> bool:
+    """Whether the stage becomes a mail (`reliability.md` 1.1)."""
+    return stage.kind in MAILED
+
+
+def worst(*severities: int | None) -> int | None:
+    """The gravest of the codes: the smallest number; None has no code."""
+    known = [s for s in severities if s is not None]
+    return min(known) if known else None
+
+
+def tells(kind: Kind, before: Ticket, after: Ticket) -> bool:
+    """Whether a stage says something of the *ticket* that its readers don't know.
+
+    When several incidents share a ticket, the second one's opening, or the first
+    one's recovery while the second is still bad, is no news: its mail is folded.
+    """
+    if kind is Kind.RAISE:
+        return after.severity != before.severity
+    if kind is Kind.RECOVER:
+        return after.condition is not Condition.BAD
+    if kind is Kind.REOPEN:
+        return before.condition is not Condition.BAD
+    return kind in MAILED
+
+
+def advance(incident: Incident | None, stage: Stage) -> Incident:
+    """The incident after `stage`; `StageError` when it cannot be its next one."""
+    if incident is None:
+        if stage.kind is not Kind.OPEN or stage.rev != 1:
+            raise StageError("an incident begins with rev 1 and kind open")
+        since = parse_instant(stage.since)
+        return Incident(
+            subject_key=stage.subject_key,
+            title=dict(stage.subject.title),
+            since=since,
+            opened=parse_instant(stage.at),
+            severity=stage.severity,
+            rule=stage.rule,
+        )
+    if stage.kind is Kind.OPEN or stage.rev != incident.rev + 1:
+        raise StageError(f"rev {incident.rev + 1} with another kind than open is next")
+    after = replace(
+        incident,
+        rev=stage.rev,
+        subject_key=stage.subject_key,
+        title=dict(stage.subject.title) or incident.title,
+        severity=worst(incident.severity, stage.severity),
+        rule=stage.rule or incident.rule,
+    )
+    return _turned(after, stage)
+
+
+def _turned(incident: Incident, stage: Stage) -> Incident:
+    """Set what the kind alone decides: condition, end, re-openings."""
+    if stage.kind is Kind.RECOVER:
+        until = stage.outage.until if stage.outage else stage.at
+        return replace(
+            incident, condition=Condition.RECOVERED, ended=parse_instant(until)
+        )
+    if stage.kind is Kind.RETIRE:
+        return replace(
+            incident, condition=Condition.NOT_MEASURED, ended=parse_instant(stage.at)
+        )
+    if stage.kind is Kind.REOPEN:
+        return replace(
+            incident,
+            condition=Condition.BAD,
+            ended=None,
+            reopen_count=incident.reopen_count + 1,
+        )
+    return incident
+
+
+def born(incident: Incident) -> Ticket:
+    """The ticket that an opening makes."""
+    return Ticket(title=incident.title, severity=incident.severity, rule=incident.rule)
+
+
+def follow(
+    ticket: Ticket,
+    stage: Stage,
+    incident: Incident,
+    others: Iterable[Condition] = (),
+) -> Ticket:
+    """The ticket after `stage`, which left its incident as `incident`.
+
+    `others` are the conditions of the other incidents that share the ticket:
+    it is bad while one of them is. The severity never falls; the rule is the
+    one that decided the severity which holds.
+    """
+    severity = worst(ticket.severity, incident.severity)
+    graver = severity != ticket.severity or ticket.rule is None
+    condition = joint((incident.condition, *others))
+    reopens = stage.kind is Kind.REOPEN
+    return replace(
+        ticket,
+        title=incident.title if stage.kind is Kind.ROOT else ticket.title,
+        severity=severity,
+        rule=incident.rule if graver else ticket.rule,
+        condition=condition,
+        status=Status.REOPENED if reopens else ticket.status,
+        reopen_count=ticket.reopen_count + (1 if reopens else 0),
+        recovered=incident.ended if condition is Condition.RECOVERED else None,
+    )
+
+
+def joint(conditions: Iterable[Condition]) -> Condition:
+    """Condition of a ticket from those of its incidents: bad wins."""
+    all_ = set(conditions)
+    for condition in (Condition.BAD, Condition.NOT_MEASURED):
+        if condition in all_:
+            return condition
+    return Condition.RECOVERED

@@ -1,0 +1,1 @@
+"""Mails out: composing them and handing them to a server or a Maildir."""

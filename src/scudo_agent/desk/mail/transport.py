@@ -1,0 +1,128 @@
+"""Handing a mail over: to an SMTP server, or into a Maildir.
+
+`send` blocks and runs in an executor. It raises `TransportError`, which says
+whether trying again can help.
+"""
+
+import mailbox
+import os
+import smtplib
+import ssl
+from pathlib import Path
+from typing import Protocol
+
+from scudo_agent.config.secret import Secret
+from scudo_agent.desk.settings import DeskSettings, Smtp
+
+
+class TransportError(Exception):
+    """The mail was not accepted; `permanent` means that it never will be."""
+
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.permanent = permanent
+
+
+class Transport(Protocol):
+    """How mails leave."""
+
+    def send(self, sender: str, recipient: str, data: bytes) -> None:
+        """Hand over one mail; return when the other side has taken charge of it."""
+
+
+class SmtpTransport:
+    """One connection a mail: the volume is small and nothing can go stale."""
+
+    def __init__(self, settings: Smtp, password: Secret | None, *, host: str) -> None:
+        self._settings = settings
+        self._password = password
+        self._host = host
+
+    def send(self, sender: str, recipient: str, data: bytes) -> None:
+        """Deliver; a 5xx to sender, recipient or data is permanent.
+
+        Everything else (no connection, 4xx, a connection lost after DATA, a
+        wrong password) is worth another try with the same Message-ID.
+        """
+        try:
+            with self._connected() as server:
+                server.sendmail(sender, [recipient], data)
+        except smtplib.SMTPRecipientsRefused as exc:
+            code, reply = next(iter(exc.recipients.values()))
+            raise _refused(code, reply) from None
+        except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as exc:
+            raise _refused(exc.smtp_code, exc.smtp_error) from None
+        except (OSError, smtplib.SMTPException) as exc:
+            raise TransportError(f"{type(exc).__name__}: {exc}") from None
+
+    def _connected(self) -> smtplib.SMTP:
+        settings = self._settings
+        timeout = settings.timeout_s
+        server: smtplib.SMTP
+        if settings.tls == "implicit":
+            server = smtplib.SMTP_SSL(
+                settings.host,
+                settings.port,
+                local_hostname=self._host,
+                timeout=timeout,
+                context=self._context(),
+            )
+        else:
+            server = smtplib.SMTP(
+                settings.host,
+                settings.port,
+                local_hostname=self._host,
+                timeout=timeout,
+            )
+        try:
+            if settings.tls == "starttls":
+                server.starttls(context=self._context())
+            if settings.user is not None and self._password is not None:
+                server.login(settings.user, self._password.reveal())
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._settings.ca)
+
+
+class MaildirTransport:
+    """Puts mails into a Maildir, written through to the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def send(self, sender: str, recipient: str, data: bytes) -> None:
+        """Add one mail; a full or read-only disk is worth another try."""
+        try:
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            box = mailbox.Maildir(self._folder, create=True)
+            key = box.add(data)
+            new = self._folder / "new"
+            handle = os.open(new, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        except OSError as exc:
+            raise TransportError(f"{self._folder}: {exc.strerror or exc}") from None
+        if not key:
+            raise TransportError(f"{self._folder}: the mail got no name")
+
+
+def transport_for(settings: DeskSettings) -> Transport:
+    """The way that the settings ask for."""
+    if settings.mail.smtp is not None:
+        return SmtpTransport(
+            settings.mail.smtp,
+            settings.smtp_password(),
+            host=settings.mail.message_host,
+        )
+    return MaildirTransport(settings.maildir)
+
+
+def _refused(code: int, reply: bytes | str) -> TransportError:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
+    return TransportError(f"{code} {text}", permanent=code >= 500)

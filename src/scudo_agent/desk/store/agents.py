@@ -1,0 +1,217 @@
+"""Tenants, sites, agents and their epochs (`reliability.md` 1.1, 1.3)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from scudo_agent.config.site import Site
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.tables import (
+    PROVIDER_TENANT,
+    agent,
+    agent_epoch,
+    site,
+    stream_cursor,
+    tenant,
+)
+from scudo_agent.instant import SECOND, Instant
+from scudo_agent.wire import Hello
+
+STREAMS = ("I",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """What the desk is told of a customer's site when its agent is enrolled."""
+
+    customer_id: str
+    customer_name: str
+    customer_mail: str
+    language: str
+    site_id: str
+    timezone: str
+    contract_id: str | None = None
+    contract_title: str | None = None
+
+    @classmethod
+    def of(cls, site: Site) -> "Enrolment":
+        """From a validated site file."""
+        return cls(
+            customer_id=site.customer.id,
+            customer_name=site.customer.name,
+            customer_mail=site.customer.mail,
+            language=site.customer.language,
+            site_id=site.id,
+            timezone=site.timezone,
+            contract_id=site.contract.id if site.contract else site.contract_id,
+            contract_title=site.contract.title if site.contract else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """Answer to a hello: the epoch of this store and what the desk has of it."""
+
+    epoch: int
+    last_seq: dict[str, int]
+
+
+class Agents:
+    """Who may speak for which site."""
+
+    def __init__(self, database: Database, now: Callable[[], Instant]) -> None:
+        self._database = database
+        self._now = now
+
+    def enrol(self, enrolment: Enrolment, *, key_sha256: str) -> AgentIdentity:
+        """Create or refresh customer, site and agent; the key replaces the old one."""
+        now = self._now()
+        who = AgentIdentity(
+            tenant_id=enrolment.customer_id,
+            site_id=enrolment.site_id,
+            agent_id=f"{enrolment.customer_id}/{enrolment.site_id}/1",
+        )
+        with self._database.write() as db:
+            _put_tenant(db, enrolment, now)
+            _put_site(db, enrolment, now)
+            mine = agent.c.agent_id == who.agent_id
+            if db.execute(select(agent.c.agent_id).where(mine)).first():
+                values = {"key_sha256": key_sha256, "revoked_us": None}
+                db.execute(update(agent).where(mine).values(values))
+            else:
+                row = {
+                    "tenant_id": who.tenant_id,
+                    "site_id": who.site_id,
+                    "agent_id": who.agent_id,
+                    "key_sha256": key_sha256,
+                    "created_us": now,
+                }
+                db.execute(insert(agent).values(row))
+        return who
+
+    def by_key(self, key_sha256: str) -> AgentIdentity | None:
+        """The agent whose credential this is, unless it was revoked."""
+        query = select(agent.c.tenant_id, agent.c.site_id, agent.c.agent_id).where(
+            agent.c.key_sha256 == key_sha256, agent.c.revoked_us.is_(None)
+        )
+        with self._database.read() as db:
+            row = db.execute(query).first()
+        if row is None:
+            return None
+        return AgentIdentity(
+            tenant_id=row.tenant_id, site_id=row.site_id, agent_id=row.agent_id
+        )
+
+    def revoke(self, agent_id: str) -> bool:
+        """Take the credential away; false if there is no such agent."""
+        change = (
+            update(agent)
+            .where(agent.c.agent_id == agent_id)
+            .values(revoked_us=self._now())
+        )
+        with self._database.write() as db:
+            return db.execute(change).rowcount == 1
+
+    def hello(self, who: AgentIdentity, hello: Hello) -> Granted:
+        """Note that the agent lives; give its store the epoch that is its own.
+
+        A store that this agent never had (new, or made anew) gets the next
+        epoch, in which nothing has arrived yet.
+        """
+        now = self._now()
+        with self._database.write() as db:
+            epoch = _epoch_of(db, who, hello.store_id, now)
+            db.execute(
+                update(agent)
+                .where(agent.c.agent_id == who.agent_id)
+                .values(
+                    hello_us=now,
+                    version=hello.version,
+                    config_hash=hello.config_hash,
+                    boot_id=hello.boot_id,
+                    oldest_unacked_age_us=round(hello.oldest_unacked_age_s * SECOND),
+                )
+            )
+            rows = db.execute(
+                select(stream_cursor.c.stream, stream_cursor.c.last_seq).where(
+                    stream_cursor.c.agent_id == who.agent_id,
+                    stream_cursor.c.epoch == epoch,
+                )
+            )
+            last = dict.fromkeys(STREAMS, 0) | {r.stream: r.last_seq for r in rows}
+        return Granted(epoch=epoch, last_seq=last)
+
+
+def put_provider(db: Connection, *, name: str, mail: str, now: Instant) -> None:
+    """The provider's own tenant, to which its people belong."""
+    known = db.execute(
+        select(tenant.c.tenant_id).where(tenant.c.tenant_id == PROVIDER_TENANT)
+    ).first()
+    values = {"name": name, "mail": mail, "updated_us": now}
+    if known:
+        mine = tenant.c.tenant_id == PROVIDER_TENANT
+        db.execute(update(tenant).where(mine).values(values))
+        return
+    row = {"tenant_id": PROVIDER_TENANT, "language": "it", "created_us": now}
+    db.execute(insert(tenant).values(row | values))
+
+
+def _epoch_of(db: Connection, who: AgentIdentity, store_id: str, now: Instant) -> int:
+    known = db.execute(
+        select(agent_epoch.c.epoch).where(
+            agent_epoch.c.agent_id == who.agent_id,
+            agent_epoch.c.store_id == store_id,
+        )
+    ).scalar()
+    if known is not None:
+        return int(known)
+    mine = agent.c.agent_id == who.agent_id
+    epoch = int(db.execute(select(agent.c.epoch).where(mine)).scalar_one()) + 1
+    db.execute(update(agent).where(mine).values(epoch=epoch))
+    row = {
+        "tenant_id": who.tenant_id,
+        "agent_id": who.agent_id,
+        "epoch": epoch,
+        "store_id": store_id,
+        "granted_us": now,
+    }
+    db.execute(insert(agent_epoch).values(row))
+    return epoch
+
+
+def _put_tenant(db: Connection, enrolment: Enrolment, now: Instant) -> None:
+    mine = tenant.c.tenant_id == enrolment.customer_id
+    values = {
+        "name": enrolment.customer_name,
+        "mail": enrolment.customer_mail,
+        "language": enrolment.language,
+        "updated_us": now,
+    }
+    if db.execute(select(tenant.c.tenant_id).where(mine)).first():
+        db.execute(update(tenant).where(mine).values(values))
+        return
+    row = {"tenant_id": enrolment.customer_id, "created_us": now}
+    db.execute(insert(tenant).values(row | values))
+
+
+def _put_site(db: Connection, enrolment: Enrolment, now: Instant) -> None:
+    mine = (site.c.tenant_id == enrolment.customer_id) & (
+        site.c.site_id == enrolment.site_id
+    )
+    values = {
+        "timezone": enrolment.timezone,
+        "contract_id": enrolment.contract_id,
+        "contract_title": enrolment.contract_title,
+        "updated_us": now,
+    }
+    if db.execute(select(site.c.site_id).where(mine)).first():
+        db.execute(update(site).where(mine).values(values))
+        return
+    row = {
+        "tenant_id": enrolment.customer_id,
+        "site_id": enrolment.site_id,
+        "created_us": now,
+    }
+    db.execute(insert(site).values(row | values))

@@ -1,0 +1,188 @@
+"""Opening the desk's database and lending out its connections.
+
+SQLite: one connection writes and checkpoints, the others are `query_only`
+(SQLite before 3.51.3 can corrupt a WAL that two connections write and
+checkpoint), and a lock file keeps a second desk away. The pragmas are read back:
+a desk that cannot have them does not run. What is written here is portable to
+PostgreSQL, which needs neither the lock nor the single writer.
+"""
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from scudo_agent.errors import StoreError
+
+APPLICATION_ID = 0x5C0DDE5C
+"""In the header of the file: it is a scudo desk's database and no other."""
+
+_READERS = 8
+
+
+def sqlite_module() -> ModuleType:
+    """A SQLite that is newer than the system's, where we have one."""
+    try:
+        import pysqlite3.dbapi2 as newer
+    except ImportError:
+        return sqlite3
+    return newer  # type: ignore[no-any-return]
+
+
+class Database:
+    """One desk's database file: one writer, some readers, one lock."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / "desk.db"
+        self._lock_file = _lock(folder / "desk.lock")
+        try:
+            self._writer = _engine(self.path, writes=True)
+            self._readers = _engine(self.path, writes=False)
+            self._write_lock = threading.RLock()
+            self._check_ours()
+        except BaseException:
+            self._lock_file.close()
+            raise
+
+    @property
+    def writer(self) -> Engine:
+        """For migrations only; everything else takes `write()`."""
+        return self._writer
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction of the one writer: all of it or nothing."""
+        with self._write_lock, self._writer.begin() as db:
+            yield db
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view on what is committed; nothing can be written."""
+        with self._readers.connect() as db:
+            yield db
+
+    def close(self) -> None:
+        """Close all connections and let another desk in."""
+        self._readers.dispose()
+        self._writer.dispose()
+        self._lock_file.close()
+
+    def _check_ours(self) -> None:
+        """Refuse a foreign or damaged file before anything is written to it."""
+        try:
+            with self._writer.begin() as db:
+                mark = int(db.exec_driver_sql("PRAGMA application_id").scalar_one())
+                tables = db.exec_driver_sql(
+                    "SELECT count(*) FROM sqlite_schema"
+                ).scalar_one()
+                if mark == 0 and not tables:
+                    db.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+                elif mark != APPLICATION_ID:
+                    raise StoreError(f"{self.path}: is not a desk's database")
+                sound = db.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        except DatabaseError as exc:
+            raise StoreError(f"{self.path}: cannot be used: {exc.orig}") from None
+        if sound != "ok":
+            raise StoreError(f"{self.path}: is damaged: {sound}")
+
+
+class ReadOnlyDatabase:
+    """A desk's database as another process sees it, running or stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "desk.db"
+        if not self.path.is_file():
+            raise StoreError(f"{self.path}: there is no desk's database")
+        self._engine = _engine(self.path, writes=False)
+        try:
+            with self.read() as db:
+                mark = db.exec_driver_sql("PRAGMA application_id").scalar_one()
+        except DatabaseError as exc:
+            self.close()
+            raise StoreError(f"{self.path}: cannot be read: {exc.orig}") from None
+        if mark != APPLICATION_ID:
+            self.close()
+            raise StoreError(f"{self.path}: is not a desk's database")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view on what is committed."""
+        with self._engine.connect() as db:
+            yield db
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
+
+
+def _lock(path: Path) -> IO[str]:
+    """Take the lock of the state folder or say who has it."""
+    try:
+        handle = path.open("a+", encoding="ascii")
+    except OSError as exc:
+        raise StoreError(f"{path}: cannot be opened: {exc.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.seek(0)
+        owner = handle.read().strip() or "unknown"
+        handle.close()
+        raise StoreError(
+            f"{path.parent}: another desk (process {owner}) works here"
+        ) from None
+    handle.truncate(0)
+    handle.write(f"{os.getpid()}\n")
+    handle.flush()
+    return handle
+
+
+def _engine(path: Path, *, writes: bool) -> Engine:
+    """An engine with our pragmas, and transactions that SQLAlchemy begins."""
+    mode = "rwc" if writes else "ro"
+    pool: dict[str, Any] = (
+        {"poolclass": StaticPool}
+        if writes
+        else {"poolclass": QueuePool, "pool_size": _READERS, "max_overflow": 0}
+    )
+    engine = create_engine(
+        f"sqlite:///file:{path}?mode={mode}&uri=true",
+        module=sqlite_module(),
+        connect_args={"check_same_thread": False, "timeout": 10},
+        **pool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def _prepare(dbapi: Any, _: object) -> None:
+        # pysqlite would begin transactions by itself, and not for DDL.
+        dbapi.isolation_level = None
+        _pragmas(dbapi, path=path, writes=writes)
+
+    @event.listens_for(engine, "begin")
+    def _begin(db: Connection) -> None:
+        db.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _pragmas(dbapi: Any, *, path: Path, writes: bool) -> None:
+    """Set what durability and separation need, and read it back."""
+    wanted: list[tuple[str, str, object]] = [("foreign_keys", "ON", 1)]
+    if writes:
+        wanted += [("journal_mode", "WAL", "wal"), ("synchronous", "FULL", 2)]
+    else:
+        wanted += [("query_only", "ON", 1)]
+    for name, value, expected in wanted:
+        dbapi.execute(f"PRAGMA {name} = {value}")
+        got = dbapi.execute(f"PRAGMA {name}").fetchone()[0]
+        if got != expected:
+            raise StoreError(f"{path}: {name} is {got!r} here and must be {expected!r}")

@@ -1,0 +1,77 @@
+"""The desk's store as a whole: opened, migrated, and its rooms."""
+
+import threading
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from scudo_agent.clock import Clock, Timeline
+from scudo_agent.desk.store.agents import Agents, put_provider
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.inbox import Inbox
+from scudo_agent.desk.store.mailbox import Mailbox
+from scudo_agent.desk.store.migrate import migrate
+from scudo_agent.desk.store.people import People
+from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.tables import agent, mail_outbox, ticket_event
+from scudo_agent.desk.store.views import Views
+from scudo_agent.instant import Instant
+
+
+class DeskStore:
+    """Owns the database file; every room's transaction is its own.
+
+    Rooms: `agents`, `inbox`, `mail`, `people`, `views`. All may be called from
+    any thread. `now()` is the desk's time: it never runs backwards, not over a
+    restart either.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        posting: Posting,
+        provider_name: str = "",
+        owner: str = "desk",
+    ) -> None:
+        self.database = Database(folder)
+        try:
+            self.schema = migrate(self.database)
+            self._timeline = Timeline(clock, not_before=_last_instant(self.database))
+            self._time_lock = threading.Lock()
+            with self.database.write() as db:
+                put_provider(
+                    db, name=provider_name, mail=posting.provider_mail, now=self.now()
+                )
+        except BaseException:
+            self.database.close()
+            raise
+        self.agents = Agents(self.database, self.now)
+        self.inbox = Inbox(self.database, self.now, posting)
+        self.mail = Mailbox(self.database, self.now, owner=owner)
+        self.people = People(self.database, self.now)
+        self.views = Views(self.database)
+
+    def now(self) -> Instant:
+        """The desk's present instant; follows a wall clock that was set forward."""
+        with self._time_lock:
+            self._timeline.check()
+            return self._timeline.now()
+
+    def writable(self) -> bool:
+        """Whether a transaction can begin just now (readiness)."""
+        with self.database.write() as db:
+            return bool(db.exec_driver_sql("SELECT 1").scalar_one())
+
+    def close(self) -> None:
+        """Close the database and give up its lock."""
+        self.database.close()
+
+
+def _last_instant(database: Database) -> Instant:
+    """The last instant that this desk wrote."""
+    columns = (ticket_event.c.stored_us, mail_outbox.c.sent_us, agent.c.hello_us)
+    with database.read() as db:
+        last = [db.execute(select(func.max(column))).scalar() for column in columns]
+    return Instant(max(value or 0 for value in last))

@@ -1,0 +1,216 @@
+"""Events of an agent's stream: in order, once, in one transaction (1.4)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from scudo_agent.desk.lifecycle import StageError
+from scudo_agent.desk.store.apply import Applier
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.tables import (
+    agent_epoch,
+    inbox,
+    security_event,
+    stream_cursor,
+)
+from scudo_agent.instant import Instant
+from scudo_agent.wire import Batch, BatchReply, Gap, Stage, StageResult
+
+
+class OutOfOrderError(Exception):
+    """The first event is not the next one: `expected_seq` is."""
+
+    def __init__(self, expected_seq: int) -> None:
+        super().__init__(f"seq {expected_seq} is next")
+        self.expected_seq = expected_seq
+
+
+class UnknownEpochError(Exception):
+    """The desk never granted this epoch to the agent: it must say hello."""
+
+
+class BadEventError(Exception):
+    """One event cannot be taken; nothing of its batch was applied."""
+
+    def __init__(self, index: int, seq: int, reason: str) -> None:
+        super().__init__(reason)
+        self.index = index
+        self.seq = seq
+        self.reason = reason
+
+
+class Inbox:
+    """The door for stream I."""
+
+    def __init__(
+        self, database: Database, now: Callable[[], Instant], posting: Posting
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._posting = posting
+
+    def apply(
+        self, who: AgentIdentity, batch: Batch, *, stream: str, hashes: Sequence[str]
+    ) -> BatchReply:
+        """Apply a batch in one transaction; answer only what is committed.
+
+        `hashes` are the SHA-256 of the events as they arrived: an event that
+        comes again must be the same to the byte, else it is refused and noted
+        as a security event. All or nothing: `BadEventError` names the culprit.
+        """
+        try:
+            with self._database.write() as db:
+                door = _Door(db, who, epoch=batch.epoch, stream=stream)
+                applier = Applier(db, who, now=self._now(), posting=self._posting)
+                results = [
+                    StageResult(
+                        seq=stage.seq,
+                        ticket=_take(door, applier, index, stage, hashes[index]),
+                    )
+                    for index, stage in enumerate(batch.events)
+                ]
+                applier.finish()
+                door.move(applier.now)
+        except _ForgedError as exc:
+            self._alarm(who, batch.epoch, stream, exc)
+            raise BadEventError(exc.index, exc.seq, exc.reason) from None
+        return BatchReply(ack_seq=door.last, results=results)
+
+    def gap(self, who: AgentIdentity, gap: Gap, *, stream: str) -> BatchReply:
+        """Put a tombstone where an event will never come, and move on.
+
+        The agent keeps the event in quarantine; here the sequence stays whole
+        and the provider finds the reason. The same gap twice is the same gap.
+        """
+        now = self._now()
+        with self._database.write() as db:
+            door = _Door(db, who, epoch=gap.epoch, stream=stream)
+            if gap.seq > door.last + 1:
+                raise OutOfOrderError(door.last + 1)
+            if gap.seq == door.last + 1:
+                door.bury(gap, now)
+                door.move(now)
+        return BatchReply(ack_seq=door.last, results=[])
+
+    def _alarm(
+        self, who: AgentIdentity, epoch: int, stream: str, exc: BadEventError
+    ) -> None:
+        """Keep what the refused transaction could not: that somebody tried."""
+        data = {"epoch": epoch, "stream": stream, "seq": exc.seq, "why": exc.reason}
+        row = {
+            "tenant_id": who.tenant_id,
+            "kind": "event_refused",
+            "actor": who.actor,
+            "at_us": self._now(),
+            "data": data,
+        }
+        with self._database.write() as db:
+            db.execute(insert(security_event).values(row))
+
+
+class _ForgedError(BadEventError):
+    """Not a mistake of a program that works as ours does."""
+
+
+class _Door:
+    """Cursor and inbox of one (agent, epoch, stream) within a transaction."""
+
+    def __init__(
+        self, db: Connection, who: AgentIdentity, *, epoch: int, stream: str
+    ) -> None:
+        self._db = db
+        self._who = who
+        self._epoch = epoch
+        self._stream = stream
+        granted = db.execute(
+            select(agent_epoch.c.epoch).where(agent_epoch.c.agent_id == who.agent_id)
+        ).scalars()
+        if epoch not in set(granted):
+            raise UnknownEpochError(f"epoch {epoch} was not granted to this agent")
+        last = db.execute(select(stream_cursor.c.last_seq).where(*self._mine)).scalar()
+        self._first = last is None
+        self.last = int(last or 0)
+
+    @property
+    def _mine(self) -> tuple[Any, ...]:
+        return (
+            stream_cursor.c.agent_id == self._who.agent_id,
+            stream_cursor.c.epoch == self._epoch,
+            stream_cursor.c.stream == self._stream,
+        )
+
+    def had(self, seq: int) -> str | None:
+        """SHA-256 of an event that arrived before, if it is still known."""
+        return self._db.execute(
+            select(inbox.c.sha256).where(
+                inbox.c.agent_id == self._who.agent_id,
+                inbox.c.epoch == self._epoch,
+                inbox.c.stream == self._stream,
+                inbox.c.seq == seq,
+            )
+        ).scalar()
+
+    def record(self, stage: Stage, sha: str, now: Instant) -> None:
+        """Take the next event."""
+        self._insert(
+            seq=stage.seq,
+            sha256=sha,
+            incident_id=stage.incident_id,
+            rev=stage.rev,
+            stored_us=now,
+        )
+
+    def bury(self, gap: Gap, now: Instant) -> None:
+        """Take the next event's tombstone."""
+        self._insert(
+            seq=gap.seq,
+            sha256=gap.sha256,
+            incident_id=gap.incident_id,
+            rev=gap.rev,
+            stored_us=now,
+            gap_reason=gap.reason,
+        )
+
+    def _insert(self, **values: Any) -> None:
+        row = {
+            "tenant_id": self._who.tenant_id,
+            "agent_id": self._who.agent_id,
+            "epoch": self._epoch,
+            "stream": self._stream,
+        }
+        self._db.execute(insert(inbox).values(row | values))
+        self.last = int(values["seq"])
+
+    def move(self, now: Instant) -> None:
+        """Write the cursor."""
+        values = {"last_seq": self.last, "moved_us": now}
+        if not self._first:
+            self._db.execute(update(stream_cursor).where(*self._mine).values(values))
+            return
+        row = {
+            "tenant_id": self._who.tenant_id,
+            "agent_id": self._who.agent_id,
+            "epoch": self._epoch,
+            "stream": self._stream,
+        }
+        self._db.execute(insert(stream_cursor).values(row | values))
+
+
+def _take(door: _Door, applier: Applier, index: int, stage: Stage, sha: str) -> str:
+    """Apply one event, or find that it was applied; the number of its ticket."""
+    if stage.seq <= door.last:
+        if door.had(stage.seq) not in (None, sha):
+            raise _ForgedError(index, stage.seq, "this seq came before, and differed")
+        return applier.ref_of(stage.incident_id)
+    if stage.seq != door.last + 1:
+        raise OutOfOrderError(door.last + 1)
+    door.record(stage, sha, applier.now)
+    try:
+        return applier.take(stage)
+    except PermissionError as exc:
+        raise _ForgedError(index, stage.seq, str(exc)) from None
+    except StageError as exc:
+        raise BadEventError(index, stage.seq, str(exc)) from None

@@ -1,0 +1,294 @@
+"""The mail outbox as its worker sees it: take by lease, send, complete (1.4)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, case, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
+
+from scudo_agent.desk.lifecycle import Condition
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.tables import (
+    incident,
+    mail_outbox,
+    site,
+    ticket,
+    ticket_event,
+)
+from scudo_agent.instant import MINUTE, Instant
+from scudo_agent.model import Kind
+from scudo_agent.wire import Stage
+
+LEASE_US = 5 * MINUTE
+"""A worker that does not complete a mail within this time has lost it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """A claimed mail with all that its text needs.
+
+    `opening` is the stage that opened the incident, `before` the severity that
+    held before this one, `previous` and `linked` are public ticket numbers.
+    """
+
+    mail_id: int
+    fence: int
+    attempts: int
+    message_id: str
+    in_reply_to: str | None
+    recipient: str
+    language: str
+    created: Instant
+    ref: str
+    ticket_id: int
+    tenant_id: str
+    site_id: str
+    zone: str
+    stage: Stage
+    opening: Stage | None
+    before: int | None
+    previous: str
+    linked: tuple[str, ...]
+
+
+class Mailbox:
+    """Claims mails for one worker and records what became of them."""
+
+    def __init__(
+        self, database: Database, now: Callable[[], Instant], *, owner: str
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._owner = owner
+
+    def claim(self) -> Errand | None:
+        """Lease the next mail that is due, oldest first; None if none is.
+
+        Mails of one ticket leave in order: one that waits holds back the later
+        ones. An escalation whose incident is over is folded and not sent (1.5).
+        """
+        now = self._now()
+        with self._database.write() as db:
+            while (row := db.execute(_due(now)).first()) is not None:
+                if _superseded(db, row):
+                    continue
+                fence = db.execute(
+                    update(mail_outbox)
+                    .where(mail_outbox.c.mail_id == row.mail_id)
+                    .values(
+                        owner=self._owner,
+                        lease_until_us=now + LEASE_US,
+                        fence=mail_outbox.c.fence + 1,
+                        attempts=mail_outbox.c.attempts + 1,
+                    )
+                    .returning(mail_outbox.c.fence)
+                ).scalar_one()
+                return _errand(db, row, int(fence))
+        return None
+
+    def sent(self, errand: Errand) -> bool:
+        """Accepted by the mail server: history says to whom and after how long.
+
+        False if the lease was lost: another worker answers for this mail.
+        """
+        now = self._now()
+        values = {"state": "sent", "sent_us": now, "last_error": None}
+        with self._database.write() as db:
+            if not self._complete(db, errand, values):
+                return False
+            data = {
+                "recipient": errand.recipient,
+                "after_us": now - errand.created,
+                "message_id": errand.message_id,
+                "in_reply_to": errand.in_reply_to,
+                "stage": errand.stage.kind.value,
+            }
+            _history(db, errand, "mail_accepted", now, data)
+        return True
+
+    def later(self, errand: Errand, error: str, *, next_us: int) -> None:
+        """Not sent: try again at `next_us`."""
+        values = {
+            "last_error": error,
+            "next_us": next_us,
+            "owner": None,
+            "lease_until_us": None,
+        }
+        with self._database.write() as db:
+            self._complete(db, errand, values)
+
+    def failed(self, errand: Errand, error: str) -> None:
+        """Refused for good: the ticket shows it."""
+        now = self._now()
+        with self._database.write() as db:
+            if self._complete(db, errand, {"state": "failed", "last_error": error}):
+                data = {"recipient": errand.recipient, "error": error}
+                _history(db, errand, "mail_refused", now, data)
+
+    def next_due(self) -> Instant | None:
+        """When the next pending mail wants to be looked at; None if there is none."""
+        leased = mail_outbox.c.lease_until_us > mail_outbox.c.next_us
+        at = case((leased, mail_outbox.c.lease_until_us), else_=mail_outbox.c.next_us)
+        query = select(at).where(mail_outbox.c.state == "pending").order_by(at).limit(1)
+        with self._database.read() as db:
+            due = db.execute(query).scalar()
+        return None if due is None else Instant(int(due))
+
+    def backlog(self) -> tuple[int, Instant | None]:
+        """How many mails wait, and since when the oldest does."""
+        query = select(func.count(), func.min(mail_outbox.c.created_us)).where(
+            mail_outbox.c.state == "pending"
+        )
+        with self._database.read() as db:
+            count, oldest = db.execute(query).one()
+        return int(count), oldest
+
+    def _complete(self, db: Connection, errand: Errand, values: dict[str, Any]) -> bool:
+        change = (
+            update(mail_outbox)
+            .where(
+                mail_outbox.c.mail_id == errand.mail_id,
+                mail_outbox.c.owner == self._owner,
+                mail_outbox.c.fence == errand.fence,
+                mail_outbox.c.state == "pending",
+            )
+            .values(values)
+        )
+        return db.execute(change).rowcount == 1
+
+
+def _due(now: Instant) -> Any:
+    """The oldest mail to send whose ticket has no older one still waiting."""
+    earlier = aliased(mail_outbox)
+    blocked = (
+        select(earlier.c.mail_id)
+        .where(
+            earlier.c.ticket_id == mail_outbox.c.ticket_id,
+            earlier.c.state == "pending",
+            earlier.c.mail_id < mail_outbox.c.mail_id,
+        )
+        .exists()
+    )
+    return (
+        select(mail_outbox)
+        .where(
+            mail_outbox.c.state == "pending",
+            mail_outbox.c.next_us <= now,
+            or_(
+                mail_outbox.c.lease_until_us.is_(None),
+                mail_outbox.c.lease_until_us <= now,
+            ),
+            ~blocked,
+        )
+        .order_by(mail_outbox.c.mail_id)
+        .limit(1)
+    )
+
+
+def _superseded(db: Connection, row: Any) -> bool:
+    """Fold an escalation whose incident is no longer bad into the later mail."""
+    if row.kind != Kind.RAISE.value:
+        return False
+    condition = db.execute(
+        select(incident.c.condition).where(
+            incident.c.tenant_id == row.tenant_id,
+            incident.c.incident_id == row.incident_id,
+        )
+    ).scalar_one()
+    later = db.execute(
+        select(mail_outbox.c.message_id)
+        .where(
+            mail_outbox.c.tenant_id == row.tenant_id,
+            mail_outbox.c.incident_id == row.incident_id,
+            mail_outbox.c.rev > row.rev,
+        )
+        .order_by(mail_outbox.c.rev)
+        .limit(1)
+    ).scalar()
+    if condition == Condition.BAD.value or later is None:
+        return False
+    db.execute(
+        update(mail_outbox)
+        .where(mail_outbox.c.mail_id == row.mail_id)
+        .values(state="folded", fold_rule="recovered", folded_into=later)
+    )
+    return True
+
+
+def _errand(db: Connection, row: Any, fence: int) -> Errand:
+    facts = db.execute(
+        select(ticket.c.ref, ticket.c.site_id, site.c.timezone)
+        .join(
+            site,
+            (site.c.tenant_id == ticket.c.tenant_id)
+            & (site.c.site_id == ticket.c.site_id),
+        )
+        .where(ticket.c.ticket_id == row.ticket_id)
+    ).one()
+    history = db.execute(
+        select(ticket_event.c.kind, ticket_event.c.severity, ticket_event.c.data)
+        .where(
+            ticket_event.c.tenant_id == row.tenant_id,
+            ticket_event.c.incident_id == row.incident_id,
+            ticket_event.c.rev.is_not(None),
+            ticket_event.c.rev <= row.rev,
+            ticket_event.c.kind.in_([kind.value for kind in Kind]),
+        )
+        .order_by(ticket_event.c.rev)
+    ).all()
+    stage = Stage.model_validate(history[-1].data["stage"])
+    return Errand(
+        mail_id=row.mail_id,
+        fence=fence,
+        attempts=row.attempts + 1,
+        message_id=row.message_id,
+        in_reply_to=row.in_reply_to,
+        recipient=row.recipient,
+        language=row.language,
+        created=row.created_us,
+        ref=facts.ref,
+        ticket_id=row.ticket_id,
+        tenant_id=row.tenant_id,
+        site_id=facts.site_id,
+        zone=facts.timezone,
+        stage=stage,
+        opening=Stage.model_validate(history[0].data["stage"]),
+        before=history[-2].severity if len(history) > 1 else None,
+        previous="".join(_refs(db, row.tenant_id, (stage.previous,))),
+        linked=_refs(db, row.tenant_id, tuple(stage.linked)),
+    )
+
+
+def _refs(
+    db: Connection, tenant_id: str, incidents: tuple[str | None, ...]
+) -> tuple[str, ...]:
+    """Public numbers of the tickets of these incidents."""
+    wanted = [i for i in incidents if i]
+    if not wanted:
+        return ()
+    rows = db.execute(
+        select(ticket.c.ref)
+        .join(incident, incident.c.ticket_id == ticket.c.ticket_id)
+        .where(incident.c.tenant_id == tenant_id, incident.c.incident_id.in_(wanted))
+        .distinct()
+        .order_by(ticket.c.ref)
+    ).scalars()
+    return tuple(rows)
+
+
+def _history(
+    db: Connection, errand: Errand, kind: str, now: Instant, data: dict[str, Any]
+) -> None:
+    row = {
+        "tenant_id": errand.tenant_id,
+        "ticket_id": errand.ticket_id,
+        "incident_id": errand.stage.incident_id,
+        "kind": kind,
+        "at_us": now,
+        "stored_us": now,
+        "actor": "desk",
+        "rev": errand.stage.rev,
+        "data": data,
+    }
+    db.execute(insert(ticket_event).values(row))

@@ -1,0 +1,14 @@
+"""Alembic's entry: runs the steps on the connection that `migrate` opened."""
+
+from alembic import context
+
+from scudo_agent.desk.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    # SQLite's DDL is transactional once we begin the transaction ourselves.
+    transactional_ddl=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,49 @@
+"""Who asks: every query of the desk takes one of these, never a bare tenant."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentIdentity:
+    """What an agent's credential is bound to; the body of a request never says it."""
+
+    tenant_id: str
+    site_id: str
+    agent_id: str
+
+    @property
+    def actor(self) -> str:
+        """How history names it."""
+        return f"agent:{self.agent_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who is logged in; staff belong to the provider and see all."""
+
+    tenant_id: str
+    role: str
+    actor: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a reader may see: None stands for all.
+
+    `provider` tells whether tickets that only the provider may see are shown.
+    """
+
+    tenant_id: str | None = None
+    site_id: str | None = None
+    provider: bool = False
+
+    @classmethod
+    def of_agent(cls, agent: AgentIdentity) -> "Scope":
+        """Its own site's tickets, those of the provider left out."""
+        return cls(tenant_id=agent.tenant_id, site_id=agent.site_id)
+
+    @classmethod
+    def of_staff(cls) -> "Scope":
+        """All tickets of all customers."""
+        return cls(provider=True)

@@ -1,0 +1,335 @@
+"""The desk's tables, for SQLite and PostgreSQL alike.
+
+Every table has `tenant_id` and every key that leads to another table carries it,
+so that a row can only ever point to rows of its own tenant. Instants are whole
+microseconds UTC in `…_us`. `docs/desk.md` explains each table.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+
+PROVIDER_TENANT = "@provider"
+"""The tenant of the provider's own people; no customer's id begins with `@`."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_BIG = BigInteger()
+_SERIAL = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _tenant(*, primary_key: bool = False) -> Column[str]:
+    return Column("tenant_id", Text, nullable=False, primary_key=primary_key)
+
+
+def _us(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, _BIG, nullable=null)
+
+
+def _text(name: str, *, null: bool = False, key: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null, primary_key=key)
+
+
+def _json(name: str) -> Column[dict[str, object]]:
+    kind: TypeEngine[dict[str, object]] = JSON(none_as_null=True)
+    return Column(name, kind, nullable=False)
+
+
+def _int(name: str, *, null: bool = False, default: str | None = None) -> Column[int]:
+    return Column(name, Integer, nullable=null, server_default=default)
+
+
+tenant = Table(
+    "tenant",
+    metadata,
+    _tenant(primary_key=True),
+    _text("name"),
+    _text("mail", null=True),
+    _text("language"),
+    _us("created_us"),
+    _us("updated_us"),
+)
+
+site = Table(
+    "site",
+    metadata,
+    _tenant(primary_key=True),
+    _text("site_id", key=True),
+    _text("timezone"),
+    _text("contract_id", null=True),
+    _text("contract_title", null=True),
+    _us("created_us"),
+    _us("updated_us"),
+    ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+)
+
+agent = Table(
+    "agent",
+    metadata,
+    _tenant(),
+    _text("agent_id", key=True),
+    _text("site_id"),
+    _text("key_sha256"),
+    _int("epoch", default="0"),
+    _us("created_us"),
+    _us("revoked_us", null=True),
+    _us("hello_us", null=True),
+    _text("version", null=True),
+    _text("config_hash", null=True),
+    _text("boot_id", null=True),
+    Column("oldest_unacked_age_us", _BIG, nullable=True),
+    UniqueConstraint("key_sha256"),
+    UniqueConstraint("tenant_id", "agent_id"),
+    ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),
+)
+
+agent_epoch = Table(
+    "agent_epoch",
+    metadata,
+    _tenant(),
+    _text("agent_id", key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    _text("store_id"),
+    _us("granted_us"),
+    UniqueConstraint("agent_id", "store_id"),
+    ForeignKeyConstraint(
+        ["tenant_id", "agent_id"], ["agent.tenant_id", "agent.agent_id"]
+    ),
+)
+
+stream_cursor = Table(
+    "stream_cursor",
+    metadata,
+    _tenant(),
+    _text("agent_id", key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    _text("stream", key=True),
+    Column("last_seq", _BIG, nullable=False),
+    _us("moved_us"),
+    ForeignKeyConstraint(
+        ["tenant_id", "agent_id"], ["agent.tenant_id", "agent.agent_id"]
+    ),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    _tenant(),
+    _text("agent_id", key=True),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    _text("stream", key=True),
+    Column("seq", _BIG, primary_key=True, autoincrement=False),
+    _text("sha256"),
+    _text("incident_id"),
+    _int("rev"),
+    _us("stored_us"),
+    _text("gap_reason", null=True),
+    ForeignKeyConstraint(
+        ["tenant_id", "agent_id"], ["agent.tenant_id", "agent.agent_id"]
+    ),
+)
+
+ticket = Table(
+    "ticket",
+    metadata,
+    Column("ticket_id", _SERIAL, primary_key=True, autoincrement=True),
+    _tenant(),
+    _text("site_id"),
+    _text("ref"),
+    _text("incident_id", null=True),
+    _text("origin"),
+    _text("audience"),
+    _json("title"),
+    _text("status"),
+    _text("condition"),
+    _int("severity", null=True),
+    _text("rule", null=True),
+    _us("since_us"),
+    _us("received_us"),
+    _us("stored_us"),
+    _us("recovered_us", null=True),
+    _us("closed_us", null=True),
+    _int("reopen_count", default="0"),
+    Column("reported_late", Boolean, nullable=False, server_default=text("false")),
+    UniqueConstraint("ref"),
+    UniqueConstraint("tenant_id", "ticket_id"),
+    UniqueConstraint("tenant_id", "incident_id"),
+    CheckConstraint("severity BETWEEN 1 AND 3", name="severity"),
+    CheckConstraint("audience IN ('customer', 'provider')", name="audience"),
+    ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),
+)
+Index("ix_ticket_queue", ticket.c.tenant_id, ticket.c.severity, ticket.c.received_us)
+
+incident = Table(
+    "incident",
+    metadata,
+    _tenant(primary_key=True),
+    _text("incident_id", key=True),
+    _text("site_id"),
+    _text("agent_id"),
+    Column("ticket_id", _BIG, nullable=False),
+    _text("subject_key"),
+    Column("subject_open", Boolean, nullable=False),
+    _json("title"),
+    _text("audience"),
+    _us("since_us"),
+    _us("opened_us"),
+    _int("severity", null=True),
+    _text("rule", null=True),
+    _text("condition"),
+    _us("ended_us", null=True),
+    _int("reopen_count", default="0"),
+    _int("rev"),
+    _text("previous", null=True),
+    _us("stored_us"),
+    CheckConstraint("severity BETWEEN 1 AND 3", name="severity"),
+    ForeignKeyConstraint(
+        ["tenant_id", "ticket_id"], ["ticket.tenant_id", "ticket.ticket_id"]
+    ),
+    ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),
+)
+Index(
+    "uq_incident_subject_open",
+    incident.c.tenant_id,
+    incident.c.site_id,
+    incident.c.subject_key,
+    unique=True,
+    sqlite_where=text("subject_open"),
+    postgresql_where=text("subject_open"),
+)
+Index("ix_incident_ticket", incident.c.tenant_id, incident.c.ticket_id)
+
+held_stage = Table(
+    "held_stage",
+    metadata,
+    _tenant(primary_key=True),
+    _text("incident_id", key=True),
+    Column("rev", Integer, primary_key=True, autoincrement=False),
+    _text("agent_id"),
+    _json("stage"),
+    _us("stored_us"),
+    ForeignKeyConstraint(
+        ["tenant_id", "agent_id"], ["agent.tenant_id", "agent.agent_id"]
+    ),
+)
+
+ticket_event = Table(
+    "ticket_event",
+    metadata,
+    Column("event_id", _SERIAL, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("ticket_id", _BIG, nullable=False),
+    _text("incident_id", null=True),
+    _text("kind"),
+    _us("at_us"),
+    _us("stored_us"),
+    _text("actor"),
+    _int("rev", null=True),
+    _int("severity", null=True),
+    _text("rule", null=True),
+    _json("data"),
+    UniqueConstraint("tenant_id", "event_id"),
+    ForeignKeyConstraint(
+        ["tenant_id", "ticket_id"], ["ticket.tenant_id", "ticket.ticket_id"]
+    ),
+)
+Index("ix_ticket_event_ticket", ticket_event.c.tenant_id, ticket_event.c.ticket_id)
+
+mail_outbox = Table(
+    "mail_outbox",
+    metadata,
+    Column("mail_id", _SERIAL, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("ticket_id", _BIG, nullable=False),
+    _text("incident_id", null=True),
+    _text("kind"),
+    _int("rev"),
+    Column("event_id", _BIG, nullable=False),
+    _text("state"),
+    _text("message_id"),
+    _text("in_reply_to", null=True),
+    _text("recipient"),
+    _text("language"),
+    _us("created_us"),
+    _us("next_us"),
+    _int("attempts", default="0"),
+    _text("owner", null=True),
+    _us("lease_until_us", null=True),
+    Column("fence", _BIG, nullable=False, server_default="0"),
+    _us("sent_us", null=True),
+    _text("folded_into", null=True),
+    _text("fold_rule", null=True),
+    _text("last_error", null=True),
+    UniqueConstraint("tenant_id", "incident_id", "kind", "rev"),
+    UniqueConstraint("tenant_id", "message_id"),
+    CheckConstraint("state IN ('pending', 'sent', 'folded', 'failed')", name="state"),
+    CheckConstraint(
+        "(state = 'folded') = (folded_into IS NOT NULL)", name="folded_into"
+    ),
+    ForeignKeyConstraint(
+        ["tenant_id", "ticket_id"], ["ticket.tenant_id", "ticket.ticket_id"]
+    ),
+    ForeignKeyConstraint(
+        ["tenant_id", "event_id"], ["ticket_event.tenant_id", "ticket_event.event_id"]
+    ),
+)
+Index("ix_mail_outbox_due", mail_outbox.c.state, mail_outbox.c.next_us)
+
+login_code = Table(
+    "login_code",
+    metadata,
+    _tenant(),
+    _text("code_sha256", key=True),
+    _text("role"),
+    _text("actor"),
+    _us("created_us"),
+    _us("expires_us"),
+    _us("used_us", null=True),
+    ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+)
+
+session = Table(
+    "session",
+    metadata,
+    _tenant(),
+    _text("session_sha256", key=True),
+    _text("role"),
+    _text("actor"),
+    _text("language", null=True),
+    _us("created_us"),
+    _us("expires_us"),
+    _us("revoked_us", null=True),
+    ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+)
+
+security_event = Table(
+    "security_event",
+    metadata,
+    Column("security_event_id", _SERIAL, primary_key=True, autoincrement=True),
+    _tenant(),
+    _text("kind"),
+    _text("actor"),
+    _us("at_us"),
+    _json("data"),
+)

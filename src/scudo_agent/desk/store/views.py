@@ -1,0 +1,279 @@
+"""What pages, API and command line show of tickets: the desk's read model."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Select, select
+
+from scudo_agent.desk.lifecycle import Condition, Status
+from scudo_agent.desk.store.scope import Scope
+from scudo_agent.desk.store.tables import (
+    incident,
+    mail_outbox,
+    site,
+    tenant,
+    ticket,
+    ticket_event,
+)
+from scudo_agent.instant import Instant
+from scudo_agent.wire import Stage
+
+LIST_LIMIT = 500
+
+
+class Reads(Protocol):
+    """A database that can be read, by its owner or from outside."""
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A consistent view on what is committed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketLine:
+    """One ticket as a list shows it; `zone` is its site's."""
+
+    ref: str
+    ticket_id: int
+    tenant_id: str
+    customer: str
+    site_id: str
+    zone: str
+    contract: str | None
+    title: dict[str, str]
+    subject: str
+    origin: str
+    audience: str
+    status: Status
+    condition: Condition
+    severity: int | None
+    rule: str | None
+    since: Instant
+    received: Instant
+    recovered: Instant | None
+    reopen_count: int
+    reported_late: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of a ticket's history; `stage` when an agent's stage made it."""
+
+    at: Instant
+    stored: Instant
+    kind: str
+    actor: str
+    incident_id: str | None
+    rev: int | None
+    severity: int | None
+    rule: str | None
+    data: dict[str, Any]
+    stage: Stage | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingMail:
+    """A mail of this ticket that has not left."""
+
+    kind: str
+    state: str
+    recipient: str
+    attempts: int
+    error: str | None
+    next: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketView:
+    """One ticket with its whole history, oldest entry first."""
+
+    line: TicketLine
+    entries: tuple[Entry, ...]
+    previous: str | None
+    linked: tuple[str, ...]
+    mails: tuple[PendingMail, ...]
+
+    @property
+    def opening(self) -> Stage | None:
+        """The stage that opened the ticket."""
+        return next((e.stage for e in self.entries if e.stage is not None), None)
+
+    @property
+    def latest(self) -> Stage | None:
+        """The last stage that an agent reported."""
+        stages = [e.stage for e in self.entries if e.stage is not None]
+        return stages[-1] if stages else None
+
+
+class Views:
+    """Queries of one scope; nothing outside the scope is ever found."""
+
+    def __init__(self, database: Reads) -> None:
+        self._database = database
+
+    def tickets(
+        self, scope: Scope, *, limit: int = LIST_LIMIT
+    ) -> tuple[TicketLine, ...]:
+        """The queue (`domain.md` 5): by severity, then by receipt."""
+        query = (
+            _lines(scope)
+            .order_by(
+                ticket.c.severity.is_(None),
+                ticket.c.severity,
+                ticket.c.received_us,
+                ticket.c.ticket_id,
+            )
+            .limit(limit)
+        )
+        with self._database.read() as db:
+            return tuple(_line(row) for row in db.execute(query))
+
+    def ticket(self, scope: Scope, ref: str) -> TicketView | None:
+        """One ticket, or None: not there and not allowed look the same."""
+        with self._database.read() as db:
+            row = db.execute(_lines(scope).where(ticket.c.ref == ref)).first()
+            if row is None:
+                return None
+            line = _line(row)
+            entries = _entries(db, line)
+            stages = [e.stage for e in entries if e.stage is not None]
+            linked = {i for stage in stages for i in stage.linked}
+            previous = {stage.previous for stage in stages if stage.previous}
+            before = _refs(db, line.tenant_id, previous)
+            return TicketView(
+                line=line,
+                entries=entries,
+                previous=before[0] if before else None,
+                linked=_refs(db, line.tenant_id, linked),
+                mails=_mails(db, line),
+            )
+
+
+def _lines(scope: Scope) -> Select[Any]:
+    """All that a line shows, of what the scope may see."""
+    query = (
+        select(
+            ticket,
+            tenant.c.name.label("customer"),
+            site.c.timezone,
+            site.c.contract_title,
+            incident.c.subject_key,
+        )
+        .join(tenant, tenant.c.tenant_id == ticket.c.tenant_id)
+        .join(
+            site,
+            (site.c.tenant_id == ticket.c.tenant_id)
+            & (site.c.site_id == ticket.c.site_id),
+        )
+        .outerjoin(
+            incident,
+            (incident.c.tenant_id == ticket.c.tenant_id)
+            & (incident.c.incident_id == ticket.c.incident_id),
+        )
+    )
+    if scope.tenant_id is not None:
+        query = query.where(ticket.c.tenant_id == scope.tenant_id)
+    if scope.site_id is not None:
+        query = query.where(ticket.c.site_id == scope.site_id)
+    if not scope.provider:
+        query = query.where(ticket.c.audience == "customer")
+    return query
+
+
+def _line(row: Any) -> TicketLine:
+    return TicketLine(
+        ref=row.ref,
+        ticket_id=row.ticket_id,
+        tenant_id=row.tenant_id,
+        customer=row.customer,
+        site_id=row.site_id,
+        zone=row.timezone,
+        contract=row.contract_title,
+        title=row.title,
+        subject=row.subject_key or "",
+        origin=row.origin,
+        audience=row.audience,
+        status=Status(row.status),
+        condition=Condition(row.condition),
+        severity=row.severity,
+        rule=row.rule,
+        since=row.since_us,
+        received=row.received_us,
+        recovered=row.recovered_us,
+        reopen_count=row.reopen_count,
+        reported_late=row.reported_late,
+    )
+
+
+def _entries(db: Connection, line: TicketLine) -> tuple[Entry, ...]:
+    rows = db.execute(
+        select(ticket_event)
+        .where(
+            ticket_event.c.tenant_id == line.tenant_id,
+            ticket_event.c.ticket_id == line.ticket_id,
+        )
+        .order_by(ticket_event.c.event_id)
+    )
+    return tuple(
+        Entry(
+            at=row.at_us,
+            stored=row.stored_us,
+            kind=row.kind,
+            actor=row.actor,
+            incident_id=row.incident_id,
+            rev=row.rev,
+            severity=row.severity,
+            rule=row.rule,
+            data=row.data,
+            stage=Stage.model_validate(row.data["stage"])
+            if isinstance(row.data.get("stage"), dict)
+            else None,
+        )
+        for row in rows
+    )
+
+
+def _refs(db: Connection, tenant_id: str, incidents: set[str]) -> tuple[str, ...]:
+    """Public numbers of the tickets of these incidents of the tenant."""
+    if not incidents:
+        return ()
+    rows: Sequence[str] = (
+        db.execute(
+            select(ticket.c.ref)
+            .join(incident, incident.c.ticket_id == ticket.c.ticket_id)
+            .where(
+                incident.c.tenant_id == tenant_id,
+                ticket.c.tenant_id == tenant_id,
+                incident.c.incident_id.in_(sorted(incidents)),
+            )
+            .distinct()
+            .order_by(ticket.c.ref)
+        )
+        .scalars()
+        .all()
+    )
+    return tuple(rows)
+
+
+def _mails(db: Connection, line: TicketLine) -> tuple[PendingMail, ...]:
+    rows = db.execute(
+        select(mail_outbox)
+        .where(
+            mail_outbox.c.tenant_id == line.tenant_id,
+            mail_outbox.c.ticket_id == line.ticket_id,
+            mail_outbox.c.state.in_(("pending", "failed")),
+        )
+        .order_by(mail_outbox.c.mail_id)
+    )
+    return tuple(
+        PendingMail(
+            kind=row.kind,
+            state=row.state,
+            recipient=row.recipient,
+            attempts=row.attempts,
+            error=row.last_error,
+            next=row.next_us,
+        )
+        for row in rows
+    )
