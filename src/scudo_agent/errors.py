@@ -55,3 +55,9 @@ class ConfigError(InputError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(sorted(faults))
         super().__init__("\n".join(map(str, self.faults)))
+
+    def report(self) -> str:
+        """The faults, and how many they are, as a command ends with them."""
+        count = len(self.faults)
+        many = "1 fault" if count == 1 else f"{count} faults"
+        return f"{self}\n{many}, nothing was started"

@@ -198,7 +198,7 @@ class CheckReader:
         return self._doc.fault((*check.loc, *inner), what, key=key and not inner)
 
 
-def definition(probe: Probe, timing: Timing, *, reprobe: int, beside: Any) -> str:
+def definition(probe: Probe, timing: Timing, *, beside: Any) -> str:
     """Stable hash of all that changes what a check means.
 
     `beside` is what the target adds: its address, its credential by reference.
@@ -208,7 +208,7 @@ def definition(probe: Probe, timing: Timing, *, reprobe: int, beside: Any) -> st
     words = [
         probe.kind,
         probe.text,
-        [timing.interval, timing.timeout, timing.confirm, timing.recover, reprobe],
+        [timing.interval, timing.timeout, timing.confirm, timing.recover],
         beside,
     ]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]

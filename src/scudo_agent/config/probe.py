@@ -14,9 +14,12 @@ from scudo_agent.model import Limit
 
 
 class Model(BaseModel):
-    """Frozen, and an unknown key is a fault."""
+    """Frozen, and an unknown key is a fault.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Pydantic's own errors never show the input: it may be a secret.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _seconds(value: Any) -> Any:

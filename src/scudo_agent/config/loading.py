@@ -1,0 +1,170 @@
+"""Loading a site file: the one way from a file to a `Site`, or to its faults."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from scudo_agent.config.checks import CheckReader, Probe, Timing, checked, definition
+from scudo_agent.config.contracts import read_terms
+from scudo_agent.config.keys import KeyReader
+from scudo_agent.config.outline import mapping, outline
+from scudo_agent.config.probe import ProbeSettings
+from scudo_agent.config.references import reference_faults
+from scudo_agent.config.rules import Reading, credential_of, rule_faults
+from scudo_agent.config.sections import validate
+from scudo_agent.config.shape import ServiceFile, SiteFile, TargetFile
+from scudo_agent.config.site import (
+    Check,
+    Customer,
+    DeskLink,
+    Service,
+    Site,
+    SnmpCredential,
+    Target,
+)
+from scudo_agent.config.yaml_source import read
+from scudo_agent.contract.terms import ContractTerms
+from scudo_agent.errors import ConfigError
+
+
+def load(
+    path: Path, registry: Mapping[str, type[ProbeSettings]], *, secrets: bool = True
+) -> Site:
+    """Read, validate and resolve a site file.
+
+    `registry` has the settings class of each kind of probe. Everything that is
+    wrong with the file is told at once by `ConfigError`. With `secrets` false
+    no secret is read and each is empty.
+    """
+    doc = read(path)
+    site, faults = validate(doc, SiteFile)
+    view = outline(doc.data)
+    checks = CheckReader(doc, registry)
+    probes = checked(view, checks)
+    timings = {
+        path: checks.timing(check, site, view.targets[check.target].profile)
+        for path, check in view.checks.items()
+    }
+    checks.unused(mapping(mapping(doc.data).get("profiles")))
+    reading = Reading(doc=doc, site=site, view=view, probes=probes, timings=timings)
+    keys = KeyReader(doc, base=path.parent, secrets=secrets)
+    credentials = {n: keys.credential(n, c) for n, c in site.credentials.items()}
+    desk = keys.desk(site.desk)
+    terms: ContractTerms | None = None
+    if site.contract is not None and site.desk is None:
+        terms, wrong = read_terms(doc, site.contract, base=path.parent)
+        faults += wrong
+    faults = [*doc.faults, *faults, *checks.faults, *keys.faults]
+    faults += [*reference_faults(doc, view), *rule_faults(reading)]
+    if faults:
+        raise ConfigError(faults)
+    return _site(path, reading, credentials=credentials, desk=desk, terms=terms)
+
+
+def _site(
+    path: Path,
+    reading: Reading,
+    *,
+    credentials: Mapping[str, SnmpCredential],
+    desk: DeskLink,
+    terms: ContractTerms | None,
+) -> Site:
+    file, raw = reading.site, reading.doc.data
+    targets = {
+        name: _target(name, target, reading, credentials)
+        for name, target in file.targets.items()
+    }
+    # What a credential refers to is part of what its checks mean; its value is not.
+    references = {
+        name: _hash(mapping(raw.get("credentials")).get(name)) for name in credentials
+    }
+    checks = {}
+    for name, raw_check in reading.view.checks.items():
+        target = file.targets[raw_check.target]
+        credential = references.get(credential_of(file, target) or "")
+        checks[name] = _check(
+            reading.probes[name],
+            reading.timings[name],
+            path=name,
+            target=targets[raw_check.target],
+            reprobe=file.defaults.reprobe,
+            credential=credential,
+        )
+    return Site(
+        path=path,
+        id=file.site,
+        customer=Customer(**file.customer.model_dump()),
+        timezone=file.timezone,
+        contract=terms,
+        contract_id=terms.id if terms else file.contract,
+        desk=desk,
+        networks=file.networks,
+        vantage=file.vantage,
+        targets=targets,
+        checks=checks,
+        services={
+            name: _service(name, service, file.customer.language)
+            for name, service in file.services.items()
+        },
+        config_hash=_hash([raw, repr(terms)]),
+        raw=raw,
+    )
+
+
+def _target(
+    name: str,
+    file: TargetFile,
+    reading: Reading,
+    credentials: Mapping[str, SnmpCredential],
+) -> Target:
+    mentions = reading.view.targets[name].depends_on
+    return Target(
+        id=name,
+        address=file.address,
+        local=file.local,
+        depends_on=tuple(mention.path for mention in mentions),
+        credential=credentials.get(credential_of(reading.site, file) or ""),
+    )
+
+
+def _check(
+    probe: Probe,
+    timing: Timing,
+    *,
+    path: str,
+    target: Target,
+    reprobe: int,
+    credential: str | None,
+) -> Check:
+    uses = credential if probe.settings.CREDENTIAL else None
+    return Check(
+        path=path,
+        target=target,
+        kind=probe.kind,
+        settings=probe.settings,
+        interval_us=timing.interval,
+        timeout_us=timing.timeout,
+        confirm=timing.confirm,
+        recover=timing.recover,
+        reprobe_us=reprobe,
+        definition=definition(
+            probe, timing, beside=[target.address, target.local, uses]
+        ),
+    )
+
+
+def _service(name: str, file: ServiceFile, language: str) -> Service:
+    return Service(
+        id=name,
+        title=dict(file.title) or {language: name},
+        contracted=file.contracted,
+        checks=file.checks,
+        need=file.need.of(len(file.checks)),
+        need_words=file.need.words,
+    )
+
+
+def _hash(data: object) -> str:
+    text = json.dumps(data, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
