@@ -23,7 +23,7 @@ AGENT_ORIGIN = "AltecMonitor"
 """The origin of what an agent noticed (`domain.md` 5)."""
 
 _TEMPLATES = Path(__file__).parent / "templates" / "mail"
-_WIDTH = 76
+_WIDTH = 78
 _LABEL = 13
 _NAME = 70
 _SEEN = 240

@@ -19,6 +19,9 @@ PLACE = re.compile(r"\{([a-z_][a-z0-9_]*)(?:~([^{}]*))?\}")
 that agrees with the value's first word, chosen by how that ends."""
 
 _DEEPEST = 5
+_LARGEST = 1e18
+"""No instant, length or measure is beyond this; NaN is not below it either."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -151,7 +154,7 @@ class Translator:
         kind, inner = next(iter(value.items()), ("", None))
         if kind == "text" and isinstance(inner, Mapping | Text) and depth < _DEEPEST:
             return self._render(inner, zone, depth + 1)
-        if isinstance(inner, int | float) and not isinstance(inner, bool):
+        if isinstance(inner, int | float) and abs(inner) < _LARGEST:
             if kind == "instant":
                 return self.instant(int(inner), zone)
             if kind == "duration":
