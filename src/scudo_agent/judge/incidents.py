@@ -1,0 +1,69 @@
+"""An incident as the judge knows it (`judging.md` 4)."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from scudo_agent.incident import AGENT, Rule, split_subject
+from scudo_agent.instant import Instant
+from scudo_agent.judge.check import CheckState
+
+
+class Incident:
+    """One incident, open or recovered.
+
+    `number` counts incidents in the order in which they opened; `started` is the
+    instant of the last opening or re-opening. `members` are the present ones,
+    each with the instant at which it became pending; `were` all since `started`.
+    `latest_up` is the latest date at which a member went up. `under` counts, for
+    each contracted service, the present members that it needs, itself or below.
+    """
+
+    __slots__ = (
+        "id", "kind", "latest_up", "linked", "members", "number", "opened",
+        "previous", "recovered", "retired", "rule", "severity", "since", "started",
+        "subject", "under", "were",
+    )  # fmt: skip
+
+    def __init__(
+        self, identity: str, subject: str, *, since: Instant, at: Instant, number: int
+    ) -> None:
+        self.id = identity
+        self.subject = subject
+        self.kind = split_subject(subject)[0]
+        self.since = since
+        self.opened = self.started = at
+        self.number = number
+        self.severity: int | None = None
+        self.rule: Rule | None = None
+        self.recovered: Instant | None = None
+        self.retired = False
+        self.latest_up: Instant | None = None
+        self.members: dict[CheckState, Instant] = {}
+        self.were: dict[CheckState, None] = {}
+        self.under: Counter[str] = Counter()
+        self.previous: str | None = None
+        self.linked: dict[str, None] = {}
+
+    @property
+    def rated(self) -> bool:
+        """Whether it has members whose fall decides its severity."""
+        return self.kind not in (AGENT, "warn")
+
+    def take(self, check: CheckState, pending: Instant, under: Iterable[str]) -> None:
+        """The check becomes a member; it became pending at `pending`."""
+        self.members[check] = pending
+        self.were[check] = None
+        self.under.update(under)
+
+    def release(self, check: CheckState, under: Iterable[str]) -> None:
+        """The check is a member no longer."""
+        del self.members[check]
+        self.under.subtract(under)
+
+    def restart(self, at: Instant) -> None:
+        """It re-opens: severity and the list of members begin anew."""
+        self.started = at
+        self.recovered = None
+        self.severity = None
+        self.rule = None
+        self.were = {}

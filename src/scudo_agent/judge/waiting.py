@@ -1,0 +1,193 @@
+"""Bad checks that wait before they open an incident (`judging.md` 4).
+
+A check waits for its ancestors' verdict, for the line (is it the agent itself
+that is cut off?), and for a window or a mute to end. Who waits is looked at
+only when something that holds it may have changed: an ancestor answered or
+fell, another check answered, a time ran out.
+"""
+
+from collections.abc import Callable, Mapping
+from heapq import heappop, heappush
+from itertools import count
+
+from scudo_agent.instant import MINUTE, SECOND, Instant
+from scudo_agent.judge.check import CheckState
+from scudo_agent.judge.topology import Topology
+from scudo_agent.judge.vantage import Vantage
+
+ANCESTORS_US = 30 * SECOND
+"""The longest wait for the ancestors' verdict."""
+
+LINE_US = 60 * SECOND
+"""The longest wait for another check's answer."""
+
+LINE_LIMIT_US = 3 * MINUTE
+"""The longest wait while it cannot be told who is cut off."""
+
+
+class Pending:
+    """A bad check that is a member of no open incident, since an instant.
+
+    `line` is whether the line still holds it.
+    """
+
+    __slots__ = ("check", "line", "since")
+
+    def __init__(self, check: CheckState, since: Instant, *, line: bool) -> None:
+        self.check = check
+        self.since = since
+        self.line = line
+
+
+class Waiting:
+    """All that is pending, and what each waits for."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        checks: Mapping[str, CheckState],
+        vantage: Vantage,
+        held: Callable[[str], bool] | None,
+    ) -> None:
+        self._topology = topology
+        self._checks = checks
+        self._vantage = vantage
+        self._held = held
+        self.pending: dict[str, Pending] = {}
+        self.muted: dict[str, None] = {}
+        """Held by a window or a mute alone, when last looked at."""
+        self._line: dict[str, Pending] = {}
+        self._watching: dict[str, dict[str, None]] = {}
+        self._again: dict[str, None] = {}
+        self._due: list[tuple[Instant, int, CheckState]] = []
+        self._turn = count()
+        self.restored = False
+        """Until the first stop: what the line saw before a restart is not known."""
+
+    def add(self, check: CheckState, at: Instant, *, line: bool = True) -> None:
+        """A check became bad and is a member of no open incident."""
+        line = (
+            line
+            and check.line
+            and bool(self._vantage.vantage)
+            and not self._vantage.another_answered(check, at)
+        )
+        pending = check.pending = Pending(check, at, line=line)
+        self.pending[check.path] = pending
+        self._again[check.path] = None
+        ends = [ANCESTORS_US] if self._topology.ancestors[check.path] else []
+        if line:
+            self._line[check.path] = pending
+            ends += [LINE_US, LINE_LIMIT_US]
+        for end in ends:
+            heappush(self._due, (Instant(at + end), next(self._turn), check))
+
+    def drop(self, check: CheckState) -> None:
+        """A check is bad no longer, or has become a member."""
+        check.pending = None
+        for known in (self.pending, self._line, self._again, self.muted):
+            known.pop(check.path, None)
+
+    def clear(self) -> list[CheckState]:
+        """The agent stops: drop all; return what was dropped."""
+        dropped = [pending.check for pending in self.pending.values()]
+        for check in dropped:
+            self.drop(check)
+        self._watching.clear()
+        self._due.clear()
+        self.restored = False
+        return dropped
+
+    def poke(self, check: CheckState) -> None:
+        """An ancestor fell or answered: look again at who waits for it."""
+        waiting = self._watching.pop(check.path, None)
+        if waiting:
+            self._again |= {path: None for path in waiting if path in self.pending}
+
+    def answered(self, check: CheckState) -> list[CheckState]:
+        """A check of V or O answered: the line holds no other one any more."""
+        free = [held.check for held in self._line.values() if held.check is not check]
+        for other in free:
+            self._free(other)
+        return free
+
+    def next_due(self) -> Instant | None:
+        """The next instant at which a wait may end by itself."""
+        while self._due:
+            due, _, check = self._due[0]
+            if check.pending is not None:
+                return due
+            heappop(self._due)
+        return None
+
+    def run_due(self, at: Instant) -> bool:
+        """Take the waits that end at `at`; whether there was one."""
+        found = False
+        while self._due and self._due[0][0] <= at:
+            check = heappop(self._due)[2]
+            if check.pending is not None:
+                self._again[check.path] = None
+                found = True
+        return found
+
+    def release(self, at: Instant) -> list[CheckState]:
+        """The checks that nothing holds now."""
+        self._time_out(at)
+        if not self._again:
+            return []
+        again, self._again = self._again, {}
+        out = []
+        for path in again:
+            pending = self.pending[path]
+            if pending.line or self._ancestors_hold(pending, at):
+                continue
+            if self._held is not None and self._held(path):
+                self.muted[path] = None
+                continue
+            self.muted.pop(path, None)
+            out.append(pending.check)
+        return out
+
+    def look_at_muted(self) -> None:
+        """A window or a mute may have ended: look again."""
+        self._again |= self.muted
+
+    def held_by_ancestors_alone(self) -> list[CheckState]:
+        """What a clean stop opens: neither the line nor a window holds it."""
+        return [
+            pending.check
+            for path, pending in self.pending.items()
+            if not pending.line and not (self._held is not None and self._held(path))
+        ]
+
+    def _free(self, check: CheckState) -> None:
+        pending = self._line.pop(check.path)
+        pending.line = False
+        self._again[check.path] = None
+
+    def _time_out(self, at: Instant) -> None:
+        # In the order in which they became pending: the first that must wait on
+        # is followed only by such.
+        undecided: bool | None = None
+        while self._line:
+            pending = next(iter(self._line.values()))
+            waited = at - pending.since
+            if waited < LINE_US:
+                break
+            if waited < LINE_LIMIT_US:
+                if undecided is None:
+                    undecided = self.restored or self._vantage.undecided()
+                if undecided:
+                    break
+            self._free(pending.check)
+
+    def _ancestors_hold(self, pending: Pending, at: Instant) -> bool:
+        if at - pending.since >= ANCESTORS_US:
+            return False
+        path = pending.check.path
+        for above in self._topology.ancestors[path]:
+            check = self._checks[above]
+            if not check.state.bad and not check.answered_since(pending.since):
+                self._watching.setdefault(above, {})[path] = None
+                return True
+        return False
