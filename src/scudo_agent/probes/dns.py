@@ -137,6 +137,7 @@ async def _ask(query: "Message", to: Resolved, port: int) -> "Message":
         lambda: _Question(query, answer), remote_addr=to.host_port(port)
     )
     try:
+        transport.sendto(query.to_wire())
         reply = await answer
     finally:
         transport.close()
@@ -163,11 +164,6 @@ class _Question(asyncio.DatagramProtocol):
     def __init__(self, query: "Message", answer: "asyncio.Future[Message]") -> None:
         self._query = query
         self._answer = answer
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask as soon as the socket is there."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        transport.sendto(self._query.to_wire())
 
     def datagram_received(self, data: bytes, _source: Any) -> None:
         """Take the answer if it is one to our question."""

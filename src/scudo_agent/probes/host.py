@@ -131,15 +131,16 @@ def _of_mount(path: str, measured: Callable[[str], Outcome]) -> Outcome:
     file system around it and find it good.
     """
     try:
-        if not _is_mounted(path):
-            seen = T("nothing is mounted on {path}", path=path)
-            return Outcome(answered=False, seen=seen)
-        return measured(path)
+        if _is_mounted(path):
+            return measured(path)
+    except FileNotFoundError:
+        pass  # not even a folder to mount it on: the words are the same
     except OSError as exc:
         own_fault = exc.errno in (errno.EACCES, errno.EPERM)
         error = exc.strerror or str(exc)
         seen = T("{path} cannot be read: {error}", path=path, error=error)
         return Outcome(answered=None if own_fault else False, seen=seen)
+    return Outcome(answered=False, seen=T("nothing is mounted on {path}", path=path))
 
 
 def _is_mounted(path: str) -> bool:

@@ -213,20 +213,23 @@ class EchoSocket:
             some = True
             for level, kind, value in extra:
                 if (level, kind) == _RECVERR[self.family] and len(data) >= 8:
-                    sequence = _SEQUENCE.unpack_from(data, 6)[0]
-                    self._give_error(sequence, source[0], self._queued_words(value))
+                    self._take_queued(data, value, source[0])
 
-    def _queued_words(self, value: bytes) -> Text:
+    def _take_queued(self, data: bytes, value: bytes, ip: str) -> None:
+        """One entry of the error queue; a redirect, say, is no error."""
         number, origin, kind, code, _pad, _info, _data = _EXTENDED_ERROR.unpack_from(
             value
         )
-        from_icmp = origin in (2, 3)
         at, size = (20, 4) if self.family == socket.AF_INET else (24, 16)
-        address = value[at : at + size]
-        if not from_icmp or len(address) < size:
-            return words(OSError(number, ""), str(self.family.name))
-        router = socket.inet_ntop(self.family, address)
-        return icmp_words.of_error(self.family, kind, code, router)
+        router = value[at : at + size]
+        if origin not in (2, 3) or len(router) < size:
+            seen = words(OSError(number, ""), ip)
+        elif kind in _ERRORS[self.family]:
+            router_ip = socket.inet_ntop(self.family, router)
+            seen = icmp_words.of_error(self.family, kind, code, router_ip)
+        else:
+            return
+        self._give_error(_SEQUENCE.unpack_from(data, 6)[0], ip, seen)
 
     def _give_error(self, sequence: int, ip: str, seen: Text) -> None:
         waiting = self._waiting.get(sequence)
