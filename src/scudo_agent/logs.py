@@ -9,7 +9,7 @@ from scudo_agent.errors import ScudoError
 from scudo_agent.instant import SECOND, Instant, format_instant
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "taskName"}
-_CHATTY = ("httpx", "httpcore", "apscheduler", "uvicorn.access", "asyncio")
+_CHATTY = ("httpx", "httpcore", "apscheduler", "uvicorn", "alembic", "asyncio")
 
 
 class JsonFormatter(logging.Formatter):

@@ -53,4 +53,4 @@ def _as_json(event: Event) -> dict[str, str]:
         at = format_instant(event.at)
         return {"t": at, "check": event.check, "result": str(event.result)}
     what = "start" if isinstance(event, AgentStart) else "stop"
-    return {"t": format_instant(event.t), "agent": what}
+    return {"t": format_instant(event.at), "agent": what}

@@ -59,7 +59,7 @@ def running(state: Path) -> dict[str, Any] | None:
     return data
 
 
-def live_status(state: Path, after: int = 0) -> dict[str, Any] | None:
+def live_status(state: Path) -> dict[str, Any] | None:
     """The status document of a running agent; None when none answers."""
     import httpx
 
@@ -68,7 +68,7 @@ def live_status(state: Path, after: int = 0) -> dict[str, Any] | None:
         return None
     url = f"{agent['metrics']}/status"
     try:
-        reply = httpx.get(url, params={"after": after}, timeout=3, trust_env=False)
+        reply = httpx.get(url, timeout=5, trust_env=False)
         document: dict[str, Any] = reply.raise_for_status().json()
     except (httpx.HTTPError, ValueError):
         return None

@@ -62,6 +62,31 @@ class Screen:
         said = self._translator.render(text, zone=self._zone)
         return " ".join(said.split())
 
+    def head(self, document: Mapping[str, Any]) -> Iterator[str]:
+        """What stands above the table: who, how old, and what is wrong."""
+        name = f"{document['site']} · {document['customer']}"
+        at = parse_instant(document["at"])
+        if not document["live"]:
+            age = span(max(parse_instant(document["read_at"]) - at, 0))
+            yield (
+                f"{name} · the agent is stopped ({document['stopped']}): as it was at "
+                f"{self.clock(at)}, {age} ago"
+            )
+            return
+        yield f"{name} · {self.clock(at)}"
+        if document["isolated_since"]:
+            since = self.clock(parse_instant(document["isolated_since"]))
+            yield f"the agent is isolated since {since}: only local checks are judged"
+        offset = document["clock"]["offset_us"]
+        if abs(offset) > 2 * SECOND:
+            yield f"the wall clock is {offset / SECOND:+.1f} s off what is recorded"
+        if document["store_error"]:
+            yield f"nothing is stored: {document['store_error']}"
+        desk = document["desk"]
+        if desk["error"] or desk["waiting"]:
+            why = self.say(desk["error"]) or "on its way"
+            yield f"desk: {desk['waiting']} events wait ({why})"
+
     def rows(self, document: Mapping[str, Any]) -> list[Row]:
         """Services with their checks, then the checks of no service."""
         checks = {check["check"]: check for check in document["checks"]}

@@ -1,0 +1,278 @@
+"""Wires one running agent: store, runtime, desk, delivery, metrics, calendar.
+
+Everything that can refuse (files, locks, ports) is opened before the first
+probe; when one refuses, what was opened before it is closed again.
+"""
+
+import asyncio
+import json
+import os
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from scudo_agent import __version__
+from scudo_agent.agent.desks import (
+    DeskEnd,
+    WatchedDesk,
+    bind_embedded,
+    desk_settings,
+    embedded_end,
+    remote_end,
+)
+from scudo_agent.agent.events import EventLog
+from scudo_agent.agent.measures import Measures, in_loop
+from scudo_agent.agent.notices import NoticeWatch
+from scudo_agent.agent.probing import EngineFactory
+from scudo_agent.agent.record import JsonlRecorder
+from scudo_agent.agent.runtime import Runtime
+from scudo_agent.agent.status import Document, StatusView
+from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
+from scudo_agent.clock import Clock, SystemClock
+from scudo_agent.config.site import Site
+from scudo_agent.deliver import Delivery
+from scudo_agent.errors import ScudoError
+from scudo_agent.pipeline import Committed
+from scudo_agent.probes.registry import engine
+from scudo_agent.store.agent_store import AgentStore, wait
+from scudo_agent.telemetry.metrics import Metrics
+from scudo_agent.telemetry.web import TelemetryServer
+
+RUNNING = "agent.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How an agent is to run; `desk_file` is for an embedded desk.
+
+    `simulated` writes to the store without a thread and serves nothing: the desk
+    is reached in the same process.
+    """
+
+    state: Path
+    desk_file: Path
+    metrics: tuple[str, int] = ("127.0.0.1", 9464)
+    record: Path | None = None
+    log_file: Path | None = None
+    clock: Clock | None = None
+    engines: EngineFactory = engine
+    rng: random.Random | None = None
+    simulated: bool = False
+
+
+class Agent:
+    """One wired agent; made by `running`, used by the screen and by tests."""
+
+    def __init__(self, runtime: Runtime, desk: DeskEnd, rng: random.Random) -> None:
+        self.runtime = runtime
+        self.desk = desk
+        self.links: Document = {"desk": desk.url}
+        self.events = EventLog(runtime.site, runtime.judge)
+        self.notices = NoticeWatch(
+            desk.reader, self.events, now=lambda: runtime.timeline.now()
+        )
+        client = desk.client
+        if desk.embedded is None:
+            client = WatchedDesk(client, runtime.pipeline.report)
+        self.delivery = Delivery(
+            runtime.store,
+            client,
+            runtime.clock,
+            rng=rng,
+            on_event=self.notices.delivered,
+            config_hash=runtime.site.config_hash,
+        )
+        self.status = StatusView(
+            runtime,
+            self.events,
+            desk=self._desk_status,
+            links=lambda: self.links,
+            tickets=self.notices.tickets,
+        )
+
+    def _desk_status(self) -> Document:
+        state = self.delivery.state
+        outbox = self.runtime.store.reader.outbox()
+        return {
+            "url": self.desk.url,
+            "embedded": self.desk.embedded is not None,
+            "connected": state.connected,
+            "error": state.error.to_json() if state.error else None,
+            "waiting": outbox.head_seq - outbox.acked_seq,
+        }
+
+
+OnReady = Callable[[Agent], None]
+
+
+@asynccontextmanager
+async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
+    """A started agent; leaving the block stops it cleanly."""
+    clock = options.clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        store = AgentStore.open(
+            options.state, site=site.id, clock=clock, inline=options.simulated
+        )
+        stack.callback(store.close)
+        recorder = _recorder(options, stack)
+        telemetry = _telemetry(site, options, stack)
+        desk = await _desk(site, options, clock, stack)
+        runtime = Runtime(
+            site, store, clock, engines=options.engines, recorder=recorder
+        )
+        agent = Agent(runtime, desk, options.rng or random.Random())
+        _measure(agent, telemetry, options.state)
+        await runtime.start()
+        stack.push_async_callback(runtime.close)
+        await _deliver(agent, stack)
+        _calendar(agent, stack)
+        if telemetry.server is not None:
+            telemetry.server.start()
+            agent.links["metrics"] = telemetry.server.url
+        _announce(agent, options, stack)
+        yield agent
+
+
+def _recorder(options: Options, stack: AsyncExitStack) -> JsonlRecorder | None:
+    if options.record is None:
+        return None
+    recorder = JsonlRecorder(options.record)
+    stack.callback(recorder.close)
+    return recorder
+
+
+class _Telemetry:
+    """The metrics and their server, bound before the agent that they tell of."""
+
+    def __init__(self, site: Site, options: Options) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.agent: Agent | None = None
+        self.metrics = Metrics(
+            customer=site.customer.id, site=site.id, version=__version__
+        )
+        self.server: TelemetryServer | None = None
+        if not options.simulated:
+            host, port = options.metrics
+            self.server = TelemetryServer(
+                host, port, metrics=self.metrics, ready=self.ready, status=self.status
+            )
+
+    def ready(self) -> tuple[bool, str]:
+        """Ready once the agent runs and its store takes commits."""
+        agent = self.agent
+        if agent is None or agent.runtime.started is None:
+            return False, "starting"
+        error = agent.runtime.pipeline.commit_error
+        return error is None, "ready" if error is None else str(error)
+
+    def status(self) -> Document:
+        """The status document, read in the loop."""
+        agent = self.agent
+        if agent is None:
+            raise ScudoError("the agent is starting")
+        return in_loop(self.loop, agent.status.document)
+
+
+def _telemetry(site: Site, options: Options, stack: AsyncExitStack) -> _Telemetry:
+    telemetry = _Telemetry(site, options)
+    if telemetry.server is not None:
+        stack.callback(telemetry.server.close)
+    return telemetry
+
+
+async def _desk(
+    site: Site, options: Options, clock: Clock, stack: AsyncExitStack
+) -> DeskEnd:
+    if site.desk.url is not None:
+        end = remote_end(site)
+    else:
+        serve = not options.simulated
+        settings = desk_settings(options.desk_file, options.state)
+        desk = bind_embedded(settings, clock, serve=serve)
+        stack.push_async_callback(desk.close)
+        await desk.start()
+        if serve:
+            serving = asyncio.create_task(desk.serve(), name="desk")
+            # Closing the desk ends the task; what it raises is the loop's to log.
+            stack.push_async_callback(asyncio.wait, [serving], timeout=0)
+        end = await embedded_end(desk, site, options.state, serve=serve)
+    stack.push_async_callback(end.client.close)
+    stack.push_async_callback(end.reader.close)
+    return end
+
+
+def _measure(agent: Agent, telemetry: _Telemetry, state: Path) -> None:
+    """Let screen, metrics and delivery hear what is committed."""
+    runtime = agent.runtime
+    measures = Measures(
+        runtime,
+        telemetry.metrics,
+        delivery=lambda: agent.delivery.state,
+        state=state,
+    )
+
+    def committed(done: Committed) -> None:
+        measures.committed(done)
+        agent.events.committed(done)
+        if done.stages:
+            agent.delivery.wake()
+
+    runtime.pipeline.listeners.append(committed)
+    runtime.on_fire.append(measures.fired)
+    runtime.on_step.append(measures.stepped)
+    runtime.on_refused.append(measures.refused)
+    telemetry.metrics.source = lambda: in_loop(telemetry.loop, measures.snapshot)
+    telemetry.agent = agent
+
+
+async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
+    delivering = asyncio.create_task(agent.delivery.run(), name="delivery")
+
+    async def stop() -> None:
+        delivering.cancel()
+        with suppress(asyncio.CancelledError):
+            await delivering
+        await agent.notices.close()
+
+    stack.push_async_callback(stop)
+
+
+def _calendar(agent: Agent, stack: AsyncExitStack) -> None:
+    async def keep_house() -> None:
+        await wait(agent.runtime.store.house_keep())
+
+    jobs = CalendarJobs(
+        [CalendarJob(name="keep-house", cron="10 3 * * *", action=keep_house)],
+        timezone=agent.runtime.site.timezone,
+    )
+    jobs.start()
+    stack.callback(jobs.close)
+    agent.runtime.on_step.append(lambda _step: jobs.rearm())
+
+
+def _announce(agent: Agent, options: Options, stack: AsyncExitStack) -> None:
+    """Leave word where this agent is, for the other commands."""
+    path = options.state / RUNNING
+    log = options.log_file
+    data = {
+        "pid": os.getpid(),
+        "metrics": agent.links.get("metrics"),
+        "desk": agent.desk.url,
+        "log": str(log) if log else None,
+    }
+    try:
+        path.write_text(json.dumps(data) + "\n", "utf-8")
+    except OSError as exc:
+        raise ScudoError(f"{path}: cannot be written: {exc.strerror}") from None
+    stack.callback(path.unlink, missing_ok=True)
+
+
+async def serve(
+    site: Site, options: Options, *, stop: asyncio.Event, on_ready: OnReady
+) -> None:
+    """Run an agent until `stop` is set."""
+    async with running(site, options) as agent:
+        on_ready(agent)
+        await agent.runtime.run(stop)

@@ -1,0 +1,175 @@
+"""The agent's end of a desk: embedded in this process, or remote.
+
+Both are reached through the same HTTP API and credential (`architecture.md`:
+one desk, one door).
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from scudo_agent.clock import Clock
+from scudo_agent.config.secret import Secret
+from scudo_agent.config.site import Site
+from scudo_agent.desk.app import Desk, build
+from scudo_agent.desk.settings import DeskSettings, load_desk_settings
+from scudo_agent.errors import ScudoError
+from scudo_agent.model import Outcome
+from scudo_agent.text import T
+from scudo_agent.ticketing.desk import DeskClient
+from scudo_agent.ticketing.port import DeskError, NoAnswer, Parcel, TicketSystem
+from scudo_agent.wire import BatchReply, Gap, Hello, HelloReply
+
+_KEY = "desk.key"
+_TIMEOUT_S = 10.0
+
+
+@dataclass(slots=True, kw_only=True)
+class DeskEnd:
+    """What an agent needs of its desk; `embedded` is the desk in this process."""
+
+    url: str
+    client: TicketSystem
+    reader: "DeskReader"
+    embedded: Desk | None = None
+
+
+class DeskReader:
+    """Reads this agent's tickets back, for the screen."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def ticket(self, ref: str) -> dict[str, Any]:
+        """One ticket as the desk's API gives it; raises `DeskError`."""
+        try:
+            reply = await self._client.get(f"/v1/agents/self/tickets/{ref}")
+            reply.raise_for_status()
+            data: dict[str, Any] = reply.json()
+        except (httpx.HTTPError, OSError, ValueError) as exc:
+            raise NoAnswer(str(exc) or type(exc).__name__) from None
+        return data
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+class WatchedDesk:
+    """A desk whose answers are a vantage check (`desk/answer`, `domain.md` 2)."""
+
+    def __init__(
+        self, desk: TicketSystem, report: Callable[[str, Outcome], None]
+    ) -> None:
+        self._desk = desk
+        self._report = report
+
+    async def hello(self, hello: Hello) -> HelloReply:
+        """Pass it on, and report whether anybody answered."""
+        try:
+            reply = await self._desk.hello(hello)
+        except NoAnswer as exc:
+            self._say(False, str(exc))
+            raise
+        except DeskError as exc:
+            self._say(True, str(exc))
+            raise
+        self._say(True, "")
+        return reply
+
+    def _say(self, answered: bool, reason: str) -> None:
+        seen = T("the desk answers")
+        if not answered:
+            seen = T("no answer from the desk: {reason}", reason=reason)
+        self._report("desk/answer", Outcome(answered=answered, seen=seen))
+
+    async def send(self, parcel: Parcel) -> BatchReply:
+        """Pass it on."""
+        return await self._desk.send(parcel)
+
+    async def gap(self, stream: str, gap: Gap) -> BatchReply:
+        """Pass it on."""
+        return await self._desk.gap(stream, gap)
+
+    async def close(self) -> None:
+        """Close the desk's client."""
+        await self._desk.close()
+
+
+def desk_settings(desk_file: Path, state: Path) -> DeskSettings:
+    """The embedded desk's settings: its file if there is one, else defaults.
+
+    Its state stands in the agent's state folder unless the file names another.
+    """
+    if not desk_file.exists():
+        return DeskSettings(state=str(state.absolute()))
+    settings = load_desk_settings(desk_file)
+    if "state" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"state": str(state.absolute())})
+
+
+def bind_embedded(settings: DeskSettings, clock: Clock, *, serve: bool) -> Desk:
+    """The embedded desk with its port taken, not yet started."""
+    desk = build(settings, clock=clock)
+    if serve:
+        desk.bind()
+    return desk
+
+
+async def embedded_end(desk: Desk, site: Site, state: Path, *, serve: bool) -> DeskEnd:
+    """The agent's end of a started embedded desk, enrolled and with its key."""
+    loop = asyncio.get_running_loop()
+    key = await loop.run_in_executor(None, _enrol, desk, site, state / _KEY)
+    transport = None if serve else httpx.ASGITransport(app=desk.asgi)
+    client = DeskClient(desk.address, key, transport=transport)
+    reader = httpx.AsyncClient(
+        base_url=desk.address,
+        headers=_bearer(key),
+        transport=transport,
+        timeout=_TIMEOUT_S,
+        trust_env=False,
+    )
+    return DeskEnd(
+        url=desk.url, client=client, reader=DeskReader(reader), embedded=desk
+    )
+
+
+def _enrol(desk: Desk, site: Site, path: Path) -> Secret:
+    """Enrol with the key that was kept, and keep it."""
+    try:
+        kept = path.read_text("ascii").strip() if path.exists() else None
+        key = desk.enrol_embedded(site, key=kept or None)
+        if key != kept:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(key + "\n")
+    except (OSError, UnicodeError) as exc:
+        raise ScudoError(f"{path}: the desk's key cannot be kept: {exc}") from None
+    return Secret(key, reference=f"file:{path}")
+
+
+def remote_end(site: Site) -> DeskEnd:
+    """The agent's end of a remote desk."""
+    url, key = site.desk.url, site.desk.key
+    assert url is not None
+    assert key is not None
+    client = DeskClient(url, key, ca=site.desk.ca)
+    verify = str(site.desk.ca) if site.desk.ca else True
+    reader = httpx.AsyncClient(
+        base_url=url,
+        headers=_bearer(key),
+        verify=verify,
+        timeout=_TIMEOUT_S,
+        trust_env=False,
+    )
+    return DeskEnd(url=url, client=client, reader=DeskReader(reader))
+
+
+def _bearer(key: Secret) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key.reveal()}"}

@@ -1,0 +1,269 @@
+"""What `doctor` looks at: rights, clock, names, disk, desk, mail."""
+
+import asyncio
+import ctypes
+import os
+import shutil
+import smtplib
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx
+
+from scudo_agent.clock import Clock, SystemClock
+from scudo_agent.config.site import Site
+from scudo_agent.desk.settings import DeskSettings, load_desk_settings
+from scudo_agent.errors import ScudoError, StoreError
+from scudo_agent.instant import DAY, SECOND
+from scudo_agent.store.read import FILE, StoreReader
+
+_LOW_BYTES = 200 * 2**20
+_TIMEOUT_S = 5.0
+_UNSYNCHRONISED = 0x40
+"""`STA_UNSYNC` of adjtimex(2): nothing disciplines the clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at; `remedy` says what to do about it."""
+
+    about: str
+    level: Literal["ok", "warning", "fault"]
+    seen: str
+    remedy: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        """For `doctor --json`."""
+        return asdict(self)
+
+
+def _ok(about: str, seen: str) -> Finding:
+    return Finding(about=about, level="ok", seen=seen)
+
+
+async def examine(site: Site, state: Path, desk_file: Path) -> list[Finding]:
+    """Look at everything that the agent of `site` needs."""
+    findings = [*_rights(site), *_clock(SystemClock()), *_disk(state), *_store(state)]
+    findings += await _names(site)
+    if site.desk.url is None:
+        findings += await asyncio.to_thread(lambda: list(_embedded(desk_file, state)))
+    else:
+        findings += await _remote(site)
+    return findings
+
+
+def _rights(site: Site) -> Iterator[Finding]:
+    if not any(check.kind == "icmp" for check in site.checks.values()):
+        return
+    from scudo_agent.probes.icmp import socket_kind
+
+    kind = socket_kind()
+    if kind is not None:
+        yield _ok("rights", f"ICMP by a {kind}")
+        return
+    yield Finding(
+        about="rights",
+        level="fault",
+        seen="neither raw nor datagram ICMP sockets are allowed",
+        remedy="give the agent CAP_NET_RAW, or let its group ping: "
+        f"sysctl net.ipv4.ping_group_range='{os.getgid()} {os.getgid()}'",
+    )
+
+
+class _Timex(ctypes.Structure):
+    # struct timex of adjtimex(2); only `modes` and `status` are looked at.
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_byte * 256),
+    )
+
+
+def _clock(clock: Clock) -> Iterator[Finding]:
+    if clock.wall() < 1_767_225_600 * SECOND:
+        yield Finding(
+            about="clock",
+            level="fault",
+            seen="the clock says it is before 2026",
+            remedy="set it, and let NTP keep it (timedatectl set-ntp true)",
+        )
+        return
+    timex = _Timex()
+    state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    if state >= 0 and not timex.status & _UNSYNCHRONISED:
+        yield _ok("clock", "disciplined by NTP or the like")
+        return
+    yield Finding(
+        about="clock",
+        level="warning",
+        seen="the kernel knows of no time source that disciplines the clock",
+        remedy="let NTP keep it (timedatectl set-ntp true); in a container this "
+        "may be the host's business",
+    )
+
+
+def _disk(state: Path) -> Iterator[Finding]:
+    folder = next(
+        p for p in (state.absolute(), *state.absolute().parents) if p.is_dir()
+    )
+    if not os.access(folder, os.W_OK):
+        yield Finding(
+            about="disk",
+            level="fault",
+            seen=f"{folder} cannot be written",
+            remedy="run as the user that owns it, or name another with --state",
+        )
+        return
+    free = shutil.disk_usage(folder).free
+    seen = f"{free / 2**30:.1f} GB free at {folder}"
+    if free < _LOW_BYTES:
+        remedy = f"at least {_LOW_BYTES // 2**20} MB should be free"
+        yield Finding(about="disk", level="fault", seen=seen, remedy=remedy)
+        return
+    yield _ok("disk", seen)
+
+
+def _store(state: Path) -> Iterator[Finding]:
+    if not (state / FILE).exists():
+        yield _ok("store", f"none yet; {state / FILE} is made at the first run")
+        return
+    try:
+        reader = StoreReader.open(state)
+    except StoreError as exc:
+        yield Finding(about="store", level="fault", seen=str(exc))
+        return
+    try:
+        live, outbox = reader.liveness(), reader.outbox()
+    finally:
+        reader.close()
+    waiting = outbox.head_seq - outbox.acked_seq
+    if outbox.quarantined:
+        yield Finding(
+            about="store",
+            level="warning",
+            seen=f"{outbox.quarantined} events that the desk refused are kept aside",
+        )
+    age = "" if live is None else f", last alive {_ago(SystemClock().wall() - live.at)}"
+    yield _ok("store", f"{waiting} events wait for the desk{age}")
+
+
+def _ago(us: int) -> str:
+    if us < 0:
+        return "in the future: the clock was set back"
+    return f"{us // DAY} days ago" if us > 2 * DAY else f"{us // SECOND} s ago"
+
+
+async def _names(site: Site) -> list[Finding]:
+    names = sorted(
+        {
+            host
+            for check in site.checks.values()
+            for host in check.settings.hosts(check.target.address)
+            if not _literal(host)
+        }
+    )
+    loop = asyncio.get_running_loop()
+
+    async def one(name: str) -> Finding | None:
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                await loop.getaddrinfo(name, None)
+        except (OSError, TimeoutError, UnicodeError):
+            return Finding(
+                about="names",
+                level="fault",
+                seen=f"'{name}' has no address",
+                remedy="mend the name server, or give the target an IP address",
+            )
+        return None
+
+    found = [f for f in await asyncio.gather(*map(one, names)) if f is not None]
+    if found:
+        return found
+    return [_ok("names", f"all {len(names)} names of targets have addresses")]
+
+
+def _literal(host: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host.partition("%")[0])
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def _embedded(desk_file: Path, state: Path) -> Iterator[Finding]:
+    try:
+        settings = (
+            load_desk_settings(desk_file) if desk_file.exists() else DeskSettings()
+        )
+    except ScudoError as exc:
+        yield Finding(about="desk", level="fault", seen=str(exc))
+        return
+    yield _ok("desk", f"embedded, at {settings.listen.host}:{settings.listen.port}")
+    yield from _mail(settings, state)
+
+
+def _mail(settings: DeskSettings, state: Path) -> Iterator[Finding]:
+    smtp = settings.mail.smtp
+    if smtp is None:
+        folder = settings.maildir if settings.mail.maildir else state / "mail"
+        yield Finding(
+            about="mail",
+            level="warning",
+            seen=f"no SMTP server is configured: notices go into {folder}",
+            remedy="set mail.smtp in the desk's settings",
+        )
+        return
+    try:
+        with smtplib.SMTP(smtp.host, smtp.port, timeout=_TIMEOUT_S) as server:
+            code, _ = server.ehlo()
+    except (OSError, smtplib.SMTPException) as exc:
+        yield Finding(
+            about="mail",
+            level="fault",
+            seen=f"{smtp.host}:{smtp.port} takes no mail: {exc}",
+            remedy="see mail.smtp in the desk's settings; notices wait until it does",
+        )
+        return
+    yield _ok("mail", f"{smtp.host}:{smtp.port} answers {code}")
+
+
+async def _remote(site: Site) -> list[Finding]:
+    url = site.desk.url or ""
+    verify = str(site.desk.ca) if site.desk.ca else True
+    key = site.desk.key.reveal() if site.desk.key else ""
+    try:
+        async with httpx.AsyncClient(
+            verify=verify, timeout=_TIMEOUT_S, trust_env=False
+        ) as client:
+            reply = await client.get(
+                f"{url.rstrip('/')}/v1/agents/self/tickets",
+                headers={"Authorization": f"Bearer {key}"},
+            )
+    except (httpx.HTTPError, OSError) as exc:
+        return [
+            Finding(
+                about="desk",
+                level="fault",
+                seen=f"{urlsplit(url).netloc} does not answer: {exc}",
+                remedy="incidents are kept and sent when it does",
+            )
+        ]
+    if reply.status_code in (401, 403):
+        remedy = "enrol the agent again: scudo-agent desk agent SITE.yaml at the desk"
+        seen = f"{urlsplit(url).netloc} does not accept this agent's key"
+        return [Finding(about="desk", level="fault", seen=seen, remedy=remedy)]
+    if reply.status_code != 200:
+        seen = f"{urlsplit(url).netloc} answers {reply.status_code}"
+        return [Finding(about="desk", level="fault", seen=seen)]
+    return [_ok("desk", f"{urlsplit(url).netloc} answers and knows this agent")]

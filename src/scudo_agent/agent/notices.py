@@ -1,0 +1,86 @@
+"""Tells on the screen what the desk did with a ticket: opened, notice accepted."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from scudo_agent.agent.events import EventLog
+from scudo_agent.deliver import DeliveryEvent, DeliveryKind
+from scudo_agent.instant import Instant, parse_instant
+from scudo_agent.text import T
+from scudo_agent.ticketing.port import DeskError
+
+_log = logging.getLogger(__name__)
+_EVERY_S = 0.5
+_FOR_S = 60.0
+
+
+class TicketSource(Protocol):
+    """Where a ticket's history can be asked for."""
+
+    async def ticket(self, ref: str) -> dict[str, Any]:
+        """The ticket as the desk's API gives it; raises `DeskError`."""
+
+
+class NoticeWatch:
+    """Follows the tickets of delivered stages until their mails have left."""
+
+    def __init__(
+        self,
+        source: TicketSource,
+        events: EventLog,
+        *,
+        now: Callable[[], Instant],
+    ) -> None:
+        self._source = source
+        self._events = events
+        self._now = now
+        self._told: set[tuple[str, int]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self.tickets: dict[str, str] = {}
+
+    def delivered(self, event: DeliveryEvent) -> None:
+        """Delivery acknowledged stages of these tickets."""
+        if event.kind is not DeliveryKind.ACKNOWLEDGED:
+            self._events.add(self._now(), "desk", event.kind.value, detail=event.text)
+            return
+        self.tickets.update(event.tickets)
+        for ref in set(event.tickets.values()):
+            running = self._tasks.get(ref)
+            if running is None or running.done():
+                task = asyncio.get_running_loop().create_task(self._follow(ref))
+                self._tasks[ref] = task
+
+    async def _follow(self, ref: str) -> None:
+        deadline = asyncio.get_running_loop().time() + _FOR_S
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                ticket = await self._source.ticket(ref)
+            except DeskError as exc:
+                _log.debug("ticket %s cannot be read: %s", ref, exc)
+                return
+            self._tell(ref, ticket)
+            if not ticket["mails_waiting"]:
+                return
+            await asyncio.sleep(_EVERY_S)
+
+    def _tell(self, ref: str, ticket: dict[str, Any]) -> None:
+        for number, entry in enumerate(ticket["history"]):
+            if not entry["kind"].startswith("mail") or (ref, number) in self._told:
+                continue
+            self._told.add((ref, number))
+            self._events.add(
+                parse_instant(entry["at"]),
+                ref,
+                "notice",
+                detail=T(
+                    "{what}: {detail}", what=entry["text"], detail=entry["detail"]
+                ),
+            )
+
+    async def close(self) -> None:
+        """Follow nothing any more."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)

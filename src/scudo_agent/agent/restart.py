@@ -1,0 +1,55 @@
+"""What the store tells a starting agent, and what the gap means.
+
+A stopped or killed agent leaves `unknown` from its clean stop, or from the
+later of its last liveness time and its last recorded event (`judging.md`).
+"""
+
+from collections.abc import Mapping
+
+from scudo_agent.instant import Instant
+from scudo_agent.judge.batch import CheckMemory, IncidentMemory
+from scudo_agent.stages import Chronicle
+from scudo_agent.store.read import StoreReader
+from scudo_agent.store.values import Memory, Seen
+from scudo_agent.text import T, Text
+
+
+def gap_note(since: Instant, until: Instant) -> Text:
+    """The note of an open incident: from when to when nothing was measured."""
+    return T(
+        "the agent did not measure from {since} to {until}: {length} not measured",
+        since={"instant": since},
+        until={"instant": until},
+        length={"duration": until - since},
+    )
+
+
+class Restart:
+    """How the agent was left.
+
+    `killed_at` is None after a clean stop and in a new store; `stopped_at` is
+    the instant from which nothing was measured, None in a new store.
+    """
+
+    def __init__(self, memory: Memory, recorded_until: Instant | None) -> None:
+        self.checks: tuple[CheckMemory, ...] = memory.checks
+        self.incidents: tuple[IncidentMemory, ...] = memory.incidents
+        live = memory.liveness
+        self.stopped_at: Instant | None = None
+        self.killed_at: Instant | None = None
+        if live is not None and live.clean is not None:
+            self.stopped_at = live.clean
+        elif live is not None:
+            last = [live.at, memory.last_instant, recorded_until or live.at]
+            self.killed_at = self.stopped_at = Instant(max(last) + 1)
+        self._last = Instant(max(memory.last_instant, self.stopped_at or 0))
+        self.seen: Mapping[str, Seen] = memory.seen if self.killed_at is None else {}
+        """After a kill nobody knows when a check was last good."""
+
+    def chronicle(self, reader: StoreReader) -> Chronicle:
+        """The recent changes, for the lengths of incidents that are open."""
+        chronicle = Chronicle()
+        oldest = min((i.since for i in self.incidents), default=self._last)
+        for changes in reader.timelines(oldest, Instant(self._last + 1)).values():
+            chronicle.add(changes, keep=oldest)
+        return chronicle

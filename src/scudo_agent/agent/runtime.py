@@ -1,0 +1,257 @@
+"""One agent at work: the loop that probes, judges, commits.
+
+Everything that depends on time is read from the one clock; probing, re-probing
+and liveness live on this loop (`architecture.md`).
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Sequence
+
+from scudo_agent.agent.probing import EngineFactory, Probing
+from scudo_agent.agent.restart import Restart, gap_note
+from scudo_agent.clock import Clock, Step
+from scudo_agent.config.judging import judging_site
+from scudo_agent.config.site import Site
+from scudo_agent.ids import uuid7
+from scudo_agent.instant import SECOND, Instant, format_instant
+from scudo_agent.judge.batch import Batch, IncidentStage, Member
+from scudo_agent.judge.engine import Judge
+from scudo_agent.model import Kind, Result, State
+from scudo_agent.pipeline import Committed, Pipeline, Recorder
+from scudo_agent.schedule import TICK_US, Firing
+from scudo_agent.store.agent_store import AgentStore
+from scudo_agent.store.values import Liveness, RunEvent, RunKind
+
+_log = logging.getLogger(__name__)
+
+LIVENESS_US = 10 * SECOND
+SUSPENDED_US = 15 * SECOND
+"""A loop that stood still for longer was suspended: it measured nothing."""
+_PULSE_S = 1.0
+
+
+class Runtime:
+    """Probes one site and keeps its account until it is told to stop."""
+
+    def __init__(
+        self,
+        site: Site,
+        store: AgentStore,
+        clock: Clock,
+        *,
+        engines: EngineFactory,
+        recorder: Recorder | None = None,
+        new_id: Callable[[Instant], str] = uuid7,
+    ) -> None:
+        self.site = site
+        self.store = store
+        self.clock = clock
+        rules = judging_site(site)
+        self._restart = Restart(store.load(rules.reopen_us), _recorded(recorder))
+        self.timeline = store.timeline
+        self.judge = Judge(rules, new_id=new_id)
+        self.pipeline = Pipeline(
+            site,
+            self.judge,
+            store,
+            self.timeline,
+            chronicle=self._restart.chronicle(store.reader),
+            recorder=recorder,
+        )
+        self.probing = Probing(
+            site, clock, engines=engines, report=self.pipeline.report
+        )
+        self.started: Instant | None = None
+        self.steps = {"forward": 0, "back": 0}
+        self.gap_us = 0
+        self.on_step: list[Callable[[Step], None]] = []
+        self.on_fire: list[Callable[[Sequence[Firing]], None]] = []
+        self.on_refused: list[Callable[[], None]] = []
+        self.alive: Instant | None = None
+        self._alive_us = 0
+        self._beat_us = clock.monotonic_us()
+        self._suspended_us = 0
+        self._pulse: asyncio.TimerHandle | None = None
+
+    async def start(self) -> None:
+        """Take up where the store was left, then begin to probe."""
+        self._resume()
+        await self.probing.start()
+        await self.pipeline.commit(self._liveness())
+        if self.pipeline.commit_error is not None:
+            await self.probing.close()
+            raise self.pipeline.commit_error
+        self._beat_us = self.clock.monotonic_us()
+        self._schedule_pulse()
+
+    def _resume(self) -> None:
+        restart, pipeline = self._restart, self.pipeline
+        pipeline.seen.update(restart.seen)
+        pipeline.take_restored(self.judge.restore(restart.checks, restart.incidents))
+        if restart.killed_at is not None:
+            pipeline.judge_stop(restart.killed_at, _stop(restart.killed_at, "killed"))
+        now = Instant(max(self.timeline.now(), pipeline.last + 1))
+        self.started = now
+        pipeline.judge_start(now, _start(now))
+        if restart.stopped_at is not None:
+            self.gap_us = now - restart.stopped_at
+            self._note_gap(restart.stopped_at, now)
+
+    def _note_gap(self, since: Instant, until: Instant) -> None:
+        """Open incidents say that they were not measured, and are asked first."""
+        for incident in self.judge.open_incidents():
+            members = tuple(self._member(path) for path in incident.members)
+            stage = IncidentStage(
+                incident=incident.incident,
+                kind=Kind.NOTE,
+                at=until,
+                subject=incident.subject,
+                since=incident.since,
+                severity=incident.severity,
+                rule=incident.rule,
+                members=members,
+                linked=incident.linked,
+            )
+            self.pipeline.note(stage, gap_note(since, until))
+            self.probing.hasten(incident.members)
+
+    def _member(self, path: str) -> Member:
+        view = self.judge.state(path)
+        since = view.since or self.pipeline.last
+        return Member(check=path, state=view.state, since=since)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tick until `stop` is set; then stop cleanly."""
+        loop = asyncio.get_running_loop()
+        next_tick = loop.time()
+        while not stop.is_set():
+            await self.tick()
+            next_tick = max(next_tick + TICK_US / SECOND, loop.time())
+            try:
+                async with asyncio.timeout_at(next_tick):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def tick(self) -> Committed | None:
+        """One turn: clocks, judgement, what is due, one commit."""
+        self._beat()
+        self._look_at_the_clocks()
+        before = self.clock.monotonic_us()
+        batch = self.pipeline.judge_now()
+        self._follow(batch)
+        firings = self.probing.fire()
+        for listener in self.on_fire if firings else ():
+            listener(firings)
+        liveness = None
+        if before - self._alive_us >= LIVENESS_US:
+            liveness = self._liveness()
+        committed = await self.pipeline.commit(liveness)
+        if committed is None:
+            for told in self.on_refused:
+                told()
+            _log.error("the store refused a commit: %s", self.pipeline.commit_error)
+        elif liveness is not None:
+            self._alive_us = before
+            self.alive = liveness.at
+        return committed
+
+    def _follow(self, batch: Batch) -> None:
+        """Probe what judging asks for, and keep the pace of re-probing."""
+        if batch.probe:
+            self.probing.hasten(batch.probe)
+        for observation in self.pipeline.judged:
+            view = self.judge.state(observation.check)
+            bad_run = observation.result in (Result.FAILED, Result.DEGRADED)
+            confirming = bad_run != view.state.bad or (
+                bad_run and view.state is State.UNKNOWN
+            )
+            self.probing.pace(observation.check, confirming)
+
+    def _schedule_pulse(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._beat()
+        self._pulse = loop.call_later(_PULSE_S, self._schedule_pulse)
+
+    def _beat(self) -> None:
+        now = self.clock.monotonic_us()
+        if now - self._beat_us > SUSPENDED_US:
+            self._suspended_us = now - self._beat_us
+        self._beat_us = now
+
+    def _look_at_the_clocks(self) -> None:
+        step = self.timeline.check()
+        if step is not None:
+            self._count(step)
+        if step is not None and step.skipped is not None:
+            self._not_measured(*step.skipped, detail="clock step or suspended machine")
+        elif self._suspended_us:
+            now = self.timeline.now()
+            since = Instant(now - self._suspended_us)
+            self._not_measured(since, now, detail="suspended")
+        self._suspended_us = 0
+
+    def _count(self, step: Step) -> None:
+        direction = "forward" if step.offset_us > 0 else "back"
+        self.steps[direction] += 1
+        _log.warning(
+            "the wall clock stepped %s by %.1f s",
+            direction,
+            abs(step.offset_us) / SECOND,
+        )
+        for listener in self.on_step:
+            listener(step)
+
+    def _not_measured(self, since: Instant, until: Instant, *, detail: str) -> None:
+        """Time in which the agent was not itself: unknown, never up or down."""
+        self.pipeline.disown_reports()
+        self.probing.disown_runs()
+        since = Instant(max(since, self.pipeline.last + 1))
+        until = Instant(max(until, since + 1))
+        _log.warning(
+            "not measured from %s to %s: %s",
+            format_instant(since),
+            format_instant(until),
+            detail,
+        )
+        self._follow(self.pipeline.judge_stop(since, _stop(since, detail)))
+        self._follow(self.pipeline.judge_start(until, _start(until)))
+        self.gap_us = until - since
+        self._note_gap(since, until)
+
+    def _liveness(self, *, clean: Instant | None = None) -> Liveness:
+        return Liveness(
+            at=Instant(max(self.timeline.now(), self.pipeline.last)),
+            wall=self.clock.wall(),
+            mono_us=self.clock.monotonic_us(),
+            boot_id=self.clock.boot_id,
+            offset_us=self.timeline.offset_us(),
+            pid=os.getpid(),
+            clean=clean,
+        )
+
+    async def close(self) -> None:
+        """Stop cleanly: what was not yet judged is, and the stop is kept."""
+        if self._pulse is not None:
+            self._pulse.cancel()
+        await self.probing.close()
+        self.pipeline.judge_now()
+        now = Instant(max(self.timeline.now(), self.pipeline.last + 1))
+        self.pipeline.judge_stop(now, _stop(now, "clean"))
+        await self.pipeline.commit(self._liveness(clean=now))
+        if self.pipeline.commit_error is not None:
+            raise self.pipeline.commit_error
+
+
+def _start(at: Instant) -> RunEvent:
+    return RunEvent(kind=RunKind.START, at=at)
+
+
+def _stop(at: Instant, why: str) -> RunEvent:
+    return RunEvent(kind=RunKind.STOP, at=at, detail={"why": why})
+
+
+def _recorded(recorder: Recorder | None) -> Instant | None:
+    return None if recorder is None else recorder.last

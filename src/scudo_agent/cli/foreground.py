@@ -1,0 +1,178 @@
+"""An agent in the foreground: a live table, plain lines, or its log alone."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scudo_agent.agent.app import Agent, Options, running
+from scudo_agent.cli.screen import COLOURS, HEAD, SHAPES, Screen, plain, span
+from scudo_agent.config.site import Site
+from scudo_agent.instant import MINUTE, SECOND, Instant
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_REDRAW_S = 0.5
+_FIRST_STATES_S = 10.0
+_LINES = 12
+
+Foot = Callable[[Agent], Sequence[str]]
+"""The lines below the table, once the agent runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How it shows: `table` (a terminal), `lines` (none) or `log` (a service)."""
+
+    show: str
+    minutes: float | None = None
+    level: str = "info"
+    foot: Foot = lambda _agent: ()
+
+
+def run_site(site: Site, options: Options, manner: Manner) -> int:
+    """Run an agent until Ctrl-C, SIGTERM or the end of its minutes."""
+    from scudo_agent import logs
+
+    if manner.show != "log" and options.log_file is None:
+        options.state.mkdir(parents=True, exist_ok=True)
+        options = replace(options, log_file=options.state / "agent.log")
+    logs.set_up(file=options.log_file, level=manner.level)
+    asyncio.run(_run(site, options, manner))
+    return 0
+
+
+async def _run(site: Site, options: Options, manner: Manner) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with running(site, options) as agent:
+        if manner.minutes is not None:
+            loop.call_later(manner.minutes * MINUTE / SECOND, stop.set)
+        show = {"table": _table, "lines": _lines, "log": _nothing}[manner.show]
+        showing = asyncio.create_task(show(agent, manner, options.log_file))
+        showing.add_done_callback(lambda _task: stop.set())
+        await agent.runtime.run(stop)
+        showing.cancel()
+        await asyncio.wait([showing])
+        if not showing.cancelled() and (error := showing.exception()):
+            raise error
+    if manner.show != "log":
+        print(f"stopped cleanly; state is kept in {options.state}")
+
+
+async def _nothing(_agent: Agent, _manner: Manner, _log: Path | None) -> None:
+    await asyncio.Event().wait()
+
+
+def _gap(agent: Agent) -> str | None:
+    """What a restart left unmeasured, as people say it."""
+    gap = agent.runtime.gap_us
+    started = agent.runtime.started
+    if not gap or started is None:
+        return None
+    screen = Screen(agent.runtime.site.timezone)
+    since = screen.clock(Instant(started - gap))
+    length = f"{round(gap / SECOND)} s" if gap < 2 * MINUTE else span(gap)
+    return f"{length} not measured: the agent was away from {since} on"
+
+
+async def _lines(agent: Agent, manner: Manner, log: Path | None) -> None:
+    """The table once, when every check has a state; then what happens."""
+    screen = Screen(agent.runtime.site.timezone)
+    told = 0
+
+    def say(*lines: str) -> None:
+        for line in lines:
+            print(line, flush=True)
+
+    await _first_states(agent)
+    document = agent.status.document()
+    say(*filter(None, [_gap(agent)]), *plain(screen.rows(document)))
+    say(*manner.foot(agent), *([f"log      {log}"] if log else []))
+    while True:
+        document = agent.status.document()
+        new = [line for line in document["events"] if line["n"] > told]
+        say(*screen.events(new))
+        told = max((line["n"] for line in new), default=told)
+        await asyncio.sleep(_REDRAW_S)
+
+
+async def _first_states(agent: Agent) -> None:
+    """Wait until every check has been seen, at most 10 s."""
+    wanted = set(agent.runtime.site.checks)
+    pipeline = agent.runtime.pipeline
+    all_seen = asyncio.Event()
+
+    def look(_committed: object = None) -> None:
+        if wanted <= set(pipeline.seen):
+            all_seen.set()
+
+    look()
+    pipeline.listeners.append(look)
+    try:
+        async with asyncio.timeout(_FIRST_STATES_S):
+            await all_seen.wait()
+    except TimeoutError:
+        print("not every check has an answer yet", flush=True)
+    finally:
+        pipeline.listeners.remove(look)
+
+
+async def _table(agent: Agent, manner: Manner, log: Path | None) -> None:
+    """A live table with the last lines of what happened below it."""
+    from rich.console import Console
+    from rich.live import Live
+
+    screen = Screen(agent.runtime.site.timezone)
+    if (gap := _gap(agent)) is not None:
+        print(gap)
+    foot = [*manner.foot(agent), *([f"log      {log}"] if log else [])]
+    console = Console(highlight=False)
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            document = agent.status.document()
+            live.update(_picture(screen, document, foot), refresh=True)
+            await asyncio.sleep(_REDRAW_S)
+
+
+def _picture(
+    screen: Screen, document: dict[str, Any], foot: Sequence[str]
+) -> "RenderableType":
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in HEAD:
+        wide = title in ("SEEN", HEAD[0])
+        table.add_column(title, no_wrap=True, overflow="ellipsis", ratio=None)
+        table.columns[-1].min_width = 12 if wide else None
+    for row in screen.rows(document):
+        colour = COLOURS.get(row.state, "")
+        state = f"{SHAPES.get(row.state, '')} {row.state}".strip()
+        table.add_row(
+            Text(row.name, style="bold" if row.service else ""),
+            Text(state, style=colour),
+            row.for_,
+            row.last,
+            Text(row.seen),
+            Text(row.remark, style="yellow"),
+        )
+    notes = list(screen.head(document))[1:]
+    lines = list(screen.events(document["events"]))[-_LINES:]
+    below = [*foot, "", *lines] if lines else list(foot)
+    texts = [Text(x, no_wrap=True, overflow="ellipsis") for x in (*notes, *below)]
+    return Group(table, *texts)
+
+
+def show_mode(*, no_table: bool, service: bool = False) -> str:
+    """A live table on a terminal; else plain lines, or for a service its log."""
+    if sys.stdout.isatty() and not no_table:
+        return "table"
+    return "log" if service else "lines"

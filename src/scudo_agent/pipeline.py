@@ -1,0 +1,288 @@
+"""Observation → judgement → one transaction (`architecture.md`).
+
+Reports of probes are stamped and graded as they come and judged once a tick;
+what the judgement changed is committed in one transaction. Only what is
+committed is shown, measured or delivered: when a commit fails, the batch waits
+and goes with the next tick's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from scudo_agent.clock import Timeline
+from scudo_agent.config.probe import ProbeSettings
+from scudo_agent.config.site import Check, Site
+from scudo_agent.errors import StoreError
+from scudo_agent.instant import SECOND, Instant
+from scudo_agent.judge.batch import Batch, Change, IncidentStage
+from scudo_agent.judge.engine import AgentStart, AgentStop, Event, Judge
+from scudo_agent.model import Observation, Outcome, Result
+from scudo_agent.stages import Chronicle, StageWriter
+from scudo_agent.store.agent_store import AgentStore
+from scudo_agent.store.values import Liveness, RunEvent, Seen, Write
+from scudo_agent.text import T, Text
+from scudo_agent.wire import Stage
+
+
+class Recorder(Protocol):
+    """Writes events down so that `replay` can judge them again.
+
+    `last` is the last instant that was already written when it was opened.
+    """
+
+    last: Instant | None
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Append events, in order."""
+
+
+DISOWNED = Outcome(answered=None, seen=T("the agent was suspended meanwhile"))
+"""The outcome of a run over which the agent slept: nobody knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What one tick made durable: for the screen, the metrics, the delivery."""
+
+    observations: tuple[Observation, ...]
+    batch: Batch
+    stages: tuple[Stage, ...]
+
+
+def graded(settings: ProbeSettings, outcome: Outcome) -> tuple[Result, bool | None]:
+    """Hold an outcome against a check's limits (`domain.md` 2).
+
+    No answer is failed, the agent's own fault unknown; an answer is degraded
+    when a limit under `degraded` is crossed, else good. Whether a `warn` limit
+    is crossed (the second value) can be told from answers only.
+    """
+    if outcome.answered is None:
+        return Result.UNKNOWN, None
+    if not outcome.answered:
+        return Result.FAILED, None
+    values = outcome.values
+    crossed = any(limit.crossed(values) for limit in settings.degraded_limits())
+    limits = settings.warn_limits()
+    warned = any(limit.crossed(values) for limit in limits) if limits else None
+    return Result.DEGRADED if crossed else Result.GOOD, warned
+
+
+def grade(check: Check, outcome: Outcome, at: Instant) -> Observation:
+    """The observation that an outcome is, at the instant when the agent had it."""
+    result, warned = graded(check.settings, outcome)
+    return Observation(
+        check=check.path, at=at, result=result, warned=warned, outcome=outcome
+    )
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What has been judged and is not committed yet."""
+
+    observations: list[Observation] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
+    runs: list[RunEvent] = field(default_factory=list)
+    drafts: list[tuple[IncidentStage, Text | None]] = field(default_factory=list)
+
+
+class Pipeline:
+    """The one way from a probe's report to the ledger, incidents and outbox."""
+
+    def __init__(
+        self,
+        site: Site,
+        judge: Judge,
+        store: AgentStore,
+        timeline: Timeline,
+        *,
+        chronicle: Chronicle | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self._site = site
+        self._judge = judge
+        self._store = store
+        self._timeline = timeline
+        self._chronicle = chronicle or Chronicle()
+        self._writer = StageWriter(site, self._chronicle)
+        self._recorder = recorder
+        self._reports: list[Observation] = []
+        self._waiting = _Waiting()
+        self._last = Instant(0)
+        self.seen: dict[str, Seen] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.judged: Sequence[Observation] = ()
+        self.listeners: list[Callable[[Committed], None]] = []
+        self.commit_error: StoreError | None = None
+
+    @property
+    def last(self) -> Instant:
+        """The last instant that was judged; nothing later is dated before it."""
+        return self._last
+
+    def report(self, path: str, outcome: Outcome) -> None:
+        """Take a probe's report: stamped now, judged at the next tick."""
+        check = self._site.checks.get(path)
+        if check is not None:
+            self._reports.append(grade(check, outcome, self._stamp()))
+
+    def _stamp(self) -> Instant:
+        at = Instant(max(self._timeline.now(), self._last + 1))
+        if self._reports:
+            at = Instant(max(at, self._reports[-1].at))
+        return at
+
+    def disown_reports(self) -> None:
+        """What was reported since the last tick says nothing: the agent slept."""
+        self._reports = [
+            replace(seen, result=Result.UNKNOWN, warned=None, outcome=DISOWNED)
+            for seen in self._reports
+        ]
+
+    def judge_start(self, at: Instant, run: RunEvent) -> Batch:
+        """The agent starts (or is back): judge it and keep it in the ledger."""
+        return self._judge_event(AgentStart(at), run)
+
+    def judge_stop(self, at: Instant, run: RunEvent) -> Batch:
+        """The agent stopped at `at`, cleanly or not."""
+        return self._judge_event(AgentStop(at), run)
+
+    def _judge_event(self, event: AgentStart | AgentStop, run: RunEvent) -> Batch:
+        batch = self._judge.feed([event])
+        self._last = Instant(max(self._last, event.at))
+        self._record([event])
+        self._waiting.runs.append(run)
+        self._take(batch)
+        return batch
+
+    def note(self, stage: IncidentStage, text: Text) -> None:
+        """Add a note to an open incident: it travels like every other stage."""
+        self._waiting.drafts.append((stage, text))
+
+    def take_restored(self, batch: Batch) -> None:
+        """What restoring the judge changed (retired members) is judged too."""
+        self._take(batch)
+
+    def _take(self, batch: Batch) -> None:
+        self._chronicle.add(batch.changes, keep=self._keep())
+        self._waiting.batches.append(batch)
+        self._waiting.drafts.extend((stage, None) for stage in batch.stages)
+
+    def _keep(self) -> Instant:
+        open_since = [i.since for i in self._judge.open_incidents()]
+        return Instant(min([self._last, *open_since]))
+
+    def judge_now(self) -> Batch:
+        """Judge what was reported since the last tick, and what is due by now."""
+        reports, self._reports = self._reports, []
+        self.judged = reports
+        for seen in reports:
+            self._note_seen(seen)
+        if reports:
+            self._record(reports)
+            batch = self._judge.feed(reports)
+            self._last = reports[-1].at
+            self._waiting.observations.extend(reports)
+            self._take(batch)
+            return batch
+        now = Instant(self._timeline.now())
+        due = self._judge.next_due()
+        if due is None or due > now or now <= self._last:
+            return Batch()
+        batch = self._judge.advance(now)
+        self._last = now
+        self._take(batch)
+        return batch
+
+    def _note_seen(self, observation: Observation) -> None:
+        assert observation.outcome is not None
+        outcome = observation.outcome
+        before = self.seen.get(observation.check)
+        failing = observation.result is Result.FAILED
+        good = observation.result is Result.GOOD
+        took = outcome.duration_s
+        self.outcomes[observation.check] = outcome
+        self.seen[observation.check] = Seen(
+            at=observation.at,
+            result=observation.result,
+            seen=outcome.seen,
+            expected=outcome.expected,
+            duration_us=None if took is None else round(took * SECOND),
+            failing=1 + (before.failing if before else 0) if failing else 0,
+            warned=observation.warned,
+            last_good=observation.at if good else _last_good(before),
+        )
+
+    def _record(self, events: Sequence[Event]) -> None:
+        if self._recorder is not None:
+            self._recorder.write(events)
+
+    async def commit(self, liveness: Liveness | None = None) -> Committed | None:
+        """Make everything judged so far durable, in one transaction.
+
+        Returns None when there was nothing to write, and also when the store
+        refused: `commit_error` then says why and all of it waits.
+        """
+        waiting = self._waiting
+        write = self._as_write(waiting, liveness)
+        if write is None:
+            return self._publish(waiting, ())
+        try:
+            stages = await self._store.acommit(write)
+        except StoreError as exc:
+            self.commit_error = exc
+            return None
+        self.commit_error = None
+        return self._publish(waiting, stages)
+
+    def _publish(self, done: _Waiting, stages: tuple[Stage, ...]) -> Committed | None:
+        self._waiting = _Waiting()
+        committed = Committed(
+            observations=tuple(done.observations),
+            batch=_merged(done.batches),
+            stages=stages,
+        )
+        for listener in self.listeners:
+            listener(committed)
+        return committed
+
+    def _as_write(self, waiting: _Waiting, liveness: Liveness | None) -> Write | None:
+        merged = _merged(waiting.batches)
+        stages = tuple(
+            self._writer.write(stage, self.seen, note=note)
+            for stage, note in waiting.drafts
+        )
+        changed = {c.check for c in merged.changes if isinstance(c, Change)}
+        seen = {path: self.seen[path] for path in changed if path in self.seen}
+        judged = merged.checks or merged.changes or merged.incidents
+        if not (judged or stages or waiting.runs or merged.isolation or liveness):
+            return None
+        return Write(
+            changes=merged.changes,
+            checks=merged.checks,
+            incidents=merged.incidents,
+            stages=stages,
+            isolation=merged.isolation,
+            runs=tuple(waiting.runs),
+            liveness=liveness,
+            seen=seen,
+        )
+
+
+def _last_good(before: Seen | None) -> Instant | None:
+    return None if before is None else before.last_good
+
+
+def _merged(batches: Sequence[Batch]) -> Batch:
+    if len(batches) == 1:
+        return batches[0]
+    checks = {memory.check: memory for batch in batches for memory in batch.checks}
+    incidents = {i.incident: i for batch in batches for i in batch.incidents}
+    return Batch(
+        changes=tuple(c for batch in batches for c in batch.changes),
+        stages=tuple(s for batch in batches for s in batch.stages),
+        isolation=tuple(i for batch in batches for i in batch.isolation),
+        checks=tuple(checks.values()),
+        incidents=tuple(incidents.values()),
+        probe=tuple(dict.fromkeys(p for batch in batches for p in batch.probe)),
+    )

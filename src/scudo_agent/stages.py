@@ -1,0 +1,169 @@
+"""From a judgement to what the desk is told: evidence, titles, lengths.
+
+Judging speaks of paths and states; a ticket must be complete without asking
+anyone back (`domain.md` 5). This room joins the two: it keeps the recent changes
+of each check, what each was last seen to say, and writes the stages.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from scudo_agent.config.site import Check, Service, Site
+from scudo_agent.instant import HOUR, Instant, format_instant
+from scudo_agent.judge.batch import Change, IncidentStage, Member, Withdrawal
+from scudo_agent.judge.service import check_timeline, service_timeline
+from scudo_agent.model import Kind, State
+from scudo_agent.store.values import Seen
+from scudo_agent.text import Text
+from scudo_agent.wire import Evidence, Named, Outage, PendingStage
+
+AGENT_SUBJECT = "agent"
+_KEEP_US = HOUR
+
+Points = Sequence[tuple[State, Instant]]
+"""A timeline: each state holds from its instant to the next one's."""
+
+
+def lengths(points: Points, since: Instant, until: Instant) -> dict[State, int]:
+    """Microseconds of each state within `[since, until)`.
+
+    Time before the first point is `unknown` (`domain.md` 3).
+    """
+    total: dict[State, int] = dict.fromkeys(State, 0)
+    at, state = since, State.UNKNOWN
+    for then, start in points:
+        if start >= until:
+            break
+        if start > at:
+            total[state] += start - at
+            at = start
+        state = then
+    total[state] += max(until - at, 0)
+    return total
+
+
+class Chronicle:
+    """The recent changes of each check: enough for every open incident."""
+
+    def __init__(self) -> None:
+        self._changes: dict[str, list[Change | Withdrawal]] = defaultdict(list)
+
+    def add(self, changes: Iterable[Change | Withdrawal], *, keep: Instant) -> None:
+        """Note changes; what ended more than an hour before `keep` may go."""
+        for change in changes:
+            kept = self._changes[change.check]
+            kept.append(change)
+            while len(kept) > 2 and kept[1].decided < keep - _KEEP_US:
+                del kept[0]
+
+    def timeline(self, check: str) -> Points:
+        """States of one check as they count, withdrawn ones left out."""
+        return check_timeline(self._changes.get(check, ()))
+
+    def service(self, service: Service) -> Points:
+        """States of a service, from its members' timelines."""
+        members = [self.timeline(check) for check in service.checks]
+        return service_timeline(members, service.need)
+
+
+class StageWriter:
+    """Writes the stages of one site's incidents."""
+
+    def __init__(self, site: Site, chronicle: Chronicle) -> None:
+        self._site = site
+        self._chronicle = chronicle
+
+    def write(
+        self, stage: IncidentStage, seen: Mapping[str, Seen], *, note: Text | None
+    ) -> PendingStage:
+        """The stage as the desk gets it, with the evidence of this moment."""
+        severity = stage.severity
+        return PendingStage.model_validate(
+            {
+                "incident_id": stage.incident,
+                "kind": stage.kind,
+                "at": format_instant(stage.at),
+                "subject_key": stage.subject,
+                "subject": self.subject(stage.subject),
+                "since": format_instant(stage.since),
+                "severity": severity,
+                "rule": stage.rule,
+                "audience": self.audience(stage.subject),
+                "members": [self._evidence(m, seen) for m in self._shown(stage)],
+                "affected": [self._service(name) for name in stage.affected],
+                "linked": list(stage.linked),
+                "previous": stage.previous,
+                "outage": self._outage(stage),
+                "note": note.to_json() if note else None,
+            }
+        )
+
+    @staticmethod
+    def audience(subject: str) -> str:
+        """The agent's own incidents are for the provider's eyes only."""
+        return "provider" if subject == AGENT_SUBJECT else "customer"
+
+    def subject(self, subject: str) -> Named:
+        """The subject as people call it: a service's title or a check's path."""
+        kind, _, name = subject.partition(":")
+        if kind == "service":
+            return self._service(name)
+        return Named(id=subject)
+
+    def _service(self, name: str) -> Named:
+        service = self._site.services.get(name)
+        title = dict(service.title) if service else {}
+        return Named(id=f"service:{name}", title=title)
+
+    def _shown(self, stage: IncidentStage) -> tuple[Member, ...]:
+        return stage.members
+
+    def _evidence(self, member: Member, seen: Mapping[str, Seen]) -> Evidence:
+        check = self._site.checks.get(member.check)
+        last = seen.get(member.check)
+        return Evidence(
+            check=member.check,
+            state=member.state,
+            since=format_instant(member.since),
+            kind=check.kind if check else "",
+            endpoint=_endpoint(check),
+            seen=last.seen.to_json() if last else None,
+            expected=_expected(last),
+            reproduce=_reproduce(check),
+            last_good=(
+                format_instant(last.last_good) if last and last.last_good else None
+            ),
+        )
+
+    def _outage(self, stage: IncidentStage) -> Outage | None:
+        if stage.kind not in {Kind.RECOVER, Kind.RETIRE} or stage.until is None:
+            return None
+        spent = lengths(self._points(stage.subject), stage.since, stage.until)
+        return Outage(
+            since=format_instant(stage.since),
+            until=format_instant(stage.until),
+            down_us=spent[State.DOWN],
+            degraded_us=spent[State.DEGRADED],
+            unknown_us=spent[State.UNKNOWN],
+            up_us=spent[State.UP],
+        )
+
+    def _points(self, subject: str) -> Points:
+        kind, _, name = subject.partition(":")
+        if kind == "service" and name in self._site.services:
+            return self._chronicle.service(self._site.services[name])
+        return self._chronicle.timeline(name)
+
+
+def _endpoint(check: Check | None) -> str:
+    return check.settings.endpoint(check.target.address) if check else ""
+
+
+def _reproduce(check: Check | None) -> str:
+    return check.settings.reproduce(check.target.address) if check else ""
+
+
+def _expected(seen: Seen | None) -> dict[str, object] | None:
+    if seen is None or seen.expected is None:
+        return None
+    return seen.expected.to_json()
