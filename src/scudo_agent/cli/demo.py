@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,20 +100,25 @@ def _watch(args: argparse.Namespace) -> int:
 
 def _run_agent(demo: "DemoSite", args: argparse.Namespace) -> int:
     """Watch the written site until Ctrl-C; the agent's own exit code."""
-    from importlib import import_module
-
+    from scudo_agent import config
+    from scudo_agent.agent.app import Agent, Options
+    from scudo_agent.cli.foreground import Manner, run_site, show_mode
     from scudo_agent.demo import screen
+    from scudo_agent.probes.registry import SETTINGS
 
-    agent = import_module("scudo_agent.agent.run")
-    return int(
-        agent.run_site(
-            demo.site_path,
-            state=demo.state,
-            desk_settings=demo.desk_path,
-            metrics_port=demo.ports.metrics,
-            table=not args.no_table,
-            minutes=args.minutes,
-            record=args.record,
-            foot=partial(screen.foot, demo),
-        )
+    def foot(agent: Agent) -> tuple[str, ...]:
+        desk = agent.desk.embedded
+        login = desk.login_link() if desk else agent.desk.url
+        metrics = f"{agent.links['metrics']}/metrics"
+        return screen.foot(demo, desk=agent.desk.url, login=login, metrics=metrics)
+
+    options = Options(
+        state=demo.state,
+        desk_file=demo.desk_path,
+        metrics=("127.0.0.1", demo.ports.metrics),
+        record=args.record,
     )
+    manner = Manner(
+        show=show_mode(no_table=args.no_table), minutes=args.minutes, foot=foot
+    )
+    return run_site(config.load(demo.site_path, SETTINGS), options, manner)
