@@ -79,6 +79,7 @@ class Desk:
         self._mailing: asyncio.Task[None] | None = None
         self._socket: socket.socket | None = None
         self._server: _Server | None = None
+        self._closed = False
 
     @property
     def store(self) -> DeskStore:
@@ -131,6 +132,8 @@ class Desk:
 
     async def serve(self) -> None:
         """Answer requests until `close`; the port is taken before anything else."""
+        if self._closed:
+            return
         self.bind()
         assert self._socket is not None
         self._server = _Server(
@@ -149,6 +152,7 @@ class Desk:
 
     async def close(self) -> None:
         """Stop answering, stop sending, close the store; safe to call twice."""
+        self._closed = True
         if self._server is not None:
             self._server.should_exit = True
             await self._server.ended.wait()

@@ -208,6 +208,7 @@ def line_json(line: TicketLine) -> dict[str, Any]:
         "ref": line.ref,
         "customer": line.customer,
         "site": line.site_id,
+        "zone": line.zone,
         "subject": line.subject,
         "title": line.title,
         "origin": line.origin,

@@ -1,14 +1,15 @@
 """The desk's settings (`desk.yaml`): where it listens, who it is, how it mails."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from scudo_agent.config import yaml_source
 from scudo_agent.config.probe import Model
 from scudo_agent.config.secret import Secret, resolve
-from scudo_agent.errors import ConfigError, Fault, InputError
+from scudo_agent.config.wording import dotted, fault_at, faults_of
+from scudo_agent.errors import ConfigError, InputError
 
 MailAddress = Annotated[
     str, Field(pattern=r"^[^@\s<>,;:\x00-\x1f]{1,64}@[^@\s<>,;:\x00-\x1f]{1,190}$")
@@ -107,50 +108,31 @@ class DeskSettings(Model):
 
 
 def load_desk_settings(path: Path) -> DeskSettings:
-    """Read `desk.yaml`; every fault at once as `ConfigError`."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as exc:
-        raise InputError(f"{path}: cannot read it: {exc.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text") from None
-    try:
-        data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as exc:
-        mark = exc.problem_mark
-        raise ConfigError(
-            [
-                Fault(
-                    file=str(path),
-                    line=mark.line + 1 if mark else 0,
-                    column=mark.column + 1 if mark else 0,
-                    what=str(exc.problem or exc),
-                )
-            ]
-        ) from None
-    except yaml.YAMLError as exc:
-        raise InputError(f"{path}: is no YAML: {exc}") from None
-    return _validated(data if data is not None else {}, path)
+    """Read `desk.yaml`; all its faults at once as `ConfigError`, with their places.
 
-
-def _validated(data: Any, path: Path) -> DeskSettings:
-    if not isinstance(data, dict):
-        raise InputError(f"{path}: must be a mapping such as 'listen: {{port: 8080}}'")
-    if "base" in data:
-        raise InputError(f"{path}: 'base' is no key of the desk's settings")
+    A secret that cannot be resolved is a fault here, not when the first mail leaves.
+    """
+    document = yaml_source.read(path)
+    faults = list(document.faults)
+    data = {} if document.data is None else document.data
+    if isinstance(data, dict) and "base" in data:
+        faults.append(document.fault(("base",), "'base' is no key here", key=True))
+    settings = None
     try:
-        settings = DeskSettings.model_validate({**data, "base": path.parent})
-        settings.smtp_password()
+        settings = DeskSettings.model_validate(data)
     except ValidationError as exc:
-        raise ConfigError(
-            [
-                Fault(
-                    file=str(path),
-                    line=0,
-                    column=0,
-                    what=f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}",
-                )
-                for e in exc.errors(include_input=False, include_url=False)
-            ]
-        ) from None
+        faults += faults_of(
+            exc,
+            DeskSettings,
+            describe=lambda loc: dotted(loc, "the desk's settings"),
+            locate=fault_at(document),
+        )
+    if settings is not None:
+        settings = settings.model_copy(update={"base": path.parent})
+        try:
+            settings.smtp_password()
+        except InputError as exc:
+            faults.append(document.fault(("mail", "smtp", "password"), str(exc)))
+    if faults or settings is None:
+        raise ConfigError(faults)
     return settings

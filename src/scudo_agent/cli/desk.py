@@ -1,0 +1,120 @@
+"""`scudo-agent desk`: run the desk by itself, or enrol an agent with it."""
+
+import argparse
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scudo_agent.errors import InputError, ScudoError
+
+if TYPE_CHECKING:
+    from scudo_agent.desk.settings import DeskSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `desk`."""
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=["run", "agent", "login"],
+        default="run",
+        help="run (default); agent SITE: enrol the site's agent; login: a login link",
+    )
+    parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="desk.yaml; default: all defaults"
+    )
+    parser.add_argument(
+        "--key-file",
+        type=Path,
+        metavar="FILE",
+        help="with agent: write the key there instead of printing it",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until Ctrl-C, or do one thing and end."""
+    from scudo_agent.desk.settings import DeskSettings, load_desk_settings
+
+    if (args.site is None) == (args.action == "agent"):
+        raise InputError("a site file is named with 'desk agent', and only there")
+    settings = load_desk_settings(args.settings) if args.settings else DeskSettings()
+    if args.action == "agent":
+        return asyncio.run(_enrol(settings, args.site, args.key_file))
+    if args.action == "login":
+        return asyncio.run(_login(settings))
+    return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: "DeskSettings") -> int:
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.desk.app import build
+
+    desk = build(settings, clock=SystemClock())
+    # The port first: with it taken by another, nothing else is touched.
+    desk.bind()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await desk.start()
+        serving = asyncio.create_task(desk.serve(), name="desk")
+        print(f"desk     {desk.url}   first login {desk.login_link()} (once)")
+        print(f"listens  {desk.address}", flush=True)
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+    finally:
+        await desk.close()
+    await serving
+    return 0
+
+
+async def _login(settings: "DeskSettings") -> int:
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.desk.app import build
+
+    desk = build(settings, clock=SystemClock())
+    await desk.start(mails=False)
+    try:
+        print(desk.login_link())
+    finally:
+        await desk.close()
+    return 0
+
+
+async def _enrol(
+    settings: "DeskSettings", site_file: Path, key_file: Path | None
+) -> int:
+    from scudo_agent import config
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.desk.app import build
+    from scudo_agent.probes.registry import SETTINGS
+
+    site = config.load(site_file, SETTINGS, secrets=False)
+    desk = build(settings, clock=SystemClock())
+    await desk.start(mails=False)
+    try:
+        key = desk.enrol_embedded(site)
+    finally:
+        await desk.close()
+    if key_file is None:
+        print(key)
+        return 0
+    _keep(key, key_file)
+    print(f"{key_file}: the key of the agent of site {site.id}; its old one is void")
+    return 0
+
+
+def _keep(key: str, path: Path) -> None:
+    """Write a key for its owner's eyes only."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(f"{key}\n")
+    except OSError as exc:
+        raise ScudoError(f"{path}: cannot be written: {exc.strerror}") from None

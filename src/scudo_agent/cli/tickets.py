@@ -1,0 +1,155 @@
+"""`scudo-agent tickets`: the queue at the desk, or the history of one ticket."""
+
+import argparse
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from scudo_agent.cli.common import add_site, site_path, state_folder
+from scudo_agent.errors import InputError, ScudoError
+from scudo_agent.instant import parse_instant, to_datetime
+
+_TIMEOUT_S = 10.0
+_GAP = "   "
+_NARROWEST = 60
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `tickets`."""
+    parser.add_argument("ref", nargs="?", metavar="REF", help="such as SC-7F3K-9QZ2")
+    add_site(parser)
+    parser.add_argument(
+        "--desk", type=Path, metavar="FILE", help="settings of an embedded desk"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the tickets; from the desk's file when the desk is embedded."""
+    ref = args.ref.strip().upper() if args.ref else None
+    document = _embedded(args, ref) if _is_embedded(args) else _remote(args, ref)
+    if args.json:
+        print(json.dumps(document, indent=2, ensure_ascii=False))
+    elif isinstance(document, list):
+        print("\n".join(_queue(document)))
+    else:
+        width = max(_NARROWEST, shutil.get_terminal_size((100, 24)).columns)
+        print("\n".join(_one(document, width)))
+    return 0
+
+
+def _site(args: argparse.Namespace, *, secrets: bool) -> Any:
+    from scudo_agent import config
+    from scudo_agent.probes.registry import SETTINGS
+
+    return config.load(site_path(args), SETTINGS, secrets=secrets)
+
+
+def _is_embedded(args: argparse.Namespace) -> bool:
+    return _site(args, secrets=False).desk.url is None
+
+
+def _embedded(args: argparse.Namespace, ref: str | None) -> Any:
+    """From the desk's file, whether the desk runs or not."""
+    from scudo_agent.agent.desks import desk_settings
+    from scudo_agent.desk.history import line_json, view_json
+    from scudo_agent.desk.store.database import ReadOnlyDatabase
+    from scudo_agent.desk.store.scope import Scope
+    from scudo_agent.desk.store.views import Views
+    from scudo_agent.locale import translator
+
+    desk_file = args.desk or site_path(args).parent / "desk.yaml"
+    database = ReadOnlyDatabase(desk_settings(desk_file, state_folder(args)).folder)
+    try:
+        views = Views(database)
+        if ref is None:
+            return [line_json(line) for line in views.tickets(Scope.of_staff())]
+        view = views.ticket(Scope.of_staff(), ref)
+    finally:
+        database.close()
+    if view is None:
+        raise _unknown(ref)
+    return view_json(view, translator("en"))
+
+
+def _remote(args: argparse.Namespace, ref: str | None) -> Any:
+    """From a remote desk, as the agent whose key the site file names."""
+    import httpx
+
+    link = _site(args, secrets=True).desk
+    path = f"{link.url.rstrip('/')}/v1/agents/self/tickets"
+    try:
+        reply = httpx.get(
+            path if ref is None else f"{path}/{ref}",
+            headers={"Authorization": f"Bearer {link.key.reveal()}"},
+            verify=str(link.ca) if link.ca else True,
+            timeout=_TIMEOUT_S,
+            trust_env=False,
+        )
+        if reply.status_code == 404 and ref is not None:
+            raise _unknown(ref)
+        return reply.raise_for_status().json()
+    except (httpx.HTTPError, OSError, ValueError) as exc:
+        raise ScudoError(f"{link.url}: the desk cannot be asked: {exc}") from None
+
+
+def _unknown(ref: str) -> InputError:
+    return InputError(f"{ref}: the desk has no such ticket")
+
+
+def _queue(tickets: list[dict[str, Any]]) -> Iterator[str]:
+    if not tickets:
+        yield "no tickets"
+        return
+    yield f"{'TICKET':13}  SEV  {'CONDITION':12}  {'SINCE':19}  WHAT"
+    for one in tickets:
+        severity = "-" if one["severity"] is None else str(one["severity"])
+        condition = one["condition"].replace("_", " ")
+        since = _local(one["since"], one["zone"], "%Y-%m-%d %H:%M:%S")
+        yield f"{one['ref']:13}  {severity:3}  {condition:12}  {since}  {_title(one)}"
+
+
+def _one(ticket: dict[str, Any], width: int) -> Iterator[str]:
+    """The facts, then what happened, as many happenings a line as there is room."""
+    facts = [ticket["ref"], _title(ticket), ticket["condition"].replace("_", " ")]
+    if ticket["severity"] is not None:
+        facts.insert(1, f"severity {ticket['severity']} ({ticket['rule']})")
+    yield _GAP.join(facts)
+    day = ""
+    days: dict[str, list[str]] = {}
+    for happening in ticket["history"]:
+        day = _local(happening["at"], ticket["zone"], "%Y-%m-%d")
+        time = _local(happening["at"], ticket["zone"], "%H:%M:%S")
+        days.setdefault(day, []).append(f"{time} {happening['text']}")
+    for day, happenings in days.items():
+        yield day
+        yield from _flow(happenings, width)
+    for mail in ticket["mails_waiting"]:
+        why = f": {mail['error']}" if mail["error"] else ""
+        yield f"mail of '{mail['kind']}' is {mail['state']}{why}"
+
+
+def _flow(pieces: Iterable[str], width: int) -> Iterator[str]:
+    line = ""
+    for piece in pieces:
+        longer = f"{line}{_GAP}{piece}" if line else piece
+        if line and len(longer) > width:
+            yield line
+            longer = piece
+        line = longer
+    if line:
+        yield line
+
+
+def _title(ticket: dict[str, Any]) -> str:
+    titles = ticket["title"]
+    name = titles.get("en") or next(iter(titles.values()), "") or ticket["subject"]
+    return f"{name} at {ticket['site']}"
+
+
+def _local(instant: str, zone: str, form: str) -> str:
+    at = to_datetime(parse_instant(instant))
+    return at.astimezone(ZoneInfo(zone)).strftime(form)
