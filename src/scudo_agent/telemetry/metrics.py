@@ -147,10 +147,9 @@ class Metrics:
             kept[check.path] = lines
             rows.append((check, lines))
         self._lines = kept
-        if len(before) > len(kept):
-            known = {check.path for check in checks}
-            for path in before.keys() - known:
-                self._results.pop(path, None)
+        for path in list(self._results):
+            if path not in kept:
+                del self._results[path]
         return rows
 
     def _families(self, snapshot: Snapshot) -> Iterable[Family]:

@@ -1,0 +1,73 @@
+"""Snapshots of an agent, as the metrics are made of."""
+
+from typing import Any
+
+from scudo_agent.instant import Instant
+from scudo_agent.model import State
+from scudo_agent.telemetry.metrics import (
+    CheckSnapshot,
+    Metrics,
+    ServiceSnapshot,
+    Snapshot,
+    StreamSnapshot,
+)
+
+AT = Instant(1_795_426_910_000_000)
+
+
+def metrics(**changes: Any) -> Metrics:
+    """The metrics of an agent at a site."""
+    fields: dict[str, Any] = {
+        "customer": "acme",
+        "site": "acme-milano",
+        "version": "0.1.0",
+    }
+    return Metrics(**(fields | changes))
+
+
+def check(path: str = "erp/web", **changes: Any) -> CheckSnapshot:
+    """A check that is up."""
+    fields: dict[str, Any] = {
+        "path": path,
+        "kind": "http",
+        "address": "erp.example",
+        "state": State.UP,
+        "since": AT,
+        "last_at": Instant(AT + 1_500_000),
+        "duration_s": 0.0032,
+    }
+    return CheckSnapshot(**(fields | changes))
+
+
+def snapshot(*checks: CheckSnapshot, **changes: Any) -> Snapshot:
+    """An agent whose desk answers, with everything filled in."""
+    fields: dict[str, Any] = {
+        "checks": checks,
+        "services": (
+            ServiceSnapshot(id="erp", contracted=True, state=State.DOWN, since=AT),
+        ),
+        "incidents": {1: 1, None: 1},
+        "outbox": {"I": StreamSnapshot(oldest_age_s=2.5, waiting=3)},
+        "desk_up": True,
+        "desk_answered": AT,
+        "clock_offset_s": -3.0,
+        "started": AT,
+        "liveness": AT,
+        "store_bytes": 4096,
+        "config_hash": "c0ffee",
+    }
+    return Snapshot(**(fields | changes))
+
+
+def full() -> Metrics:
+    """Metrics with every series that there can be."""
+    made = metrics()
+    ping = {"loss": 0.25, "rtt_s": 0.001, "rtt_max_s": 0.002}
+    made.publish(
+        snapshot(
+            check(warned=True, failing=2, missed=1),
+            check("gateway/ping", kind="icmp", values=ping),
+            check("erp/tls", kind="tls", values={"days_left": 12.0}),
+        )
+    )
+    return made
