@@ -168,3 +168,8 @@ def test_the_screen_names_the_stand_in_the_file_and_the_places(
     assert str(demo.maildir) in lines[1]
     assert "break web" in lines[2]
     assert "mend web" in lines[2]
+
+
+def test_with_a_desk_of_somebody_else_there_is_no_login(demo: site.DemoSite) -> None:
+    lines = screen.foot(demo, desk="https://d", login=None, metrics="http://m")
+    assert lines[0] == "desk     https://d"

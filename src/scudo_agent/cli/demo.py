@@ -107,10 +107,13 @@ def _run_agent(demo: "DemoSite", args: argparse.Namespace) -> int:
     from scudo_agent.probes.registry import SETTINGS
 
     def foot(agent: Agent) -> tuple[str, ...]:
-        desk = agent.desk.embedded
-        login = desk.login_link() if desk else agent.desk.url
-        metrics = f"{agent.links['metrics']}/metrics"
-        return screen.foot(demo, desk=agent.desk.url, login=login, metrics=metrics)
+        embedded = agent.desk.embedded
+        return screen.foot(
+            demo,
+            desk=agent.desk.url,
+            login=embedded.login_link() if embedded else None,
+            metrics=agent.links["metrics"],
+        )
 
     options = Options(
         state=demo.state,

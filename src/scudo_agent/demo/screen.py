@@ -22,13 +22,16 @@ def head(demo: DemoSite, *, snmp_version: str, icmp: str) -> tuple[str, str]:
     return machine, file
 
 
-def foot(demo: DemoSite, *, desk: str, login: str, metrics: str) -> tuple[str, ...]:
-    """Where everything is; `login` is a link that works once."""
+def foot(
+    demo: DemoSite, *, desk: str, login: str | None, metrics: str
+) -> tuple[str, ...]:
+    """Where everything is; `login` works once, None with a desk of somebody else."""
     here = "" if str(demo.folder) == "demo" else f" --folder {demo.folder}"
-    call = "./scudo demo"
+    call = f"./scudo demo{here}"
+    first = f"   first login {login} (once)" if login else ""
     return (
-        f"desk     {desk}   first login {login} (once)",
-        f"metrics  {metrics}      mails  {demo.maildir} (Maildir; {call}{here} mail)",
-        f"try      {call}{here} break web  ·  {call}{here} mend web  ·  "
+        f"desk     {desk}{first}",
+        f"metrics  {metrics}/metrics      mails  {demo.maildir} (Maildir; {call} mail)",
+        f"try      {call} break web  ·  {call} mend web  ·  "
         "Ctrl-C stops, state is kept",
     )
