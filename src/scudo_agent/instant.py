@@ -17,6 +17,8 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+_LONGEST = 100_000 * DAY
+"""No duration that is meant is longer; it also keeps infinities out."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -68,11 +70,17 @@ def parse_duration(text: str | int | float) -> int:
     if isinstance(text, int | float) and not isinstance(text, bool):
         if text < 0:
             raise InputError(f"'{text}' is below zero")
-        return round(text * SECOND)
+        return _whole(text * SECOND, text)
     parts = _DURATION.findall(str(text))
     if not parts or _DURATION.sub("", str(text)).strip():
         raise InputError(f"'{text}' is not a duration such as 30s, 5m, 2h or 500ms")
-    return sum(round(float(number) * _UNITS[unit]) for number, unit in parts)
+    return sum(_whole(float(number) * _UNITS[unit], text) for number, unit in parts)
+
+
+def _whole(duration_us: float, text: str | int | float) -> int:
+    if not duration_us < _LONGEST:
+        raise InputError(f"'{str(text)[:40]}' is too long to be meant")
+    return round(duration_us)
 
 
 def seconds(duration_us: int) -> int | float:

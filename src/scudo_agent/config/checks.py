@@ -9,7 +9,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from scudo_agent.config.document import Document, Loc
-from scudo_agent.config.outline import BESIDE, HEARTBEAT, Outline, RawCheck, as_mapping
+from scudo_agent.config.outline import (
+    BESIDE,
+    HEARTBEAT,
+    Outline,
+    RawCheck,
+    as_mapping,
+    mapping,
+)
 from scudo_agent.config.probe import ProbeSettings
 from scudo_agent.config.sections import describe
 from scudo_agent.config.shape import SiteFile, TimingFile
@@ -53,38 +60,57 @@ class CheckReader:
         self._registry = registry
         self._shared: dict[Loc, Probe | None] = {}
         self._beside: dict[Loc, dict[str, int]] = {}
+        self._default: Timing | None = None
+        self._told: set[tuple[int, int]] = set()
 
     def probe(self, check: RawCheck) -> Probe | None:
-        """The probe of a check; None when the file is at fault."""
+        """The probe of a check, after `profiles`; None when the file is at fault."""
         if check.own_loc is None and check.shared_loc is not None:
-            if check.shared_loc not in self._shared:
-                self._shared[check.shared_loc] = self._read(check)
-            return self._shared[check.shared_loc]
-        return self._read(check)
+            return self._shared.get(check.shared_loc)
+        before = len(self.faults)
+        probe = self._read(check)
+        self.faults[before:] = [
+            fault
+            for fault in self.faults[before:]
+            if (fault.line, fault.column) not in self._told
+        ]
+        return probe
 
     def timing(self, check: RawCheck, site: SiteFile, profile: str | None) -> Timing:
         """What holds for a check: the target says more than its profile."""
         target = site.targets.get(check.target)
         shared = site.profiles.get(profile) if profile else None
-        own = self._timing_of(check.own, check.own_loc)
-        given = self._timing_of(check.shared, check.shared_loc)
-        values: dict[str, int] = {}
-        for key in BESIDE:
-            said = (own.get(key), _get(target, key), given.get(key), _get(shared, key))
-            first = next((value for value in said if value is not None), None)
-            values[key] = getattr(site.defaults, key) if first is None else first
-        return Timing(**values)
+        said = [
+            self._timing_of(check.own, check.own_loc),
+            _said(target),
+            self._timing_of(check.shared, check.shared_loc),
+            _said(shared),
+        ]
+        if not any(said):
+            return self._usual(site)
+        values = vars(site.defaults)
+        for more in reversed(said):
+            values = {**values, **more}
+        return Timing(**{key: values[key] for key in BESIDE})
 
-    def unused(self, site_data: Mapping[str, Any]) -> None:
-        """Read the profiles' checks that no target uses: they may be wrong too."""
-        for name, profile in site_data.items():
-            checks = profile.get("checks") if isinstance(profile, dict) else None
-            for key, value in (checks if isinstance(checks, dict) else {}).items():
+    def _usual(self, site: SiteFile) -> Timing:
+        if self._default is None:
+            values = vars(site.defaults)
+            self._default = Timing(**{key: values[key] for key in BESIDE})
+        return self._default
+
+    def profiles(self, profiles: Mapping[str, Any]) -> None:
+        """Read the checks of the profiles, used or not, before any target's.
+
+        What is wrong in a profile is told once, as the profile's fault.
+        """
+        for name, profile in profiles.items():
+            for key, value in mapping(mapping(profile).get("checks")).items():
                 loc: Loc = ("profiles", name, "checks", key)
-                if loc not in self._shared:
-                    raw = RawCheck(f"{name}/{key}", name, None, None, value, loc)
-                    self._shared[loc] = self._read(raw)
+                raw = RawCheck(f"{name}/{key}", name, None, None, value, loc)
+                self._shared[loc] = self._read(raw)
                 self._timing_of(value, loc)
+        self._told = {(fault.line, fault.column) for fault in self.faults}
 
     def note(self, check: RawCheck, what: str) -> None:
         """Add a fault at a check as a whole."""
@@ -135,12 +161,10 @@ class CheckReader:
         kinds = [word for word in words if word in known]
         for word in words:
             if word not in known:
-                what = (
-                    f"'{word}' is no probe and no key of {describe(check.loc)}"
-                    + or_choices(
-                        word, [*self._registry, *BESIDE], there="the probes are"
-                    )
+                hint = or_choices(
+                    word, self._registry, there="the probes are", also=BESIDE
                 )
+                what = f"'{word}' is no probe and no key of {describe(check.loc)}{hint}"
                 self._fault(check, (word,), what, key=True)
         if len(kinds) > 1:
             what = (
@@ -223,11 +247,15 @@ def _plain(value: Any) -> Any:
     return sorted(map(str, value)) if isinstance(value, set | frozenset) else str(value)
 
 
-def _get(model: TimingFile | None, key: str) -> int | None:
-    return None if model is None else getattr(model, key)
+def _said(model: TimingFile | None) -> dict[str, int]:
+    if model is None or model.model_fields_set.isdisjoint(BESIDE):
+        return {}
+    values = {key: getattr(model, key) for key in BESIDE}
+    return {key: value for key, value in values.items() if value is not None}
 
 
-def checked(view: Outline, reader: CheckReader) -> dict[str, Probe]:
+def checked(view: Outline, reader: CheckReader, data: Any) -> dict[str, Probe]:
     """The probes of all checks that are whole."""
+    reader.profiles(mapping(mapping(data).get("profiles")))
     found = {path: reader.probe(check) for path, check in view.checks.items()}
     return {path: probe for path, probe in found.items() if probe is not None}

@@ -7,7 +7,15 @@ wrong, and what would be right.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from functools import lru_cache
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -29,18 +37,19 @@ _LANGUAGE = re.compile(r"[a-z]{2}")
 _DURATION = r"^\s*(\d+(\.\d+)?\s*(ms|s|min|m|h|d)\s*)+$"
 
 
-def is_ip(text: str) -> bool:
-    """Whether `text` is an IP address and no name."""
+@lru_cache(maxsize=8192)
+def as_ip(text: str) -> IPv4Address | IPv6Address | None:
+    """The IP address that `text` is; None when it is a name."""
     try:
-        ip_address(text)
+        return ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def is_loopback(host: str) -> bool:
     """Whether a host of a URL can only be this machine."""
-    return host == "localhost" or (is_ip(host) and ip_address(host).is_loopback)
+    address = as_ip(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def _text(value: Any, example: str) -> str:
@@ -104,7 +113,7 @@ def _zone(value: Any) -> str:
 
 def _address(value: Any) -> str:
     text = _text(value, "192.0.2.1 or erp.example")
-    if is_ip(text):
+    if as_ip(text) is not None:
         return text
     digits = re.fullmatch(r"[0-9.]+|.*[:/%].*", text)
     if digits or not _HOST.fullmatch(text):
@@ -187,7 +196,8 @@ Id = Annotated[
 ]
 CheckPath = Annotated[
     str,
-    BeforeValidator(_matches(CHECK_PATH, "gateway/ping", "path of a check")),
+    # That it is the path of a check is seen when it is looked up.
+    BeforeValidator(lambda value: _text(value, "gateway/ping")),
     _schema(type="string", pattern=f"^{CHECK_PATH.pattern}$"),
 ]
 Title = Annotated[

@@ -6,11 +6,11 @@ from scudo_agent.config.checks import CheckReader
 from scudo_agent.config.contracts import read_terms
 from scudo_agent.config.outline import HEARTBEAT, Outline, RawCheck, outline
 from scudo_agent.config.references import is_local, reference_faults
-from scudo_agent.config.sections import validate
+from scudo_agent.config.sections import refuse, validate
 from scudo_agent.config.shape import Lenient, SiteFile
 from scudo_agent.config.site import Site
 from scudo_agent.config.yaml_source import read
-from scudo_agent.errors import ConfigError, InputError
+from scudo_agent.errors import InputError
 from scudo_agent.instant import parse_duration
 from scudo_agent.judge.site import CheckRule, JudgeSite, ServiceRule
 
@@ -60,14 +60,13 @@ def load_judging(path: Path) -> JudgeSite:
     rules = {
         check.path: _rule(check, view, reader, site) for check in view.checks.values()
     }
-    faults = [*doc.faults, *faults, *reader.faults, *reference_faults(doc, view)]
+    faults += [*reader.faults, *reference_faults(doc, view)]
     reopen_us = _REOPEN_US
     if site.contract is not None and site.desk is None:
         terms, wrong = read_terms(doc, site.contract, base=path.parent)
         faults += wrong
         reopen_us = terms.reopen_us if terms else _REOPEN_US
-    if faults:
-        raise ConfigError(faults)
+    refuse(doc, faults)
     return JudgeSite(
         checks=rules,
         depends_on={

@@ -12,7 +12,7 @@ from scudo_agent.config.outline import mapping, outline
 from scudo_agent.config.probe import ProbeSettings
 from scudo_agent.config.references import reference_faults
 from scudo_agent.config.rules import Reading, credential_of, rule_faults
-from scudo_agent.config.sections import validate
+from scudo_agent.config.sections import refuse, validate
 from scudo_agent.config.shape import ServiceFile, SiteFile, TargetFile
 from scudo_agent.config.site import (
     Check,
@@ -25,7 +25,6 @@ from scudo_agent.config.site import (
 )
 from scudo_agent.config.yaml_source import read
 from scudo_agent.contract.terms import ContractTerms
-from scudo_agent.errors import ConfigError
 
 
 def load(
@@ -41,12 +40,11 @@ def load(
     site, faults = validate(doc, SiteFile)
     view = outline(doc.data)
     checks = CheckReader(doc, registry)
-    probes = checked(view, checks)
+    probes = checked(view, checks, doc.data)
     timings = {
         path: checks.timing(check, site, view.targets[check.target].profile)
         for path, check in view.checks.items()
     }
-    checks.unused(mapping(mapping(doc.data).get("profiles")))
     reading = Reading(doc=doc, site=site, view=view, probes=probes, timings=timings)
     keys = KeyReader(doc, base=path.parent, secrets=secrets)
     credentials = {n: keys.credential(n, c) for n, c in site.credentials.items()}
@@ -55,10 +53,9 @@ def load(
     if site.contract is not None and site.desk is None:
         terms, wrong = read_terms(doc, site.contract, base=path.parent)
         faults += wrong
-    faults = [*doc.faults, *faults, *checks.faults, *keys.faults]
+    faults += [*checks.faults, *keys.faults]
     faults += [*reference_faults(doc, view), *rule_faults(reading)]
-    if faults:
-        raise ConfigError(faults)
+    refuse(doc, faults)
     return _site(path, reading, credentials=credentials, desk=desk, terms=terms)
 
 

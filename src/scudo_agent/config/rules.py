@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from scudo_agent.config.checks import Probe, Timing
 from scudo_agent.config.document import Document, Loc
-from scudo_agent.config.fields import is_ip, is_loopback
+from scudo_agent.config.fields import as_ip
 from scudo_agent.config.outline import Outline, RawCheck
 from scudo_agent.config.shape import SiteFile, TargetFile
 from scudo_agent.config.suggest import or_choices
@@ -85,8 +84,8 @@ def _hosts(reading: Reading) -> Iterator[Fault]:
     site = reading.site
     for check, probe, target in _whole(reading):
         for host in probe.settings.hosts(target.address):
-            literal = is_ip(host.strip("[]")) and host != target.address
-            if literal and not _inside(site, host.strip("[]"), local=target.local):
+            literal = as_ip(host) is not None and host != target.address
+            if literal and not _inside(site, host, local=target.local):
                 what = (
                     f"check '{check.path}' asks {host}, which is in none of the "
                     "networks that may be probed; add it to 'networks'"
@@ -163,9 +162,7 @@ def _whole(reading: Reading) -> Iterator[tuple[RawCheck, Probe, TargetFile]]:
 
 def _inside(site: SiteFile, address: str, *, local: bool) -> bool:
     """Whether an address may be probed; names are looked at when they resolve."""
-    if site.networks is None or not is_ip(address):
+    literal = as_ip(address)
+    if site.networks is None or literal is None or (local and literal.is_loopback):
         return True
-    if local and is_loopback(address):
-        return True
-    literal = ip_address(address)
-    return any(literal in net for net in site.networks)
+    return any(literal in network for network in site.networks)

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from scudo_agent.config.document import Document, Loc
 from scudo_agent.config.shape import Lenient, SiteFile
 from scudo_agent.config.wording import dotted, fault_at, faults_of
-from scudo_agent.errors import Fault
+from scudo_agent.errors import ConfigError, Fault
 
 _ENTRIES = {
     "targets": "target",
@@ -52,6 +52,17 @@ def validate(doc: Document, model: type[SiteFile]) -> tuple[SiteFile, list[Fault
         found = faults_of(exc, model, describe=describe, locate=fault_at(doc))
         bad = {_entry(entry["loc"]) for entry in exc.errors(include_url=False)}
     return Lenient.model_validate(_without(doc.data, bad)), found
+
+
+def refuse(doc: Document, faults: list[Fault]) -> None:
+    """Raise all faults of a file, if there are any.
+
+    Where a value could not even be read, what else is wrong with it is left out.
+    """
+    unread = {(fault.file, fault.line, fault.column) for fault in doc.faults}
+    more = [f for f in faults if (f.file, f.line, f.column) not in unread]
+    if doc.faults or more:
+        raise ConfigError([*doc.faults, *more])
 
 
 def _entry(loc: Loc) -> Loc:

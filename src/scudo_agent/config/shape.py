@@ -7,7 +7,7 @@ file (checks, credentials, profiles) are looked at in `config.references`.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from scudo_agent.config.fields import (
     Address,
@@ -37,6 +37,10 @@ def _empty(value: Any) -> Any:
     return {} if value is None else value
 
 
+def _no_entries(value: Any) -> Any:
+    return [] if value is None else value
+
+
 def _desk(value: Any) -> Any:
     if value is None or value == "embedded":
         return None
@@ -44,6 +48,12 @@ def _desk(value: Any) -> Any:
         return value
     # The value may be a key that was put here by mistake: it is not repeated.
     raise ValueError("'embedded' or {url: https://desk.example, key: …} is needed")
+
+
+def _members(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("at least one check is needed, such as [gateway/ping]")
+    return value
 
 
 class CustomerFile(Model):
@@ -132,7 +142,11 @@ class ServiceFile(Model):
 
     title: dict[Language, Title] = Field(default_factory=dict)
     contracted: bool = Field(default=False, strict=True)
-    checks: tuple[CheckPath, ...] = Field(min_length=1)
+    checks: Annotated[
+        tuple[CheckPath, ...],
+        AfterValidator(_members),
+        Field(json_schema_extra={"minItems": 1}),
+    ]
     need: NeedField = Need("all")
 
 
@@ -146,7 +160,7 @@ class SiteFile(Model):
     contract: Annotated[str, Field(min_length=1)] | None = None
     desk: Annotated[DeskFile | None, BeforeValidator(_desk)] = None
     networks: tuple[Network, ...] | None = None
-    vantage: tuple[CheckPath, ...] = ()
+    vantage: Annotated[tuple[CheckPath, ...], BeforeValidator(_no_entries)] = ()
     defaults: Annotated[DefaultsFile, BeforeValidator(_empty)] = DefaultsFile()
     credentials: Annotated[dict[Id, CredentialFile], BeforeValidator(_empty)] = Field(
         default_factory=dict

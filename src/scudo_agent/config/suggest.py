@@ -6,6 +6,12 @@ from difflib import get_close_matches
 _SHOWN = 8
 
 
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
+    near = get_close_matches(word[:200], list(known), n=1)
+    return near[0] if near else None
+
+
 def did_you_mean(word: str, known: Iterable[str] | None = None) -> str:
     """The end of a sentence, `; did you mean 'x'?`, or nothing.
 
@@ -13,14 +19,19 @@ def did_you_mean(word: str, known: Iterable[str] | None = None) -> str:
     """
     if known is None:
         return f"; did you mean '{word}'?"
-    near = get_close_matches(word[:200], list(known), n=1)
-    return did_you_mean(near[0]) if near else ""
+    near = nearest(word, known)
+    return did_you_mean(near) if near else ""
 
 
-def or_choices(word: str, known: Iterable[str], *, there: str) -> str:
-    """`; did you mean 'x'?`, or else `; <there> a, b and c`."""
+def or_choices(
+    word: str, known: Iterable[str], *, there: str, also: Iterable[str] = ()
+) -> str:
+    """`; did you mean 'x'?`, or else `; <there> a, b, c`.
+
+    A word of `also` may have been meant, but is not listed.
+    """
     words = list(known)
-    near = did_you_mean(word, words)
+    near = did_you_mean(word, [*words, *also])
     if near or not words:
         return near
     shown = ", ".join(words[:_SHOWN])

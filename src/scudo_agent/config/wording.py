@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from scudo_agent.config.document import Document, Loc
-from scudo_agent.config.suggest import did_you_mean, or_choices
+from scudo_agent.config.suggest import did_you_mean, nearest, or_choices
 from scudo_agent.errors import Fault
 
 Describe = Callable[[Loc], str]
@@ -60,10 +60,14 @@ def faults_of(
     `locate(loc, what, key)` is given places as `model` sees them.
     """
     found: dict[tuple[Loc, bool], Fault] = {}
-    for entry in error.errors(include_url=False, include_context=True):
+    entries = error.errors(include_url=False, include_context=True)
+    misspelt = _misspelt(entries, model)
+    for entry in entries:
         loc = tuple(part for part in entry["loc"] if part != "[key]")
         of_key = len(loc) < len(entry["loc"])
         known = _known_path(model, loc)
+        if entry["type"] == "missing" and known in misspelt:
+            continue
         what = _sentence(entry, known, model, describe)
         key = of_key or entry["type"] == "extra_forbidden"
         # A union tells of each of its members: the first one says enough.
@@ -74,6 +78,17 @@ def faults_of(
 def fault_at(document: Document) -> Callable[[Loc, str, bool], Fault]:
     """The `locate` of a model that is the whole document."""
     return lambda loc, what, key: document.fault(loc, what, key=key)
+
+
+def _misspelt(entries: Sequence[Any], model: type[BaseModel]) -> set[Loc]:
+    """Keys that are there under a name that is nearly right: not missing too."""
+    found = set()
+    for entry in entries:
+        if entry["type"] == "extra_forbidden":
+            *above, wrong = _known_path(model, entry["loc"])
+            near = nearest(str(wrong), _keys_at(model, tuple(above)))
+            found |= {(*above, near)} if near else set()
+    return found
 
 
 def _sentence(
