@@ -68,7 +68,7 @@ def read_events(lines: Iterable[str], checks: Container[str], file: str) -> list
 def _event(line: str, checks: Container[str]) -> Event:
     try:
         data = json.loads(line)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InputError(f"this is no JSON: {exc}") from None
     if not isinstance(data, dict):
         raise InputError('an event is an object such as {"t": …, "agent": "start"}')
