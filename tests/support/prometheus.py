@@ -8,11 +8,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 DEADLINE_S = 40.0
+_Found = TypeVar("_Found")
 
 
 class Prometheus:
@@ -25,11 +26,12 @@ class Prometheus:
         """The data of one call of the API."""
         asked = urllib.parse.urlencode(query)
         with urllib.request.urlopen(f"{self.url}{path}?{asked}", timeout=10) as answer:
-            return json.load(answer)["data"]
+            document: dict[str, Any] = json.load(answer)
+            return document["data"]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The series that an expression gives now."""
-        data = self.get("/api/v1/query", query=expression)
+        data: dict[str, Any] = self.get("/api/v1/query", query=expression)
         found: list[dict[str, Any]] = data["result"]
         return found
 
@@ -38,16 +40,14 @@ class Prometheus:
         return _until(lambda: self.query(expression), expression)
 
 
-def _until(ask: Callable[[], Any], what: str) -> Any:
+def _until(ask: Callable[[], _Found], what: str) -> _Found:
     """Ask again and again until something is there."""
     end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:
-        try:
+        with suppress(urllib.error.URLError, ConnectionError):
             found = ask()
-        except (urllib.error.URLError, ConnectionError):
-            found = None
-        if found:
-            return found
+            if found:
+                return found
         # The server says nothing by itself: asking is all there is.
         time.sleep(0.2)
     raise AssertionError(f"Prometheus gave nothing for {what} in {DEADLINE_S} s")

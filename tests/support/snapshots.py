@@ -68,6 +68,10 @@ def full() -> Metrics:
             check(warned=True, failing=2, missed=1),
             check("gateway/ping", kind="icmp", values=ping),
             check("erp/tls", kind="tls", values={"days_left": 12.0}),
+            check("erp/http", values={"status": 200.0, "latency_s": 0.1}),
+            check("switch/uplink", kind="snmp", values={"value": 1.0}),
+            check("here/disk", kind="host", values={"used": 0.61, "free_bytes": 7e9}),
+            check("here/load", kind="host", values={"load5_per_cpu": 0.5}),
         )
     )
     return made

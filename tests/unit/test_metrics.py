@@ -217,6 +217,7 @@ def test_too_many_series_are_dropped_and_counted() -> None:
 def test_no_check_has_more_series_than_the_limit_reckons_with() -> None:
     made = metrics()
     every = {"loss": 0.0, "rtt_s": 0.1, "rtt_max_s": 0.1, "days_left": 1.0}
+    every |= {"used": 0.5, "free_bytes": 1.0, "load1_per_cpu": 1.0, "value": 1.0}
     for kind in ("icmp", "http", "tls", "snmp", "host"):
         made.publish(snapshot(check(kind=kind, warned=True, values=every)))
         mine = [labels for _, labels in _read(made) if ("target", "erp") in labels]

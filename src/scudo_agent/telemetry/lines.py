@@ -13,13 +13,14 @@ from scudo_agent.model import State
 from scudo_agent.telemetry.catalogue import (
     BY_NAME,
     CHECK_METRICS,
+    EXPIRY,
     RESULTS,
     STATES,
     VALUE_METRICS,
+    Measured,
 )
 from scudo_agent.telemetry.snapshot import CheckSnapshot
 
-_EXPIRY = ("tls", "days_left")
 _NO_RESULTS = (0,) * len(RESULTS)
 
 
@@ -102,10 +103,10 @@ def check_text(rows: Iterable[Row], results: Results, *, openmetrics: bool) -> s
     for metric in CHECK_METRICS:
         parts.append(header(metric.name, openmetrics=openmetrics))
         parts += _series(metric.name, kept, results)
-    for key, metric in VALUE_METRICS.items():
-        lines = _values(key, metric.name, kept)
+    for measured in VALUE_METRICS:
+        lines = _values(measured, kept)
         if lines:
-            parts.append(header(metric.name, openmetrics=openmetrics))
+            parts.append(header(measured.metric.name, openmetrics=openmetrics))
             parts += lines
     return "".join(parts)
 
@@ -138,9 +139,9 @@ def _results(labels: str, counts: Sequence[int]) -> str:
     )
 
 
-def _values(key: tuple[str, str], name: str, rows: list[Row]) -> list[str]:
-    kind, value = key
-    if key == _EXPIRY:
+def _values(measured: Measured, rows: list[Row]) -> list[str]:
+    name, kind = measured.metric.name, measured.kind
+    if measured.metric is EXPIRY:
         return [
             f"{name}{{{lines.labels}}} {lines.expiry}\n"
             for _, lines in rows
@@ -149,7 +150,9 @@ def _values(key: tuple[str, str], name: str, rows: list[Row]) -> list[str]:
     return [
         f"{name}{{{lines.labels}}} {check.values[value]}\n"
         for check, lines in rows
-        if check.kind == kind and value in check.values
+        if check.kind == kind
+        for value in measured.values
+        if value in check.values
     ]
 
 

@@ -55,7 +55,7 @@ def reference() -> str:
         ("The agent", AGENT_METRICS),
         ("Services", SERVICE_METRICS),
         ("Checks", CHECK_METRICS),
-        ("Measured values", tuple(VALUE_METRICS.values())),
+        ("Measured values", tuple(one.metric for one in VALUE_METRICS)),
     )
     parts = [_HEAD]
     for title, metrics in sections:
