@@ -144,7 +144,7 @@ class _Composer:
             value = _CONTROL.sub(" ", text)
         elif not self._expects_key():
             try:
-                if event.tag is not None and event.tag != "!":
+                if event.tag is not None:
                     value = explicit(event.tag, text)
                 elif event.implicit[0]:
                     value = plain(text)
