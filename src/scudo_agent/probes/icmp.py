@@ -106,29 +106,25 @@ class _Run:
         "max_us",
         "open",
         "received",
-        "sent",
         "sequences",
         "settings",
-        "sockaddr",
         "sum_us",
         "to",
     )
 
     def __init__(
-        self, job: Job, settings: IcmpSettings, to: Resolved, *, ends_at: float
+        self, job: Job, settings: IcmpSettings, echo: "EchoSocket", *, ends_at: float
     ) -> None:
         self.check = job.check
         self.settings = settings
-        self.to = to
-        self.sockaddr = to.sockaddr(0)
+        self.echo = echo
         self.ends_at = ends_at
-        self.echo: EchoSocket | None = None
         self.left = settings.count
-        self.sent = self.received = self.open = 0
-        self.sum_us = self.max_us = 0
+        self.received = self.open = self.sum_us = self.max_us = 0
         self.error: Text | None = None
         self.sequences: list[int] = []
         self.done = False
+        self.to: tuple[str, tuple[Any, ...]] = ("", ())
 
 
 class IcmpEngine:
@@ -150,7 +146,7 @@ class IcmpEngine:
 
         self._report = report
         self._loop = asyncio.get_running_loop()
-        self._canonical = icmp_socket.canonical
+        self._place = icmp_socket.place
         for family in (AF_INET, AF_INET6):
             try:
                 echo = icmp_socket.EchoSocket(
@@ -220,25 +216,23 @@ class IcmpEngine:
             self._loop.call_soon(self._tell, job.check, outcome)
             return
         assert isinstance(job.settings, IcmpSettings)
-        run = _Run(job, job.settings, self._canonical(to), ends_at=ends_at)
-        run.echo = echo
+        run = _Run(job, job.settings, echo, ends_at=ends_at)
+        run.to = self._place(to)
         self._at(ends_at, run)
         self._send(run)
 
     def _send(self, run: _Run) -> None:
         """Send the next request; plan the one after it."""
-        echo = run.echo
-        assert echo is not None
+        ip, sockaddr = run.to
         try:
-            run.sequences.append(echo.send(run.to, run.sockaddr, run))
+            run.sequences.append(run.echo.send(ip, sockaddr, run))
         except BlockingIOError:  # this machine's buffer is full: on the next tick
             self._at(self._loop.time() + _TICK_S, run)
             return
         except OSError as exc:  # any errno is no answer (`reliability.md` 0.6)
-            run.error = words(exc, run.to.ip)
+            run.error = words(exc, ip)
         else:
             run.open += 1
-        run.sent += 1
         run.left -= 1
         if run.left:
             self._at(self._loop.time() + run.settings.spacing, run)
@@ -264,7 +258,7 @@ class IcmpEngine:
         if run.done:
             return
         run.done = True
-        if run.open and run.echo is not None:
+        if run.open:
             for sequence in run.sequences:
                 run.echo.forget(sequence, run)
         self._tell(run.check, _outcome(run))
@@ -318,7 +312,7 @@ class IcmpEngine:
 
 
 def _outcome(run: _Run) -> Outcome:
-    sent, received = run.sent, run.received
+    sent, received = run.settings.count - run.left, run.received
     if not sent:
         return Outcome(
             answered=None,

@@ -12,6 +12,7 @@ import secrets
 import socket
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -35,6 +36,7 @@ _PACKET = 2048
 _ANCILLARY = 128
 
 _HEADER = struct.Struct("!BBHHH")
+_CHANGING = struct.Struct("!HHH")  # checksum, identifier, sequence
 _SEQUENCE = struct.Struct("!H")
 _TIMESPEC = struct.Struct("@ll")
 _EXTENDED_ERROR = struct.Struct("@IBBBBII")
@@ -77,6 +79,7 @@ class EchoSocket:
         self._on_error = on_error
         self._icmp, self.kind = _open(family)
         self._sock: socket.socket = self._icmp.sock
+        self._sendto = self._sock.sendto
         self._sequence = secrets.randbelow(0x10000)
         self._waiting: dict[int, tuple[Any, int, str]] = {}
         self._id = secrets.randbelow(0x10000)
@@ -96,25 +99,32 @@ class EchoSocket:
         self._waiting.clear()
         self._icmp.close()
 
-    def send(self, to: Resolved, sockaddr: tuple[Any, ...], owner: Any) -> int:
-        """Send one echo request and return its sequence number.
+    def send(self, ip: str, sockaddr: tuple[Any, ...], owner: Any) -> int:
+        """Send one echo request to `ip` and return its sequence number.
 
         Raises `BlockingIOError` when the machine's send buffer is full, and
         `OSError` when there is no way to the address.
         """
-        sequence = self._next()
-        packet = self._packet
+        sequence = (self._sequence + 1) & 0xFFFF
+        if sequence in self._waiting:
+            sequence = self._free(sequence)
+        self._sequence = sequence
         total = self._sum + sequence
         total = (total & 0xFFFF) + (total >> 16)
         # The kernel overwrites the checksum of IPv6 and of datagram sockets.
         checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
-        _HEADER.pack_into(packet, 0, packet[0], 0, checksum, self._id, sequence)
-        self._waiting[sequence] = (owner, self._monotonic_us(), to.ip)
+        packet = self._packet
+        _CHANGING.pack_into(packet, 2, checksum, self._id, sequence)
+        self._waiting[sequence] = (owner, self._monotonic_us(), ip)
         try:
             self._sendto(packet, sockaddr)
-        except OSError:
+        except BlockingIOError:
             del self._waiting[sequence]
             raise
+        except OSError:
+            if self.kind == RAW or not self._send_again(packet, sockaddr):
+                del self._waiting[sequence]
+                raise
         return sequence
 
     def forget(self, sequence: int, owner: Any) -> None:
@@ -160,24 +170,31 @@ class EchoSocket:
         if self.kind == DATAGRAM:
             self._drain_errors()
 
-    def _next(self) -> int:
-        sequence = (self._sequence + 1) & 0xFFFF
-        while sequence in self._waiting and len(self._waiting) < 0x10000:
-            sequence = (sequence + 1) & 0xFFFF
-        self._sequence = sequence
+    def _free(self, sequence: int) -> int:
+        """The next sequence number that waits for nothing.
+
+        With all 65,536 in flight the oldest reply is given up.
+        """
+        if len(self._waiting) < 0x10000:
+            while sequence in self._waiting:
+                sequence = (sequence + 1) & 0xFFFF
         return sequence
 
-    def _sendto(self, packet: bytearray, sockaddr: tuple[Any, ...]) -> None:
-        try:
-            self._sock.sendto(packet, sockaddr)
-        except BlockingIOError:
-            raise
-        except OSError:
-            if self.kind == RAW or not self._drain_errors():
-                raise
-            # A shared datagram socket hands the error of one target's packet to
-            # whoever sends next; this packet has not left yet.
-            self._sock.sendto(packet, sockaddr)
+    def _send_again(self, packet: bytearray, sockaddr: tuple[Any, ...]) -> bool:
+        """Send what could not leave because another target's error was pending.
+
+        A shared datagram socket hands the error of one target's packet to
+        whoever sends next. False when it was this packet's own after all.
+        """
+        while self._drain_errors():
+            try:
+                self._sendto(packet, sockaddr)
+            except BlockingIOError:
+                return False
+            except OSError:
+                continue
+            return True
+        return False
 
     def _take_error(self, data: bytes, start: int, router: str) -> None:
         """An ICMP error on a raw socket: it quotes the packet that we sent."""
@@ -296,12 +313,13 @@ def _open(family: socket.AddressFamily) -> tuple[Any, str]:
     )
 
 
-def canonical(to: Resolved) -> Resolved:
-    """The address spelt as the kernel spells the source of a packet."""
-    if to.family == socket.AF_INET:
-        return to
-    ip = socket.inet_ntop(to.family, ip_address(to.ip).packed)
-    return Resolved(to.family, ip, to.scope_id)
+@lru_cache(maxsize=65536)
+def place(to: Resolved) -> tuple[str, tuple[Any, ...]]:
+    """The address as the kernel spells it in a packet's source, and to send to."""
+    ip = to.ip
+    if to.family == socket.AF_INET6:
+        ip = socket.inet_ntop(to.family, ip_address(ip).packed)
+    return ip, to.sockaddr(0)
 
 
 def _stamp_us(extra: list[tuple[int, int, bytes]], default: int) -> int:
