@@ -2,13 +2,13 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scudo_agent.errors import InputError
 
 if TYPE_CHECKING:
+    from scudo_agent.config.site import Site
     from scudo_agent.demo.site import DemoSite
 
 GATEWAY_ENV = "SCUDO_DEMO_GATEWAY"
@@ -81,30 +81,32 @@ def _change(args: argparse.Namespace) -> int:
 
 
 def _watch(args: argparse.Namespace) -> int:
+    from scudo_agent import config
     from scudo_agent.clock import SystemClock
     from scudo_agent.demo import screen, servers, site
     from scudo_agent.probes.icmp import socket_kind
+    from scudo_agent.probes.registry import SETTINGS
 
-    clock = SystemClock()
     demo = site.prepare(
-        args.folder, clock=clock, wanted_gateway=args.gateway, fresh=args.fresh
+        args.folder,
+        clock=SystemClock(),
+        wanted_gateway=args.gateway,
+        fresh=args.fresh,
     )
+    watched = config.load(demo.site_path, SETTINGS)  # with a fault nothing is started
     with servers.Servers(demo) as running:
         running.start()
         allowed = socket_kind() or "not allowed to this user ('doctor' says more)"
-        for line in screen.head(demo, snmp_version=running.snmp_version, icmp=allowed):
-            print(line)
-        sys.stdout.flush()
-        return _run_agent(demo, args)
+        lines = screen.head(demo, snmp_version=running.snmp_version, icmp=allowed)
+        print(*lines, sep="\n", flush=True)
+        return _run_agent(demo, watched, args)
 
 
-def _run_agent(demo: "DemoSite", args: argparse.Namespace) -> int:
+def _run_agent(demo: "DemoSite", watched: "Site", args: argparse.Namespace) -> int:
     """Watch the written site until Ctrl-C; the agent's own exit code."""
-    from scudo_agent import config
     from scudo_agent.agent.app import Agent, Options
     from scudo_agent.cli.foreground import Manner, run_site, show_mode
     from scudo_agent.demo import screen
-    from scudo_agent.probes.registry import SETTINGS
 
     def foot(agent: Agent) -> tuple[str, ...]:
         embedded = agent.desk.embedded
@@ -124,4 +126,4 @@ def _run_agent(demo: "DemoSite", args: argparse.Namespace) -> int:
     manner = Manner(
         show=show_mode(no_table=args.no_table), minutes=args.minutes, foot=foot
     )
-    return run_site(config.load(demo.site_path, SETTINGS), options, manner)
+    return run_site(watched, options, manner)
