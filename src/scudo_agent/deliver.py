@@ -9,14 +9,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import TypeVar
 
 from scudo_agent import __version__
 from scudo_agent.clock import Clock
 from scudo_agent.errors import StoreError
-from scudo_agent.instant import SECOND, Instant, format_instant
+from scudo_agent.instant import SECOND, format_instant
 from scudo_agent.retry import Backoff
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.apply import STREAM
@@ -32,52 +31,21 @@ from scudo_agent.ticketing.port import (
     Rejected,
     TicketSystem,
 )
+from scudo_agent.ticketing.progress import (
+    DeliveryEvent,
+    DeliveryKind,
+    DeliveryState,
+    strange,
+    words,
+)
 from scudo_agent.wire import BatchReply, Gap, Hello, HelloReply
+
+__all__ = ["Delivery", "DeliveryEvent", "DeliveryKind", "DeliveryState"]
 
 HELLO_S = 30.0
 
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
-
-
-class DeliveryKind(StrEnum):
-    """What delivery tells of itself."""
-
-    ANSWERED = "answered"
-    LOST = "lost"
-    REFUSED = "refused"
-    ACKNOWLEDGED = "acknowledged"
-    REWOUND = "rewound"
-    QUARANTINED = "quarantined"
-    FROZEN = "frozen"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryEvent:
-    """Something happened; `tickets` are public numbers by incident."""
-
-    kind: DeliveryKind
-    text: Text
-    tickets: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryState:
-    """How delivery stands, for `status`, metrics and people.
-
-    `connected`: the last exchange was with a desk that knows this agent.
-    `last_answer` is when the desk last said anything at all. `error` is why it
-    does not go on now; `frozen` tells that only people can mend it.
-    """
-
-    connected: bool = False
-    last_answer: Instant | None = None
-    error: Text | None = None
-    frozen: bool = False
-    epoch: int | None = None
-    agent_id: str | None = None
-    mode: str = "normal"
-    failures: int = 0
 
 
 class Delivery:
@@ -105,6 +73,7 @@ class Delivery:
         self._hello_at = self._send_at = float("-inf")
         self._hello_failures = self._send_failures = 0
         self._limit = BATCH_LIMIT
+        self._desk_has = 0
 
     @property
     def state(self) -> DeliveryState:
@@ -180,6 +149,8 @@ class Delivery:
             text = T("the desk has a new store: every event is told again")
             self._tell(DeliveryKind.REWOUND, text)
         was = self._state
+        frozen = await _off(self._store.frozen) == reply.epoch
+        error = was.error if self._send_failures else None
         self._state = replace(
             was,
             connected=True,
@@ -187,13 +158,14 @@ class Delivery:
             epoch=reply.epoch,
             agent_id=reply.agent_id,
             mode=reply.mode,
-            frozen=False,
-            error=was.error if self._send_failures else None,
+            frozen=frozen,
+            error=strange() if frozen else error,
             failures=self._send_failures,
         )
         if not was.connected:
             self._tell(DeliveryKind.ANSWERED, T("the desk answers"))
-        await self._align(reply.last_contiguous_seq.get(STREAM, 0))
+        if not frozen:
+            await self._align(reply.last_contiguous_seq.get(STREAM, 0))
 
     async def _align(self, last: int) -> None:
         """The desk has all up to `last`.
@@ -201,9 +173,10 @@ class Delivery:
         More than our mark is a reply that was lost: sending the same again brings
         it, with the tickets' numbers.
         """
+        self._desk_has = last
         head, acked = await _off(self._store.head)
         if last > head:
-            self._freeze(last, head)
+            await self._freeze()
         elif last < acked:
             await wait(self._store.rewind(STREAM, last))
             text = T("the desk has events up to {seq} only: sending again", seq=last)
@@ -285,6 +258,9 @@ class Delivery:
         self._heard()
         if first.quarantined is not None:
             await self._postpone(rows, exc)
+        elif len(rows) == 1 and first.seq <= self._desk_has:
+            # It took this number once, with other bytes.
+            await self._freeze()
         elif len(rows) == 1:
             await wait(self._store.quarantine(STREAM, first.seq, str(exc)))
             text = T(
@@ -303,7 +279,9 @@ class Delivery:
         """The desk expects another number than we sent."""
         self._heard()
         if exc.expected_seq is None:
+            # Busy with the same, or it does not know our epoch: greeting tells.
             await self._postpone(rows, exc)
+            self._hello_at = min(self._hello_at, self._send_at)
             return
         last = exc.expected_seq - 1
         head, _ = await _off(self._store.head)
@@ -322,7 +300,7 @@ class Delivery:
         else:
             self._send_failures += 1
             self._send_at = self._after(self._send_failures, exc)
-            self._fail(_words(exc))
+            self._fail(words(exc))
         span = (rows[0].seq, rows[-1].seq)
         await wait(self._store.note_attempt(STREAM, span, str(exc)))
 
@@ -334,24 +312,24 @@ class Delivery:
         self._hello_at = self._after(self._hello_failures, exc)
         if not isinstance(exc, NoAnswer):
             self._heard()
-        self._fail(_words(exc))
+        self._fail(words(exc))
         self._state = replace(self._state, connected=False)
         if first:
             refused = isinstance(exc, Refused)
             kind = DeliveryKind.REFUSED if refused else DeliveryKind.LOST
-            self._tell(kind, _words(exc))
+            self._tell(kind, words(exc))
 
-    def _freeze(self, last: int, head: int) -> None:
-        text = T(
-            "the desk has events up to {last} and this store only up to {head}: it "
-            "was put back from a backup or copied, and nothing more is delivered",
-            last=last,
-            head=head,
-        )
-        _log.error("the desk has %d events, this store has %d: frozen", last, head)
-        if not self._state.frozen:
-            self._tell(DeliveryKind.FROZEN, text)
+    async def _freeze(self) -> None:
+        """The desk has events under our numbers that we never wrote.
+
+        It holds until another epoch is granted, over restarts too: once we had
+        written as many, the numbers would fit again and the events would not.
+        """
+        await wait(self._store.freeze(self._state.epoch or 0))
+        text = strange()
+        _log.error("%s", text.id)
         self._state = replace(self._state, frozen=True, error=text)
+        self._tell(DeliveryKind.FROZEN, text)
 
     def _hold_back(self) -> None:
         self._send_failures += 1
@@ -380,11 +358,3 @@ class Delivery:
 async def _off(read: Callable[[], R]) -> R:
     """Read the store without holding up the loop."""
     return await asyncio.get_running_loop().run_in_executor(None, read)
-
-
-def _words(exc: DeskError) -> Text:
-    if isinstance(exc, Refused):
-        return T("the desk does not accept this agent: {reason}", reason=str(exc))
-    if isinstance(exc, NoAnswer):
-        return T("no answer from the desk: {reason}", reason=str(exc))
-    return T("the desk refuses what it was told: {reason}", reason=str(exc))

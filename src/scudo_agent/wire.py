@@ -6,6 +6,7 @@ refuse unknown keys: a field that is not understood is a fault, not a surprise.
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -179,15 +180,24 @@ def canonical(event: BaseModel | Mapping[str, Any]) -> bytes:
 
     The event's identity is the SHA-256 of this. A receiver hashes what it parsed
     as plain JSON, not its own model of it: a later version's model has more keys.
-    What a device can say and JSON cannot hold never stops an event: a lone
-    surrogate becomes `?`, a NaN or an infinity its name as text.
+    What a device can say and a desk cannot keep never stops an event: NUL becomes
+    the replacement character, a lone surrogate `?`, a NaN or an infinity its name
+    as text, and a whole number beyond 63 bits its digits as text.
     """
     data = event.model_dump() if isinstance(event, BaseModel) else event
     try:
         text = _dumps(data)
     except ValueError:
-        text = _dumps(_finite(data))
+        text = _dumps(_kept(data))
+    if _DOUBTFUL.search(text):
+        text = _dumps(_kept(data))
     return text.encode("utf-8", "replace")
+
+
+_DOUBTFUL = re.compile(r"\\u0000|\d{19}")
+"""Where it is worth a look: a NUL, or a number that may be too long."""
+
+_WHOLE_LIMIT = 1 << 63
 
 
 def _dumps(data: Any) -> str:
@@ -200,11 +210,15 @@ def _dumps(data: Any) -> str:
     )
 
 
-def _finite(data: Any) -> Any:
+def _kept(data: Any) -> Any:
     if isinstance(data, Mapping):
-        return {key: _finite(value) for key, value in data.items()}
+        return {_kept(key): _kept(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
+        return [_kept(value) for value in data]
+    if isinstance(data, str):
+        return data.replace("\x00", "\ufffd")
     if isinstance(data, float) and not math.isfinite(data):
+        return str(data)
+    if isinstance(data, int) and not -_WHOLE_LIMIT <= data < _WHOLE_LIMIT:
         return str(data)
     return data

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from scudo_agent.clock import Clock
 from scudo_agent.instant import SECOND, Instant
 from scudo_agent.judge.batch import IncidentMemory
 from scudo_agent.model import Kind, State
@@ -86,7 +87,7 @@ def told(number: int, kind: Kind = Kind.OPEN) -> Write:
     )
 
 
-def opened(folder: Path, clock: StoppedClock | None = None) -> AgentStore:
+def opened(folder: Path, clock: Clock | None = None) -> AgentStore:
     """The store of `acme-milano` without a thread."""
     return AgentStore.open(
         folder, site="acme-milano", clock=clock or StoppedClock(), inline=True

@@ -355,7 +355,8 @@ def test_removed_checks_are_forgotten_on_purpose_and_their_past_is_kept(
 def test_what_a_device_says_never_stops_a_write(tmp_path: Path) -> None:
     store = opened(tmp_path)
     hostile = "a\ud800b\x00c\x1b[31m"
-    note = {"id": "name {name}", "values": {"name": hostile, "load": float("nan")}}
+    values = {"name": hostile, "load": float("nan"), "octets": 2**64 - 1}
+    note = {"id": "name {name}", "values": values}
     seen = Seen(at=at(1), result=Result.FAILED, seen=T("name {name}", name=hostile))
     numbered = store.commit(
         Write(
@@ -366,7 +367,11 @@ def test_what_a_device_says_never_stops_a_write(tmp_path: Path) -> None:
     ).result()
     assert numbered[0].seq == 1
     kept = json.loads(store.pending()[0].body)["note"]["values"]
-    assert kept == {"name": "a?b\x00c\x1b[31m", "load": "nan"}
+    assert kept == {
+        "name": "a?b\ufffdc\x1b[31m",
+        "load": "nan",
+        "octets": "18446744073709551615",
+    }
     assert store.load().seen["web/http"].seen.values == {"name": "a?b\x00c\x1b[31m"}
     store.close()
 

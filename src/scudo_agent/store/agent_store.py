@@ -141,6 +141,25 @@ class AgentStore:
         """Number on in `epoch`; true if the stream had to be numbered anew."""
         return self._writer.submit(lambda db: outbox.grant(db, stream, epoch))
 
+    def freeze(self, epoch: int) -> "Future[None]":
+        """Deliver nothing more in `epoch`, until another one is granted."""
+        return self._writer.submit(lambda db: outbox.freeze(db, epoch))
+
+    def frozen(self) -> int | None:
+        """The epoch in which nothing more is delivered; None: there is none."""
+        return self.reader.read(outbox.frozen)
+
+    def renew(self) -> str:
+        """Become another store to the desk, after a backup was put in place.
+
+        For a stopped agent, and on the word of a person: a copy that runs beside
+        its original must not do this by itself. Returns the new `store_id`.
+        """
+        fresh = str(uuid.uuid4())
+        self._writer.submit(lambda db: outbox.renew(db, fresh)).result()
+        self.store_id = fresh
+        return fresh
+
     def acknowledge(
         self, stream: str, ack_seq: int, tickets: Mapping[int, str]
     ) -> "Future[None]":

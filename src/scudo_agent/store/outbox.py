@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     ScalarSelect,
     and_,
+    delete,
     exists,
     select,
     update,
@@ -30,6 +31,9 @@ KEPT_US = 35 * DAY
 
 ERROR_LENGTH = 500
 """Characters of an error that are kept; a desk's page of HTML is no error text."""
+
+_EPOCH = "epoch"
+_FROZEN = "frozen"
 
 _outbox = schema.outbox
 _heads = schema.stream_head
@@ -155,12 +159,11 @@ def grant(connection: Connection, stream: str, epoch: int) -> bool:
     own store was lost): every row that is still here is told again, from 1.
     """
     had = epoch_of(connection)
-    connection.execute(
-        insert(schema.meta)
-        .values(key="epoch", value=str(epoch))
-        .on_conflict_do_update(index_elements=["key"], set_={"value": str(epoch)})
-    )
-    if had in (None, epoch):
+    if had == epoch:
+        return False
+    _note(connection, _EPOCH, str(epoch))
+    thaw = delete(schema.meta).where(schema.meta.c.key == _FROZEN)
+    if connection.execute(thaw).rowcount == 0 and had is None:
         return False
     rows = connection.execute(
         select(_outbox.c.seq, _outbox.c.body)
@@ -185,10 +188,28 @@ def grant(connection: Connection, stream: str, epoch: int) -> bool:
 
 def epoch_of(connection: Connection) -> int | None:
     """The epoch that the desk granted; None before the first hello."""
-    value = connection.execute(
-        select(schema.meta.c.value).where(schema.meta.c.key == "epoch")
-    ).scalar_one_or_none()
-    return None if value is None else int(value)
+    return _number(connection, _EPOCH)
+
+
+def freeze(connection: Connection, epoch: int) -> None:
+    """Deliver nothing more in `epoch`: the desk has numbers that are not ours."""
+    _note(connection, _FROZEN, str(epoch))
+
+
+def frozen(connection: Connection) -> int | None:
+    """The epoch in which nothing more is delivered; None: there is none."""
+    return _number(connection, _FROZEN)
+
+
+def renew(connection: Connection, store_id: str) -> None:
+    """Be another store to the desk, which grants it an epoch of its own.
+
+    Everything that is kept is then numbered anew and told again; the desk knows
+    each stage by its incident and `rev`, so none is doubled.
+    """
+    _note(connection, "store_id", store_id)
+    _note(connection, _FROZEN, str(epoch_of(connection) or 0))
+    connection.execute(delete(schema.meta).where(schema.meta.c.key == _EPOCH))
 
 
 def seal(connection: Connection, before: Instant) -> int:
@@ -220,15 +241,28 @@ def prune(connection: Connection, stream: str, now: Instant) -> int:
     return done.rowcount
 
 
+def _note(connection: Connection, key: str, value: str) -> None:
+    connection.execute(
+        insert(schema.meta)
+        .values(key=key, value=value)
+        .on_conflict_do_update(index_elements=["key"], set_={"value": value})
+    )
+
+
+def _number(connection: Connection, key: str) -> int | None:
+    value = connection.execute(
+        select(schema.meta.c.value).where(schema.meta.c.key == key)
+    ).scalar_one_or_none()
+    return None if value is None else int(value)
+
+
 def _acked(stream: str) -> ScalarSelect[int]:
     return select(_heads.c.acked_seq).where(_heads.c.stream == stream).scalar_subquery()
 
 
 def _epoch() -> ScalarSelect[str]:
     return (
-        select(schema.meta.c.value)
-        .where(schema.meta.c.key == "epoch")
-        .scalar_subquery()
+        select(schema.meta.c.value).where(schema.meta.c.key == _EPOCH).scalar_subquery()
     )
 
 
