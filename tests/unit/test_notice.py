@@ -175,6 +175,25 @@ def test_a_root_names_the_services_that_it_took_along() -> None:
     )
 
 
+def test_a_recovery_names_what_the_opening_named() -> None:
+    told = stage(
+        "recover",
+        subject_key="check:sw/ping",
+        subject=Named(id="sw/ping"),
+        members=[],
+        affected=[],
+        outage=OUTAGE,
+    )
+    subject, _ = _write(told, evidence=(evidence(),), affected=(ERP,))
+    assert subject == f"[{REF}] Gestionale di nuovo attivo dopo 1 min 45 s"
+    assert "sw/ping di nuovo attivo" in _write(told)[0]
+    subject, text = _write(told, affected=(POST, ERP))
+    assert subject == (
+        f"[{REF}] Rientrato dopo 1 min 45 s: Posta e un altro servizio bloccati"
+    )
+    assert "Posta e un altro servizio sono di nuovo attivi.\n" in text
+
+
 @pytest.mark.parametrize(
     ("rule", "severity", "state", "expected"),
     [

@@ -151,6 +151,23 @@ def test_a_fault_shows_no_traceback(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (ScudoError("the agent is starting"), b"the agent is starting\n"),
+        (TimeoutError(), b"the agent does not answer\n"),
+    ],
+)
+def test_an_agent_that_cannot_answer_yet_is_unavailable(
+    fault: Exception, told: bytes
+) -> None:
+    def not_yet() -> Mapping[str, Any]:
+        raise fault
+
+    with _serve(status=not_yet) as server:
+        assert _ask(server, "/status")[::2] == (503, told)
+
+
 def test_a_taken_port_is_one_clear_line() -> None:
     with (
         _serve() as server,

@@ -118,6 +118,7 @@ class MailWorker:
             provider=self._settings.provider.name,
             site=errand.site_id,
             evidence=tuple(errand.opening.members) if errand.opening else (),
+            affected=tuple(errand.opening.affected) if errand.opening else (),
             before=errand.before,
             follows=errand.previous,
             linked=errand.linked,

@@ -6,6 +6,7 @@ devices are data: rendered without control characters, escaped in HTML.
 """
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -34,8 +35,8 @@ _LISTED = 4
 class Notice:
     """All that one notice needs; `stage` is what it tells of.
 
-    `evidence` is that of the opening, for stages that bring none; `outage` likewise
-    (an opening with an outage is one that reached the desk when it was over).
+    `evidence` and `affected` are those of the opening, for stages that bring none;
+    `outage` is what ended (an opening with one reached the desk when it was over).
     `before` is the severity that a raise left. `closes_at` is set when the desk
     closes the ticket by itself. `replies_filed` tells whether a reply lands on the
     ticket without anyone's help.
@@ -47,6 +48,7 @@ class Notice:
     provider: str
     site: str
     evidence: tuple[Evidence, ...] = ()
+    affected: tuple[Named, ...] = ()
     outage: Outage | None = None
     before: int | None = None
     follows: str = ""
@@ -73,7 +75,7 @@ class _Row:
 
 def headline(stage: Stage, translator: Translator, *, site: str) -> str:
     """What happened in a few words, as a ticket's title: `Gestionale bloccato`."""
-    names = _names(stage, translator)
+    names = _names(stage, translator, stage.affected)
     return translator.render(words.headline(stage, names, site))
 
 
@@ -97,20 +99,22 @@ class _Writer:
         self.outage = notice.outage or notice.stage.outage
         if self.stage.kind in (Kind.RAISE, Kind.REOPEN):
             self.outage = None
-        self.names = _names(self.stage, translator)
-        isolated = words.isolated(self.stage)
-        self.name = notice.site if isolated else self.names[0]
+        self.affected = self.stage.affected or notice.affected
+        self.names = _names(self.stage, translator, self.affected)
+        if words.isolated(self.stage):
+            self.names = (notice.site,)
+        self.name = self.names[0]
 
     def write(self) -> Rendered:
         say, stage, ref = self.say, self.stage, self.notice.ref
         heading = words.headline(stage, self.names, self.notice.site)
         subject = words.subject_line(
-            stage, heading, ref=ref, name=self.name, outage=self.outage
+            stage, heading, ref=ref, names=self.names, outage=self.outage
         )
         lead = words.lead(
             stage,
             ref=ref,
-            name=self.name,
+            names=self.names,
             before=self.notice.before,
             over=self.outage is not None,
         )
@@ -176,7 +180,7 @@ class _Writer:
         title = self.translator.title
         shown = self.evidence()
         subject = self.stage.subject_key.partition(":")[2]
-        others = [one for one in self.stage.affected if one.id != subject]
+        others = [one for one in self.affected if one.id != subject]
         names = [title(service.title, service.id) for service in others]
         names = [name for name in names if name != self.name]
         if not names:
@@ -257,16 +261,16 @@ class _Writer:
         )
 
 
-def _names(stage: Stage, translator: Translator) -> tuple[str, ...]:
+def _names(
+    stage: Stage, translator: Translator, affected: Sequence[Named]
+) -> tuple[str, ...]:
     """What the headline names: the service, or those that a root took along."""
 
     def title(named: Named) -> str:
         return _short(translator.title(named.title, named.id), _NAME)
 
     if stage.subject_key.startswith("check:") and stage.rule in ("S1", "S2"):
-        affected = tuple(title(service) for service in stage.affected)
-        if affected:
-            return affected
+        return tuple(map(title, affected)) or (title(stage.subject),)
     return (title(stage.subject),)
 
 

@@ -73,14 +73,23 @@ def _down(stage: Stage) -> bool:
 
 
 def subject_line(
-    stage: Stage, headline: Text, *, ref: str, name: str, outage: Outage | None
+    stage: Stage,
+    headline: Text,
+    *,
+    ref: str,
+    names: tuple[str, ...],
+    outage: Outage | None,
 ) -> Text:
     """The subject of the mail; `outage` is given when it is over."""
     values: dict[str, Value] = {"ref": ref, "headline": inner(headline)}
     if outage is not None:
         length: Value = {"duration": total_us(outage)}
         if stage.kind is Kind.RECOVER:
-            return _recovered_line(stage, ref=ref, name=name, length=length)
+            if len(names) > 1:
+                return T(
+                    "[{ref}] Over after {length}: {headline}", length=length, **values
+                )
+            return _recovered_line(stage, ref=ref, name=names[0], length=length)
         values["length"] = length
         return T("[{ref}] {headline} for {length}, already over", **values)
     if stage.kind is Kind.RECOVER:
@@ -116,11 +125,11 @@ def _recovered_line(stage: Stage, *, ref: str, name: str, length: Value) -> Text
 
 
 def lead(
-    stage: Stage, *, ref: str, name: str, before: int | None, over: bool
+    stage: Stage, *, ref: str, names: tuple[str, ...], before: int | None, over: bool
 ) -> Iterator[Text]:
     """The first sentences; `before` is the severity that was raised."""
     if stage.kind is Kind.RECOVER:
-        yield from _lead_recovered(stage, ref=ref, name=name)
+        yield _lead_recovered(stage, names)
     elif stage.kind is Kind.RAISE:
         now = stage.severity or 0
         if before is None:
@@ -140,7 +149,7 @@ def lead(
         yield T(
             "The agent of {site} gets no answer from anything outside its own host. "
             "Until it does, what it watches there counts as not measured.",
-            site=name,
+            site=names[0],
         )
     elif over:
         yield T(
@@ -152,13 +161,19 @@ def lead(
         yield T("we have opened ticket {ref} for you.", ref=ref)
 
 
-def _lead_recovered(stage: Stage, *, ref: str, name: str) -> Iterator[Text]:
+def _lead_recovered(stage: Stage, names: tuple[str, ...]) -> Text:
     if isolated(stage):
-        yield T("the agent of {site} is in touch again.", site=name)
-    elif warning(stage):
-        yield T("the warning on {subject} is over.", subject=name)
-    else:
-        yield T("{subject} is up again.", subject=name)
+        return T("the agent of {site} is in touch again.", site=names[0])
+    if warning(stage):
+        return T("the warning on {subject} is over.", subject=names[0])
+    if len(names) > 1:
+        return TN(
+            "{subject} and one more service are up again.",
+            "{subject} and {n} more services are up again.",
+            n=len(names) - 1,
+            subject=names[0],
+        )
+    return T("{subject} is up again.", subject=names[0])
 
 
 def ending(ref: str, closes_at: int | None) -> Text:

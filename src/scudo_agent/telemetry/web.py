@@ -163,6 +163,9 @@ class TelemetryServer:
     def _safe_page(self, path: str, environ: WSGIEnvironment) -> _Page:
         try:
             return self._page(path, environ)
+        except (ScudoError, TimeoutError) as exc:
+            why = str(exc) or "the agent does not answer"
+            return _text("503 Service Unavailable", f"{why}\n")
         except Exception:  # noqa: BLE001 - the server's edge: no traceback gets out
             _log.exception("telemetry: %s failed", path)
             return _text("500 Internal Server Error", "failed, see the agent's log\n")
