@@ -10,14 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from scudo_agent.probes.foreign import MAX_SHOWN, one_line, printable
 from scudo_agent.probes.snmp import SnmpSettings
 from scudo_agent.probes.snmp_names import SnmpObject, Syntax, resolve
 from scudo_agent.probes.snmp_value import (
-    MAX_SHOWN,
     Raw,
     Wanted,
-    one_line,
-    printable,
     read,
 )
 from support.probe_runs import said

@@ -24,9 +24,10 @@ from scudo_agent.probes.connect import (
     resolve,
     waiting_for,
 )
+from scudo_agent.probes.foreign import one_line
 from scudo_agent.probes.port import Job
 from scudo_agent.probes.snmp_diagnose import Diagnoses, Symptom
-from scudo_agent.probes.snmp_value import Raw, one_line
+from scudo_agent.probes.snmp_value import Raw
 from scudo_agent.text import T, Text
 
 VERSIONS = {1: "v1", 2: "v2c", 3: "v3"}

@@ -1,12 +1,9 @@
-"""What a device's SNMP value is to people and to limits, and whether it fits.
-
-A device's text is foreign: what is shown of it is printable, on one line and
-short, whatever was sent.
-"""
+"""What a device's SNMP value is to people and to limits, and whether it fits."""
 
 import math
 from dataclasses import dataclass
 
+from scudo_agent.probes.foreign import one_line, printable
 from scudo_agent.probes.snmp_names import SnmpObject, Syntax
 from scudo_agent.text import T, Text, Value
 
@@ -15,9 +12,6 @@ Expected = bool | int | float | str
 
 Raw = None | str | bytes | int | float
 """What gufo-snmp gives: numbers, octets, and OIDs and addresses as text."""
-
-MAX_SHOWN = 256
-"""Characters of a device's text that are shown."""
 
 _TICK_US = 10_000
 _EXACT_MANTISSA = 7  # significant digits of an Opaque Float, a 32 bit number
@@ -59,30 +53,6 @@ def _as_number(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def printable(raw: bytes) -> str:
-    """Octets as text, or as hexadecimal digits if they are none (a MAC address)."""
-    octets = raw.rstrip(b"\0")
-    try:
-        text = octets.decode("utf-8")
-    except UnicodeDecodeError:
-        return _hex(raw)
-    if any(not c.isprintable() and not c.isspace() for c in text):
-        return _hex(raw)
-    return one_line(text)
-
-
-def _hex(raw: bytes) -> str:
-    shown = raw[: MAX_SHOWN // 3].hex(":")
-    return shown if len(raw) <= MAX_SHOWN // 3 else shown + "…"
-
-
-def one_line(text: str) -> str:
-    """Foreign text without control characters, on one line, at most 256 long."""
-    words = "".join(c if c.isprintable() else " " for c in text[: 4 * MAX_SHOWN])
-    line = " ".join(words.split())
-    return line if len(line) <= MAX_SHOWN else line[: MAX_SHOWN - 1] + "…"
 
 
 def fits(reading: Reading, expect: Expected) -> bool:
