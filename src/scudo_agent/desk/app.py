@@ -33,6 +33,7 @@ from scudo_agent.desk.store.post import Posting
 from scudo_agent.errors import PortInUseError, ScudoError
 
 _STOP_S = 10.0
+_FOR_PROGRAMS = ("/v1/", "/-/", "/static/")
 _log = logging.getLogger(__name__)
 
 
@@ -237,11 +238,19 @@ def _application(store: DeskStore, worker: MailWorker, desk: Desk) -> ASGIApp:
         redoc_url=None,
     )
     app.add_exception_handler(problems.Problem, problems.on_problem)
-    app.add_exception_handler(HTTPException, problems.on_http)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(OperationalError, problems.on_store)
     app.include_router(agent_router(store, worker.wake))
-    add_pages(app, store, desk.settings, lambda: desk.url)
+    portal = add_pages(app, store, desk.settings, lambda: desk.url)
+
+    async def on_http(request: Request, exc: Exception) -> Response:
+        """A page for people, a problem for programs."""
+        assert isinstance(exc, HTTPException)
+        if exc.status_code == 404 and not request.url.path.startswith(_FOR_PROGRAMS):
+            return await portal.missing(request)
+        return await problems.on_http(request, exc)
+
+    app.add_exception_handler(HTTPException, on_http)
 
     async def healthy(_: Request) -> Response:
         return PlainTextResponse("healthy\n")

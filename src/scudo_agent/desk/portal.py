@@ -1,14 +1,231 @@
-"""The desk's pages."""
+"""The desk's pages: logging in, the queue, one ticket.
+
+They work without JavaScript. Whoever has no session sees how to get one, and
+nothing else, whatever the address.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from scudo_agent.desk import auth
+from scudo_agent.desk.offload import offload
+from scudo_agent.desk.pages import Page
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.desk_store import DeskStore
+from scudo_agent.desk.store.scope import Person, Scope
+from scudo_agent.locale import translator
+
+COOKIE = "scudo_session"
+LANGUAGES = ("it", "en")
+_STATIC = Path(__file__).parent / "static"
+_FILES = {"desk.css": "text/css", "icon.svg": "image/svg+xml"}
+_ZONE = "UTC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    """Who reads: a person with a session, or nobody known."""
+
+    person: Person | None
+    session: str
+    language: str
+
+
+class Portal:
+    """Handlers of all pages."""
+
+    def __init__(
+        self, store: DeskStore, settings: DeskSettings, url: Callable[[], str]
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._url = url
+        self._guesses = auth.Guesses()
+
+    async def tickets(self, request: Request) -> Response:
+        """The queue."""
+        reader = await self._reader(request)
+        if reader.person is None:
+            return self._stranger(request, reader)
+        lines = await offload(self._store.views.tickets, _scope(reader.person))
+        page = self._page(reader)
+        return self._answer(request, reader, "tickets.html", page.queue(lines))
+
+    async def ticket(self, request: Request) -> Response:
+        """One ticket; what is not there and what is not allowed look the same."""
+        reader = await self._reader(request)
+        if reader.person is None:
+            return self._stranger(request, reader)
+        ref = request.path_params["ref"].upper()
+        view = await offload(self._store.views.ticket, _scope(reader.person), ref)
+        if view is None:
+            return self._missing(request, reader)
+        content = self._page(reader).ticket(view)
+        return self._answer(
+            request, reader, "ticket.html", content, zone=view.line.zone
+        )
+
+    async def log_in(self, request: Request) -> Response:
+        """Use a login link: it works once."""
+        reader = await self._reader(request)
+        if request.method == "HEAD":
+            # A look at the link must not use it up.
+            return Response(status_code=204)
+        now = self._store.now()
+        if not self._guesses.allowed(now):
+            return self._plain(request, reader, "wait.html", 429)
+        session = auth.new_session()
+        person = await offload(
+            self._store.people.log_in,
+            auth.fingerprint(auth.plain_code(request.path_params["code"])),
+            session_sha256=auth.fingerprint(session),
+            life_us=auth.SESSION_LIFE_US,
+        )
+        if person is None:
+            self._guesses.wrong(now)
+            return self._plain(request, reader, "spent.html", 404)
+        answer = RedirectResponse("/", status_code=303)
+        answer.set_cookie(
+            COOKIE,
+            session,
+            max_age=auth.SESSION_LIFE_US // 1_000_000,
+            secure=self._url().startswith("https:"),
+            httponly=True,
+            samesite="lax",
+        )
+        return answer
+
+    async def log_out(self, request: Request) -> Response:
+        """End the session for good."""
+        reader = await self._reader(request)
+        if reader.person is not None and _own(request):
+            await offload(self._store.people.log_out, auth.fingerprint(reader.session))
+        answer = RedirectResponse("/", status_code=303)
+        answer.delete_cookie(COOKIE)
+        return answer
+
+    async def speak(self, request: Request) -> Response:
+        """Read in another language from now on, and go back to the page."""
+        reader = await self._reader(request)
+        language = request.path_params["language"]
+        if language not in LANGUAGES:
+            return self._missing(request, reader)
+        if reader.person is not None:
+            await offload(
+                self._store.people.speak, auth.fingerprint(reader.session), language
+            )
+        back = request.query_params.get("back", "/")
+        # Only a path of our own: nobody is sent elsewhere by a link to us.
+        if not back.startswith("/") or back.startswith(("//", "/\\")):
+            back = "/"
+        return RedirectResponse(back, status_code=303)
+
+    async def static(self, request: Request) -> Response:
+        """Style sheet and icon, to everybody."""
+        name = request.path_params["name"]
+        if name not in _FILES:
+            return await self.missing(request)
+        return Response(
+            await offload((_STATIC / name).read_bytes),
+            media_type=_FILES[name],
+            headers={"Cache-Control": "max-age=300"},
+        )
+
+    async def missing(self, request: Request) -> Response:
+        """No such page."""
+        reader = await self._reader(request)
+        if reader.person is None:
+            return self._stranger(request, reader)
+        return self._missing(request, reader)
+
+    async def _reader(self, request: Request) -> _Reader:
+        session = request.cookies.get(COOKIE, "")
+        person = None
+        if session:
+            person = await offload(
+                self._store.people.by_session, auth.fingerprint(session)
+            )
+        language = person.language if person is not None else None
+        return _Reader(
+            person=person,
+            session=session,
+            language=language or _wished(request) or self._settings.provider.language,
+        )
+
+    def _page(self, reader: _Reader) -> Page:
+        return Page(translator(reader.language), self._store.now())
+
+    def _stranger(self, request: Request, reader: _Reader) -> Response:
+        return self._plain(request, reader, "login.html", 401)
+
+    def _missing(self, request: Request, reader: _Reader) -> Response:
+        return self._plain(request, reader, "missing.html", 404)
+
+    def _plain(
+        self, request: Request, reader: _Reader, name: str, status: int
+    ) -> Response:
+        return self._answer(request, reader, name, {}, status=status)
+
+    def _answer(
+        self,
+        request: Request,
+        reader: _Reader,
+        name: str,
+        content: dict[str, object],
+        *,
+        status: int = 200,
+        zone: str = _ZONE,
+    ) -> Response:
+        html = self._page(reader).render(
+            name,
+            zone,
+            person=reader.person,
+            languages=LANGUAGES,
+            provider=self._settings.provider.name,
+            path=request.url.path,
+            **content,
+        )
+        return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
 
 
 def add_pages(
     app: FastAPI, store: DeskStore, settings: DeskSettings, url: Callable[[], str]
-) -> None:
+) -> Portal:
     """Add all pages to the application."""
+    portal = Portal(store, settings, url)
+    app.add_route("/", portal.tickets, methods=["GET"])
+    app.add_route("/t/{ref}", portal.ticket, methods=["GET"])
+    app.add_route("/in/{code}", portal.log_in, methods=["GET"])
+    app.add_route("/out", portal.log_out, methods=["POST"])
+    app.add_route("/language/{language}", portal.speak, methods=["GET"])
+    app.add_route("/static/{name}", portal.static, methods=["GET"])
+    return portal
+
+
+def _scope(_: Person) -> Scope:
+    """Staff of the provider see everything; customers' people come later."""
+    return Scope.of_staff()
+
+
+def _own(request: Request) -> bool:
+    """Whether a form was sent from our own page (no other site's)."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+
+
+def _wished(request: Request) -> str | None:
+    """The first language of the browser that we have."""
+    for part in request.headers.get("accept-language", "").split(","):
+        language = part.partition(";")[0].strip().lower().partition("-")[0]
+        if language in LANGUAGES:
+            return language
+    return None

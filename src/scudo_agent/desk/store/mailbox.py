@@ -102,7 +102,7 @@ class Mailbox:
                 "after_us": now - errand.created,
                 "message_id": errand.message_id,
                 "in_reply_to": errand.in_reply_to,
-                "stage": errand.stage.kind.value,
+                "of": errand.stage.kind.value,
             }
             _history(db, errand, "mail_accepted", now, data)
         return True

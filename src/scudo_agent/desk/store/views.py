@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.store.scope import Scope
@@ -18,9 +18,11 @@ from scudo_agent.desk.store.tables import (
     ticket_event,
 )
 from scudo_agent.instant import Instant
+from scudo_agent.model import Kind
 from scudo_agent.wire import Stage
 
 LIST_LIMIT = 500
+_TELLING = tuple(k.value for k in (Kind.OPEN, Kind.RAISE, Kind.REOPEN, Kind.ROOT))
 
 
 class Reads(Protocol):
@@ -32,7 +34,10 @@ class Reads(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketLine:
-    """One ticket as a list shows it; `zone` is its site's."""
+    """One ticket as a list shows it; `zone` is its site's.
+
+    `stage` is the last one that opened, raised, re-opened or explained it.
+    """
 
     ref: str
     ticket_id: int
@@ -54,6 +59,7 @@ class TicketLine:
     recovered: Instant | None
     reopen_count: int
     reported_late: bool
+    stage: Stage | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +158,15 @@ class Views:
 
 def _lines(scope: Scope) -> Select[Any]:
     """All that a line shows, of what the scope may see."""
+    telling = (
+        select(
+            ticket_event.c.ticket_id, func.max(ticket_event.c.event_id).label("event")
+        )
+        .where(ticket_event.c.kind.in_(_TELLING))
+        .group_by(ticket_event.c.ticket_id)
+        .subquery()
+    )
+    last = ticket_event.alias()
     query = (
         select(
             ticket,
@@ -159,6 +174,7 @@ def _lines(scope: Scope) -> Select[Any]:
             site.c.timezone,
             site.c.contract_title,
             incident.c.subject_key,
+            last.c.data.label("telling"),
         )
         .join(tenant, tenant.c.tenant_id == ticket.c.tenant_id)
         .join(
@@ -170,6 +186,12 @@ def _lines(scope: Scope) -> Select[Any]:
             incident,
             (incident.c.tenant_id == ticket.c.tenant_id)
             & (incident.c.incident_id == ticket.c.incident_id),
+        )
+        .outerjoin(telling, telling.c.ticket_id == ticket.c.ticket_id)
+        .outerjoin(
+            last,
+            (last.c.tenant_id == ticket.c.tenant_id)
+            & (last.c.event_id == telling.c.event),
         )
     )
     if scope.tenant_id is not None:
@@ -203,7 +225,14 @@ def _line(row: Any) -> TicketLine:
         recovered=row.recovered_us,
         reopen_count=row.reopen_count,
         reported_late=row.reported_late,
+        stage=_stage(row.telling),
     )
+
+
+def _stage(data: Any) -> Stage | None:
+    """The stage that an entry of history keeps, if it keeps one."""
+    kept = data.get("stage") if isinstance(data, dict) else None
+    return None if kept is None else Stage.model_validate(kept)
 
 
 def _entries(db: Connection, line: TicketLine) -> tuple[Entry, ...]:
@@ -226,9 +255,7 @@ def _entries(db: Connection, line: TicketLine) -> tuple[Entry, ...]:
             severity=row.severity,
             rule=row.rule,
             data=row.data,
-            stage=Stage.model_validate(row.data["stage"])
-            if isinstance(row.data.get("stage"), dict)
-            else None,
+            stage=_stage(row.data),
         )
         for row in rows
     )

@@ -1,0 +1,271 @@
+"""What the desk's pages show, from the read model, in the reader's language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from scudo_agent.desk.history import Happening, timeline
+from scudo_agent.desk.lifecycle import Condition
+from scudo_agent.desk.notice import headline, severity_label
+from scudo_agent.desk.notice_words import RULES, warning
+from scudo_agent.desk.store.views import TicketLine, TicketView
+from scudo_agent.instant import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Instant,
+    format_instant,
+    parse_instant,
+)
+from scudo_agent.locale import Translator
+from scudo_agent.text import TN, T
+from scudo_agent.wire import Evidence, Stage
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MEMBERS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """An instant for people and for machines: `<time datetime title>`."""
+
+    machine: str
+    exact: str
+    short: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Badge:
+    """Shape, word and colour, in this order (`web.md`)."""
+
+    shape: str
+    word: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One ticket of the queue."""
+
+    ref: str
+    what: str
+    customer: str
+    site: str
+    severity: Badge
+    condition: Badge
+    since: When
+    length: str
+    provider_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One member of the incident: what was asked, what came back."""
+
+    check: str
+    endpoint: str
+    seen: str
+    expected: str
+    since: When
+    last_good: When | None
+    reproduce: str
+    state: Badge
+
+
+class Page:
+    """Renders pages for one reader at one instant."""
+
+    def __init__(self, translator: Translator, now: Instant) -> None:
+        self._translator = translator
+        self._now = now
+
+    def render(self, name: str, zone: str, **content: Any) -> str:
+        """One template with the reader's words."""
+        template = _environment().get_template(name)
+        functions = self._translator.functions(zone)
+        return template.render(
+            functions | {"language": self._translator.language} | content
+        )
+
+    def queue(self, lines: tuple[TicketLine, ...]) -> dict[str, Any]:
+        """Contents of the list: what is going on first, then what is over."""
+        bad = [line for line in lines if line.condition is Condition.BAD]
+        over = [line for line in lines if line.condition is not Condition.BAD]
+        return {
+            "title": self._say(T("Tickets")),
+            "sentence": self._sentence(bad),
+            "calm": not any(line.severity == 1 for line in bad),
+            "going_on": [self._row(line) for line in bad],
+            "over": [self._row(line) for line in over],
+        }
+
+    def ticket(self, view: TicketView) -> dict[str, Any]:
+        """Contents of one ticket's page."""
+        line = view.line
+        stage = line.stage
+        evidence = _evidence(view)
+        what = self._what(line)
+        return {
+            "title": f"{line.ref} · {what}",
+            "what": what,
+            "line": line,
+            "opened": self._when(line.received, line.zone),
+            "since": self._when(line.since, line.zone),
+            "recovered": None
+            if line.recovered is None
+            else self._when(line.recovered, line.zone),
+            "length": self._length(line),
+            "severity": self._severity(line.severity),
+            "condition": self._condition(line.condition, line.severity),
+            "rule": self._say(RULES[line.rule]) if line.rule in RULES else "",
+            "warning": stage is not None and warning(stage),
+            "affected": [
+                self._translator.title(one.title, one.id)
+                for one in (stage.affected if stage else ())
+            ],
+            "proofs": [self._proof(one, line.zone) for one in evidence[:_MEMBERS]],
+            "more": max(len(evidence) - _MEMBERS, 0),
+            "previous": view.previous,
+            "linked": view.linked,
+            "timeline": [
+                (self._when(one.at, line.zone), one, self._actor(one))
+                for one in sorted(
+                    timeline(view, self._translator), key=lambda one: one.at
+                )
+            ],
+            "mails": view.mails,
+        }
+
+    def _row(self, line: TicketLine) -> Row:
+        return Row(
+            ref=line.ref,
+            what=self._what(line),
+            customer=line.customer,
+            site=line.site_id,
+            severity=self._severity(line.severity),
+            condition=self._condition(line.condition, line.severity),
+            since=self._when(line.since, line.zone),
+            length=self._length(line),
+            provider_only=line.audience == "provider",
+        )
+
+    def _sentence(self, bad: list[TicketLine]) -> str:
+        blocking = sum(line.severity == 1 for line in bad)
+        if blocking:
+            return self._say(
+                TN(
+                    "One ticket is about something that is blocked now.",
+                    "{n} tickets are about something that is blocked now.",
+                    n=blocking,
+                )
+            )
+        if bad:
+            return self._say(
+                TN(
+                    "Nothing is blocked. One ticket is going on.",
+                    "Nothing is blocked. {n} tickets are going on.",
+                    n=len(bad),
+                )
+            )
+        return self._say(T("Nothing is going on now."))
+
+    def _what(self, line: TicketLine) -> str:
+        if line.stage is None:
+            return self._translator.title(line.title, line.subject)
+        return headline(line.stage, self._translator, site=line.site_id)
+
+    def _severity(self, severity: int | None) -> Badge:
+        if severity is None:
+            return Badge(shape="–", word=self._say(T("no code")), tone="quiet")
+        word = severity_label(severity, self._translator)
+        return Badge(
+            shape=_SEVERITY_SHAPES[severity], word=word, tone=f"severity-{severity}"
+        )
+
+    def _condition(self, condition: Condition, severity: int | None) -> Badge:
+        if condition is Condition.RECOVERED:
+            return Badge(shape="●", word=self._say(T("recovered")), tone="good")
+        if condition is Condition.NOT_MEASURED:
+            return Badge(shape="?", word=self._say(T("not measured")), tone="quiet")
+        tone = "bad" if severity == 1 else "limited"
+        shape = "✕" if severity == 1 else "◐"
+        return Badge(shape=shape, word=self._say(T("going on")), tone=tone)
+
+    def _state(self, member: Evidence) -> Badge:
+        shape, word, tone = _STATES[member.state.value]
+        return Badge(shape=shape, word=self._say(word), tone=tone)
+
+    def _proof(self, member: Evidence, zone: str) -> Proof:
+        render = self._translator.render
+        return Proof(
+            check=member.check,
+            endpoint=member.endpoint,
+            seen=render(member.seen, zone=zone) if member.seen else "",
+            expected=render(member.expected, zone=zone) if member.expected else "",
+            since=self._when(parse_instant(member.since), zone),
+            last_good=self._when(parse_instant(member.last_good), zone)
+            if member.last_good
+            else None,
+            reproduce=member.reproduce,
+            state=self._state(member),
+        )
+
+    def _when(self, at: Instant, zone: str) -> When:
+        translator = self._translator
+        time = translator.time(at, zone)
+        if translator.day(at, zone) == translator.day(self._now, zone):
+            short = time
+        else:
+            short = f"{translator.day(at, zone)}, {time}"
+        return When(
+            machine=format_instant(at), exact=translator.instant(at, zone), short=short
+        )
+
+    def _length(self, line: TicketLine) -> str:
+        """From the first failure until it was over, or until now; coarse."""
+        end = line.recovered if line.recovered is not None else self._now
+        length = max(end - line.since, 0)
+        grain = SECOND if length < MINUTE else MINUTE if length < 48 * HOUR else HOUR
+        return self._translator.duration(length // grain * grain)
+
+    def _actor(self, happening: Happening) -> str:
+        kind, _, name = happening.actor.partition(":")
+        if kind == "agent":
+            # An agent's id is customer/site/number; the page names the rest.
+            return self._say(T("agent {name}", name=name.rpartition("/")[2]))
+        if kind == "person":
+            return name
+        return self._say(T("desk"))
+
+    def _say(self, text: Any) -> str:
+        return self._translator.render(text)
+
+
+_SEVERITY_SHAPES: Mapping[int, str] = {1: "■", 2: "▲", 3: "○"}
+_STATES: Mapping[str, tuple[str, Any, str]] = {
+    "up": ("●", T("up"), "good"),
+    "degraded": ("◐", T("degraded"), "limited"),
+    "down": ("✕", T("down"), "bad"),
+    "unknown": ("?", T("not measured"), "quiet"),
+}
+
+
+def _evidence(view: TicketView) -> list[Evidence]:
+    """The members as the last stage that brings any shows them."""
+    stages: list[Stage] = [e.stage for e in view.entries if e.stage is not None]
+    return next((list(s.members) for s in reversed(stages) if s.members), [])
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
