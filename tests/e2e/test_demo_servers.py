@@ -149,6 +149,13 @@ def test_a_taken_port_is_one_clear_line_and_nothing_is_left(demo: DemoSite) -> N
         assert "Accedi" in _page(demo)
 
 
+def test_closing_twice_is_no_harm(demo: DemoSite) -> None:
+    with Servers(demo).start() as servers:
+        servers.close()
+    with Servers(demo).start():
+        assert "Accedi" in _page(demo)
+
+
 def test_a_server_that_cannot_start_says_why(demo: DemoSite) -> None:
     (demo.folder / "tls" / "web.pem").write_text("nonsense", encoding="ascii")
     with pytest.raises(ScudoError, match="the demo's web did not start: "):

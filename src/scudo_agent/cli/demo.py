@@ -94,8 +94,7 @@ def _watch(args: argparse.Namespace) -> int:
         fresh=args.fresh,
     )
     watched = config.load(demo.site_path, SETTINGS)  # with a fault nothing is started
-    with servers.Servers(demo) as running:
-        running.start()
+    with servers.Servers(demo).start() as running:
         allowed = socket_kind() or "not allowed to this user ('doctor' says more)"
         lines = screen.head(demo, snmp_version=running.snmp_version, icmp=allowed)
         print(*lines, sep="\n", flush=True)

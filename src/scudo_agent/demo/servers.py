@@ -44,7 +44,7 @@ class Servers:
         return self
 
     def close(self) -> None:
-        """End both and give the demo free for another process."""
+        """End both and let another process have the demo; twice is no harm."""
         for child in self._children:
             child.terminate()
         for child in self._children:
@@ -54,7 +54,9 @@ class Servers:
                 child.kill()
                 child.wait()
         self._children.clear()
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def __enter__(self) -> "Servers":
         return self
