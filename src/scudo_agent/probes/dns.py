@@ -5,6 +5,7 @@ and reads the answer, the packets are our own.
 """
 
 import asyncio
+import socket
 import struct
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 _SHOWN = 200
 """Characters of an answer that are shown: a TXT record may have 65,535."""
+
+_RECVERR = {socket.AF_INET: (0, 11), socket.AF_INET6: (41, 25)}
+"""`IP_RECVERR` and `IPV6_RECVERR`, which the module `socket` does not name."""
 
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 
@@ -117,30 +121,16 @@ async def probe(job: Job) -> Outcome:
         return _outcome(settings, reply, took)
     except OSError as exc:
         return failure(exc, to.where(settings.port))
-    except DNSException as exc:
-        return Outcome(
-            answered=False, seen=_unreadable(exc), expected=_wanted(settings)
-        )
-
-
-def _unreadable(exc: Exception) -> Text:
-    return T("the answer cannot be read ({error})", error=type(exc).__name__)
+    except (UnreadableError, DNSException):
+        seen = T("the answer is no readable DNS message")
+        return Outcome(answered=False, seen=seen, expected=_wanted(settings))
 
 
 async def _ask(query: "Message", to: Resolved, port: int) -> "Message":
     """The server's answer: over UDP, over TCP when it says it was cut short."""
     from dns.flags import TC
 
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Message] = loop.create_future()
-    transport, _ = await loop.create_datagram_endpoint(
-        lambda: _Question(query, answer), remote_addr=to.host_port(port)
-    )
-    try:
-        transport.sendto(query.to_wire())
-        reply = await answer
-    finally:
-        transport.close()
+    reply = await _ask_udp(query, to, port)
     if not reply.flags & TC:
         return reply
     try:
@@ -154,38 +144,26 @@ async def _ask(query: "Message", to: Resolved, port: int) -> "Message":
     )
 
 
-class _Question(asyncio.DatagramProtocol):
-    """One question on a connected socket: the kernel drops other sources.
+async def _ask_udp(query: "Message", to: Resolved, port: int) -> "Message":
+    """Ask from a connected socket of its own: the kernel drops other sources.
 
     A packet that does not answer this question (another id, another name) is
     passed over, as a forger may send it.
     """
-
-    def __init__(self, query: "Message", answer: "asyncio.Future[Message]") -> None:
-        self._query = query
-        self._answer = answer
-
-    def datagram_received(self, data: bytes, _source: Any) -> None:
-        """Take the answer if it is one to our question."""
-        if self._answer.done() or data[:2] != struct.pack("!H", self._query.id):
-            return
-        try:
-            reply = _read(data)
-        except UnreadableError as exc:
-            self._answer.set_exception(exc)
-            return
-        if self._query.is_response(reply):
-            self._answer.set_result(reply)
-
-    def error_received(self, exc: Exception) -> None:
-        """An ICMP error (port or host unreachable), or one of the route."""
-        if not self._answer.done():
-            self._answer.set_exception(exc)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The socket broke."""
-        if exc is not None:
-            self.error_received(exc)
+    loop = asyncio.get_running_loop()
+    with socket.socket(to.family, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        # Else the kernel tells a closed port, but not an unreachable host.
+        sock.setsockopt(*_RECVERR[to.family], 1)
+        sock.connect(to.sockaddr(port))
+        await loop.sock_sendall(sock, query.to_wire())
+        while True:
+            data = await loop.sock_recv(sock, 0xFFFF)
+            if data[:2] == struct.pack("!H", query.id):
+                reply = _read(data)
+                if query.is_response(reply):
+                    return reply
+            await asyncio.sleep(0)  # a flood must not keep the loop
 
 
 async def _ask_tcp(query: "Message", to: Resolved, port: int) -> "Message":
