@@ -262,3 +262,15 @@ def test_a_long_chain_of_dependencies_needs_no_deep_stack(tmp_path: Path) -> Non
     ]
     text = HEAD + "targets:\n" + "".join(reversed(lines))
     assert len(loaded(tmp_path, text).checks) == 3000
+
+
+def test_the_committed_example_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scudo_agent.config import load
+    from scudo_agent.probes.registry import SETTINGS
+
+    configs = Path(__file__).parents[2] / "configs"
+    site = load(configs / "acme-milano.yaml", SETTINGS)
+    assert len(site.checks) == 9
+    assert site.contract is not None
+    assert (site.contract.id, str(site.contract.target)) == ("altec-scudo-360", "99.0")
+    assert site.contract.close_after_us is None

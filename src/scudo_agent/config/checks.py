@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -53,9 +54,17 @@ class CheckReader:
     """
 
     def __init__(
-        self, doc: Document, registry: Mapping[str, type[ProbeSettings]]
+        self,
+        doc: Document,
+        registry: Mapping[str, type[ProbeSettings]],
+        *,
+        base: Path,
+        secrets: bool = True,
     ) -> None:
         self.faults: list[Fault] = []
+        # What settings need to know of their file: where its relative paths
+        # begin, and whether secrets are to be read.
+        self._context = {"base": base, "secrets": secrets}
         self._doc = doc
         self._registry = registry
         self._shared: dict[Loc, Probe | None] = {}
@@ -195,7 +204,7 @@ class CheckReader:
                 return None
             value = {model.SHORT: value}
         try:
-            settings = model.model_validate(value)
+            settings = model.model_validate(value, context=self._context)
         except ValidationError as exc:
             self.faults += faults_of(
                 exc,

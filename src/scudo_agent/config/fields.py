@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from scudo_agent.config.probe import DURATION_SCHEMA
 from scudo_agent.config.suggest import did_you_mean
 from scudo_agent.errors import InputError
 from scudo_agent.instant import DAY, SECOND, parse_duration
@@ -34,7 +35,6 @@ _HOST = re.compile(
     r"(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?"
 )
 _LANGUAGE = re.compile(r"[a-z]{2}")
-_DURATION = r"^\s*(\d+(\.\d+)?\s*(ms|s|min|m|h|d)\s*)+$"
 
 
 @lru_cache(maxsize=8192)
@@ -241,9 +241,7 @@ NeedField = Annotated[
         ]
     ),
 ]
-_SPAN = _schema(
-    anyOf=[{"type": "number", "minimum": 0}, {"type": "string", "pattern": _DURATION}]
-)
+_SPAN = WithJsonSchema(DURATION_SCHEMA)
 Interval = Annotated[
     int, BeforeValidator(_duration(SECOND // 10, 31 * DAY, "100ms", "31d")), _SPAN
 ]

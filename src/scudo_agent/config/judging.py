@@ -56,7 +56,7 @@ def load_judging(path: Path) -> JudgeSite:
     doc = read(path)
     site, faults = validate(doc, Lenient)
     view = outline(doc.data)
-    reader = CheckReader(doc, {})
+    reader = CheckReader(doc, {}, base=path.parent)
     rules = {
         check.path: _rule(check, view, reader, site) for check in view.checks.values()
     }

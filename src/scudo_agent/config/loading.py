@@ -39,7 +39,7 @@ def load(
     doc = read(path)
     site, faults = validate(doc, SiteFile)
     view = outline(doc.data)
-    checks = CheckReader(doc, registry)
+    checks = CheckReader(doc, registry, base=path.parent, secrets=secrets)
     probes = checked(view, checks, doc.data)
     timings = {
         path: checks.timing(check, site, view.targets[check.target].profile)

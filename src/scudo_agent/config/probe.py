@@ -6,7 +6,7 @@ classes by the composition root, and each probe module has one.
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from scudo_agent.errors import InputError
 from scudo_agent.instant import SECOND, parse_duration
@@ -40,10 +40,28 @@ def _ratio(value: Any) -> Any:
     return value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds)]
+DURATION_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {
+            "type": "string",
+            "pattern": r"^\s*([0-9]+(\.[0-9]+)?\s*(ms|s|min|m|h|d)\s*)+$",
+        },
+    ]
+}
+"""A duration in a JSON Schema."""
+
+_RATIO_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number"},
+        {"type": "string", "pattern": r"^\s*[-+]?[0-9]*\.?[0-9]+\s*%\s*$"},
+    ]
+}
+
+Seconds = Annotated[float, BeforeValidator(_seconds), WithJsonSchema(DURATION_SCHEMA)]
 """A duration as people write it (`200ms`, `2s`, plain seconds), in seconds."""
 
-Ratio = Annotated[float, BeforeValidator(_ratio)]
+Ratio = Annotated[float, BeforeValidator(_ratio), WithJsonSchema(_RATIO_SCHEMA)]
 """A share as people write it (`20%` or `0.2`), from 0 to 1."""
 
 
@@ -54,6 +72,8 @@ class ProbeSettings(Model):
     key in the site file. `SHORT` names the field that a scalar fills
     (`{host: {disk: /}}` may be no scalar; `{tcp: 5432}` fills `port`); without
     it the only scalar allowed is the kind itself (`ping: icmp`), all defaults.
+    Validators may ask for `info.context`: `base`, the folder at which relative
+    paths of the file begin, and `secrets`, whether references are to be read.
     """
 
     KIND: ClassVar[str]

@@ -6,9 +6,8 @@ belongs to the shape (`each … where`, `heartbeat`).
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
 from pydantic.json_schema import models_json_schema
 
 from scudo_agent.config.fields import Interval, Span
@@ -23,7 +22,7 @@ _REF = "#/$defs/{model}"
 class Heartbeat(Model):
     """A URL that a job calls: every so often, and this late at most (planned)."""
 
-    every: Annotated[Interval, Field()]
+    every: Interval
     grace: Span = 0
 
 
@@ -49,9 +48,28 @@ def site_schema(registry: Mapping[str, type[ProbeSettings]]) -> dict[str, Any]:
     return {
         "$schema": _DIALECT,
         "title": "scudo-agent site file",
-        **{key: value for key, value in site.items() if key != "title"},
-        "$defs": dict(sorted(definitions.items())),
+        **_plain(site),
+        "$defs": _plain(dict(sorted(definitions.items()))),
     }
+
+
+def _plain(schema: Any) -> Any:
+    """Without the titles that pydantic makes of names, and defaults of null.
+
+    Where keys have a pattern, others are refused, as the loader does.
+    """
+    if isinstance(schema, list):
+        return [_plain(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _plain(value) for key, value in schema.items()}
+    if isinstance(plain.get("title"), str):
+        del plain["title"]
+    if "default" in plain and plain["default"] is None:
+        del plain["default"]
+    if "patternProperties" in plain:
+        plain["additionalProperties"] = False
+    return plain
 
 
 def _name(reference: Mapping[str, Any]) -> str:

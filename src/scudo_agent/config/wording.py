@@ -171,7 +171,7 @@ def _step(annotation: Any, part: str | int) -> list[Any]:
         origin, args = get_origin(each), get_args(each)
         if _is_model(each):
             out += [f.annotation for n, f in _fields(each) if part in (n, f.alias)]
-        elif origin is dict and isinstance(part, str):
+        elif origin in (dict, Mapping) and isinstance(part, str):
             out.append(args[1])
         elif origin in (list, tuple, set, frozenset) and isinstance(part, int):
             out.append(args[0])
