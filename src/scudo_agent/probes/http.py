@@ -262,18 +262,9 @@ class HttpEngine(SimpleEngine):
 
         key = (settings.verify, settings.ca)
         if key not in self._contexts:
-            loop = asyncio.get_running_loop()
-            try:
-                made = await loop.run_in_executor(
-                    None, lambda: tls_fault.context(verify=key[0], ca=key[1])
-                )
-            except OSError as exc:  # and ssl.SSLError, which is one
-                seen = T(
-                    "the file of trusted certificates cannot be read: {error}",
-                    error=one_line(str(exc)),
-                )
-                raise NoAnswerError(seen, own_fault=True) from None
-            self._contexts.setdefault(key, made)
+            made = await tls_fault.made(verify=key[0], ca=key[1])
+            made.set_alpn_protocols(["http/1.1"])
+            self._contexts[key] = made
         return self._contexts[key]
 
 

@@ -1,16 +1,42 @@
 """TLS for probing: contexts made once, and what went wrong in words."""
 
+import asyncio
 import ssl
+from enum import Enum
 from pathlib import Path
 
+from scudo_agent.probes.connect import NoAnswerError
 from scudo_agent.probes.foreign import one_line
 from scudo_agent.text import T, Text
 
-_EXPIRED = 10
-_NOT_YET_VALID = 9
-_SELF_SIGNED = (18,)
-_UNKNOWN_ISSUER = (2, 19, 20, 21)
-_WRONG_NAME = (62, 64)
+
+class Kind(Enum):
+    """What a verification found wrong, by OpenSSL's numbers (x509_vfy.h)."""
+
+    ENDED = (10,)
+    NOT_BEGUN = (9,)
+    SELF_SIGNED = (18,)
+    ISSUER = (2, 19, 20, 21)
+    NAME = (62, 64)
+    OTHER = ()
+
+
+def kind(exc: ssl.SSLCertVerificationError) -> Kind:
+    """The kind of a failed verification."""
+    return next((one for one in Kind if exc.verify_code in one.value), Kind.OTHER)
+
+
+async def made(*, verify: bool, ca: str | None) -> ssl.SSLContext:
+    """`context`, made in a thread; `NoAnswerError` if `ca` cannot be used now."""
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.run_in_executor(None, lambda: context(verify=verify, ca=ca))
+    except OSError as exc:  # an ssl.SSLError is one
+        seen = T(
+            "the file of trusted certificates cannot be read: {error}",
+            error=one_line(str(exc)),
+        )
+        raise NoAnswerError(seen, own_fault=True) from None
 
 
 def context(*, verify: bool, ca: str | None) -> ssl.SSLContext:
@@ -19,8 +45,12 @@ def context(*, verify: bool, ca: str | None) -> ssl.SSLContext:
     `ca` is a file with the only certificates that are trusted. Raises `OSError`
     or `ssl.SSLError` if it cannot be used.
     """
-    made = ssl.create_default_context(cafile=ca) if verify else _trusting()
-    made.set_alpn_protocols(["http/1.1"])
+    if not verify:
+        return _trusting()
+    made = ssl.create_default_context(cafile=ca)
+    if ca is not None:
+        # Who names a certificate trusts that very one, whoever issued it.
+        made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return made
 
 
@@ -45,25 +75,25 @@ def words(exc: ssl.SSLError, where: str, name: str) -> Text:
     """What TLS with `where`, called `name`, failed on."""
     if not isinstance(exc, ssl.SSLCertVerificationError):
         return _protocol(exc, where)
-    match exc.verify_code:
-        case code if code == _EXPIRED:
+    match kind(exc):
+        case Kind.ENDED:
             return T("the certificate has expired ({where})", where=where)
-        case code if code == _NOT_YET_VALID:
+        case Kind.NOT_BEGUN:
             return T("the certificate is not yet valid ({where})", where=where)
-        case code if code in _WRONG_NAME:
+        case Kind.NAME:
             return T(
                 "the certificate is not for {name} ({where})", name=name, where=where
             )
-        case code if code in _SELF_SIGNED:
+        case Kind.SELF_SIGNED:
             return T(
                 "chain is not trusted: the certificate is self-signed ({where})",
                 where=where,
             )
-        case code if code in _UNKNOWN_ISSUER:
+        case Kind.ISSUER:
             return T(
                 "chain is not trusted: its issuer is not known ({where})", where=where
             )
-        case _:
+        case Kind.OTHER:
             return T(
                 "chain is not trusted: {error} ({where})",
                 error=one_line(exc.verify_message),
