@@ -46,10 +46,13 @@ class Database:
         self.path = folder / "desk.db"
         self._lock_file = _lock(folder / "desk.lock")
         try:
+            if self.path.exists():
+                # Before the writer's pragmas, which would change a foreign file.
+                ReadOnlyDatabase(folder, empty=True).close()
             self._writer = _engine(self.path, writes=True)
             self._readers = _engine(self.path, writes=False)
             self._write_lock = threading.RLock()
-            self._check_ours()
+            self._mark()
         except BaseException:
             self._lock_file.close()
             raise
@@ -77,8 +80,8 @@ class Database:
         self._writer.dispose()
         self._lock_file.close()
 
-    def _check_ours(self) -> None:
-        """Refuse a foreign or damaged file before anything is written to it."""
+    def _mark(self) -> None:
+        """Mark a new file as ours, and refuse a damaged one."""
         try:
             with self._writer.begin() as db:
                 mark = int(db.exec_driver_sql("PRAGMA application_id").scalar_one())
@@ -87,8 +90,6 @@ class Database:
                 ).scalar_one()
                 if mark == 0 and not tables:
                     db.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
-                elif mark != APPLICATION_ID:
-                    raise StoreError(f"{self.path}: is not a desk's database")
                 sound = db.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         except DatabaseError as exc:
             raise StoreError(f"{self.path}: cannot be used: {exc.orig}") from None
@@ -97,9 +98,12 @@ class Database:
 
 
 class ReadOnlyDatabase:
-    """A desk's database as another process sees it, running or stopped."""
+    """A desk's database as another process sees it, running or stopped.
 
-    def __init__(self, folder: Path) -> None:
+    With `empty`, a file in which nothing was written yet will do.
+    """
+
+    def __init__(self, folder: Path, *, empty: bool = False) -> None:
         self.path = folder / "desk.db"
         if not self.path.is_file():
             raise StoreError(f"{self.path}: there is no desk's database")
@@ -107,10 +111,13 @@ class ReadOnlyDatabase:
         try:
             with self.read() as db:
                 mark = db.exec_driver_sql("PRAGMA application_id").scalar_one()
+                tables = db.exec_driver_sql(
+                    "SELECT count(*) FROM sqlite_schema"
+                ).scalar_one()
         except DatabaseError as exc:
             self.close()
             raise StoreError(f"{self.path}: cannot be read: {exc.orig}") from None
-        if mark != APPLICATION_ID:
+        if mark != APPLICATION_ID and not (empty and not mark and not tables):
             self.close()
             raise StoreError(f"{self.path}: is not a desk's database")
 

@@ -9,6 +9,23 @@ down_revision = None
 
 def upgrade() -> None:
     """Create every table of the first version."""
+    _security_event()
+    _tenant()
+    _login_code()
+    _session()
+    _site()
+    _agent()
+    _ticket()
+    _agent_epoch()
+    _held_stage()
+    _inbox()
+    _incident()
+    _stream_cursor()
+    _ticket_event()
+    _mail_outbox()
+
+
+def _security_event() -> None:
     op.create_table(
         "security_event",
         sa.Column(
@@ -22,8 +39,11 @@ def upgrade() -> None:
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.Column("data", sa.JSON(none_as_null=True), nullable=False),
-        sa.PrimaryKeyConstraint("security_event_id", name="pk_security_event"),
+        sa.PrimaryKeyConstraint("security_event_id", name=op.f("pk_security_event")),
     )
+
+
+def _tenant() -> None:
     op.create_table(
         "tenant",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -32,8 +52,11 @@ def upgrade() -> None:
         sa.Column("language", sa.Text(), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("updated_us", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", name="pk_tenant"),
+        sa.PrimaryKeyConstraint("tenant_id", name=op.f("pk_tenant")),
     )
+
+
+def _login_code() -> None:
     op.create_table(
         "login_code",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -44,10 +67,13 @@ def upgrade() -> None:
         sa.Column("expires_us", sa.BigInteger(), nullable=False),
         sa.Column("used_us", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["tenant_id"], ["tenant.tenant_id"], name="fk_login_code_tenant"
+            ["tenant_id"], ["tenant.tenant_id"], name=op.f("fk_login_code_tenant")
         ),
-        sa.PrimaryKeyConstraint("code_sha256", name="pk_login_code"),
+        sa.PrimaryKeyConstraint("code_sha256", name=op.f("pk_login_code")),
     )
+
+
+def _session() -> None:
     op.create_table(
         "session",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -59,10 +85,13 @@ def upgrade() -> None:
         sa.Column("expires_us", sa.BigInteger(), nullable=False),
         sa.Column("revoked_us", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
-            ["tenant_id"], ["tenant.tenant_id"], name="fk_session_tenant"
+            ["tenant_id"], ["tenant.tenant_id"], name=op.f("fk_session_tenant")
         ),
-        sa.PrimaryKeyConstraint("session_sha256", name="pk_session"),
+        sa.PrimaryKeyConstraint("session_sha256", name=op.f("pk_session")),
     )
+
+
+def _site() -> None:
     op.create_table(
         "site",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -73,10 +102,13 @@ def upgrade() -> None:
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("updated_us", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["tenant_id"], ["tenant.tenant_id"], name="fk_site_tenant"
+            ["tenant_id"], ["tenant.tenant_id"], name=op.f("fk_site_tenant")
         ),
-        sa.PrimaryKeyConstraint("tenant_id", "site_id", name="pk_site"),
+        sa.PrimaryKeyConstraint("tenant_id", "site_id", name=op.f("pk_site")),
     )
+
+
+def _agent() -> None:
     op.create_table(
         "agent",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -94,14 +126,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id", "site_id"],
             ["site.tenant_id", "site.site_id"],
-            name="fk_agent_site",
+            name=op.f("fk_agent_site"),
         ),
-        sa.PrimaryKeyConstraint("agent_id", name="pk_agent"),
-        sa.UniqueConstraint("key_sha256", name="uq_agent_key_sha256"),
+        sa.PrimaryKeyConstraint("agent_id", name=op.f("pk_agent")),
+        sa.UniqueConstraint("key_sha256", name=op.f("uq_agent_key_sha256")),
         sa.UniqueConstraint(
-            "tenant_id", "agent_id", name="uq_agent_tenant_id_agent_id"
+            "tenant_id", "agent_id", name=op.f("uq_agent_tenant_id_agent_id")
         ),
     )
+
+
+def _ticket() -> None:
     op.create_table(
         "ticket",
         sa.Column(
@@ -134,21 +169,21 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.CheckConstraint(
-            "audience IN ('customer', 'provider')", name="ck_ticket_audience"
+            "audience IN ('customer', 'provider')", name=op.f("ck_ticket_audience")
         ),
-        sa.CheckConstraint("severity BETWEEN 1 AND 3", name="ck_ticket_severity"),
+        sa.CheckConstraint("severity BETWEEN 1 AND 3", name=op.f("ck_ticket_severity")),
         sa.ForeignKeyConstraint(
             ["tenant_id", "site_id"],
             ["site.tenant_id", "site.site_id"],
-            name="fk_ticket_site",
+            name=op.f("fk_ticket_site"),
         ),
-        sa.PrimaryKeyConstraint("ticket_id", name="pk_ticket"),
-        sa.UniqueConstraint("ref", name="uq_ticket_ref"),
+        sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_ticket")),
+        sa.UniqueConstraint("ref", name=op.f("uq_ticket_ref")),
         sa.UniqueConstraint(
-            "tenant_id", "incident_id", name="uq_ticket_tenant_id_incident_id"
+            "tenant_id", "incident_id", name=op.f("uq_ticket_tenant_id_incident_id")
         ),
         sa.UniqueConstraint(
-            "tenant_id", "ticket_id", name="uq_ticket_tenant_id_ticket_id"
+            "tenant_id", "ticket_id", name=op.f("uq_ticket_tenant_id_ticket_id")
         ),
     )
     op.create_index(
@@ -157,6 +192,9 @@ def upgrade() -> None:
         ["tenant_id", "severity", "received_us"],
         unique=False,
     )
+
+
+def _agent_epoch() -> None:
     op.create_table(
         "agent_epoch",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -167,13 +205,16 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id", "agent_id"],
             ["agent.tenant_id", "agent.agent_id"],
-            name="fk_agent_epoch_agent",
+            name=op.f("fk_agent_epoch_agent"),
         ),
-        sa.PrimaryKeyConstraint("agent_id", "epoch", name="pk_agent_epoch"),
+        sa.PrimaryKeyConstraint("agent_id", "epoch", name=op.f("pk_agent_epoch")),
         sa.UniqueConstraint(
-            "agent_id", "store_id", name="uq_agent_epoch_agent_id_store_id"
+            "agent_id", "store_id", name=op.f("uq_agent_epoch_agent_id_store_id")
         ),
     )
+
+
+def _held_stage() -> None:
     op.create_table(
         "held_stage",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -185,12 +226,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id", "agent_id"],
             ["agent.tenant_id", "agent.agent_id"],
-            name="fk_held_stage_agent",
+            name=op.f("fk_held_stage_agent"),
         ),
         sa.PrimaryKeyConstraint(
-            "tenant_id", "incident_id", "rev", name="pk_held_stage"
+            "tenant_id", "incident_id", "rev", name=op.f("pk_held_stage")
         ),
     )
+
+
+def _inbox() -> None:
     op.create_table(
         "inbox",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -206,10 +250,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id", "agent_id"],
             ["agent.tenant_id", "agent.agent_id"],
-            name="fk_inbox_agent",
+            name=op.f("fk_inbox_agent"),
         ),
-        sa.PrimaryKeyConstraint("agent_id", "epoch", "stream", "seq", name="pk_inbox"),
+        sa.PrimaryKeyConstraint(
+            "agent_id", "epoch", "stream", "seq", name=op.f("pk_inbox")
+        ),
     )
+
+
+def _incident() -> None:
     op.create_table(
         "incident",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -231,18 +280,20 @@ def upgrade() -> None:
         sa.Column("rev", sa.Integer(), nullable=False),
         sa.Column("previous", sa.Text(), nullable=True),
         sa.Column("stored_us", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("severity BETWEEN 1 AND 3", name="ck_incident_severity"),
+        sa.CheckConstraint(
+            "severity BETWEEN 1 AND 3", name=op.f("ck_incident_severity")
+        ),
         sa.ForeignKeyConstraint(
             ["tenant_id", "site_id"],
             ["site.tenant_id", "site.site_id"],
-            name="fk_incident_site",
+            name=op.f("fk_incident_site"),
         ),
         sa.ForeignKeyConstraint(
             ["tenant_id", "ticket_id"],
             ["ticket.tenant_id", "ticket.ticket_id"],
-            name="fk_incident_ticket",
+            name=op.f("fk_incident_ticket"),
         ),
-        sa.PrimaryKeyConstraint("tenant_id", "incident_id", name="pk_incident"),
+        sa.PrimaryKeyConstraint("tenant_id", "incident_id", name=op.f("pk_incident")),
     )
     op.create_index(
         "ix_incident_ticket", "incident", ["tenant_id", "ticket_id"], unique=False
@@ -255,6 +306,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("subject_open"),
         postgresql_where=sa.text("subject_open"),
     )
+
+
+def _stream_cursor() -> None:
     op.create_table(
         "stream_cursor",
         sa.Column("tenant_id", sa.Text(), nullable=False),
@@ -266,10 +320,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id", "agent_id"],
             ["agent.tenant_id", "agent.agent_id"],
-            name="fk_stream_cursor_agent",
+            name=op.f("fk_stream_cursor_agent"),
         ),
-        sa.PrimaryKeyConstraint("agent_id", "epoch", "stream", name="pk_stream_cursor"),
+        sa.PrimaryKeyConstraint(
+            "agent_id", "epoch", "stream", name=op.f("pk_stream_cursor")
+        ),
     )
+
+
+def _ticket_event() -> None:
     op.create_table(
         "ticket_event",
         sa.Column(
@@ -292,11 +351,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["tenant_id", "ticket_id"],
             ["ticket.tenant_id", "ticket.ticket_id"],
-            name="fk_ticket_event_ticket",
+            name=op.f("fk_ticket_event_ticket"),
         ),
-        sa.PrimaryKeyConstraint("event_id", name="pk_ticket_event"),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_ticket_event")),
         sa.UniqueConstraint(
-            "tenant_id", "event_id", name="uq_ticket_event_tenant_id_event_id"
+            "tenant_id", "event_id", name=op.f("uq_ticket_event_tenant_id_event_id")
         ),
     )
     op.create_index(
@@ -305,6 +364,9 @@ def upgrade() -> None:
         ["tenant_id", "ticket_id"],
         unique=False,
     )
+
+
+def _mail_outbox() -> None:
     op.create_table(
         "mail_outbox",
         sa.Column(
@@ -336,32 +398,32 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "(state = 'folded') = (folded_into IS NOT NULL)",
-            name="ck_mail_outbox_folded_into",
+            name=op.f("ck_mail_outbox_folded_into"),
         ),
         sa.CheckConstraint(
             "state IN ('pending', 'sent', 'folded', 'failed')",
-            name="ck_mail_outbox_state",
+            name=op.f("ck_mail_outbox_state"),
         ),
         sa.ForeignKeyConstraint(
             ["tenant_id", "event_id"],
             ["ticket_event.tenant_id", "ticket_event.event_id"],
-            name="fk_mail_outbox_ticket_event",
+            name=op.f("fk_mail_outbox_ticket_event"),
         ),
         sa.ForeignKeyConstraint(
             ["tenant_id", "ticket_id"],
             ["ticket.tenant_id", "ticket.ticket_id"],
-            name="fk_mail_outbox_ticket",
+            name=op.f("fk_mail_outbox_ticket"),
         ),
-        sa.PrimaryKeyConstraint("mail_id", name="pk_mail_outbox"),
+        sa.PrimaryKeyConstraint("mail_id", name=op.f("pk_mail_outbox")),
         sa.UniqueConstraint(
             "tenant_id",
             "incident_id",
             "kind",
             "rev",
-            name="uq_mail_outbox_tenant_id_incident_id_kind_rev",
+            name=op.f("uq_mail_outbox_tenant_id_incident_id_kind_rev"),
         ),
         sa.UniqueConstraint(
-            "tenant_id", "message_id", name="uq_mail_outbox_tenant_id_message_id"
+            "tenant_id", "message_id", name=op.f("uq_mail_outbox_tenant_id_message_id")
         ),
     )
     op.create_index(
