@@ -12,9 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from scudo_agent.instant import DAY, SECOND, Instant
 from scudo_agent.model import Result, State
-from scudo_agent.telemetry.catalogue import BY_NAME, CATALOGUE, Metric
+from scudo_agent.telemetry.catalogue import BY_NAME, CATALOGUE, DELIVERIES, Metric
 from scudo_agent.telemetry.metrics import CheckSnapshot, Metrics
 from scudo_agent.telemetry.reference import reference
+from scudo_agent.ticketing.progress import DeliveryKind
 from support.snapshots import AT, check, full, metrics, snapshot
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -128,6 +129,12 @@ def test_the_expiry_of_a_certificate_outlives_its_answer() -> None:
     later = Instant(AT + DAY)
     made.publish(snapshot(check("erp/tls", kind="tls", last_at=later)))
     assert _one(_read(made), name, **labels) == (AT + 12 * DAY) / SECOND
+    late = {"days_left": 11.0 - 2 / 86_400}
+    made.publish(snapshot(check("erp/tls", kind="tls", last_at=later, values=late)))
+    assert _one(_read(made), name, **labels) == (AT + 12 * DAY) / SECOND
+    renewed = {"days_left": 90.0}
+    made.publish(snapshot(check("erp/tls", kind="tls", last_at=later, values=renewed)))
+    assert _one(_read(made), name, **labels) == (AT + 91 * DAY) / SECOND
 
 
 def test_series_end_with_their_check() -> None:
@@ -167,18 +174,22 @@ def test_what_happens_is_counted() -> None:
     made.stepped(-3 * SECOND)
     made.committed(done=True)
     made.committed(done=False)
-    made.delivered("no_answer")
+    made.delivered("lost")
     series = _read(made)
     steps = "scudo_clock_steps_total"
     assert _one(series, steps, **SITE, direction="forward") == 1
     assert _one(series, steps, **SITE, direction="back") == 2
     assert _one(series, "scudo_store_commits_total", **SITE, outcome="done") == 1
     assert _one(series, "scudo_store_commits_total", **SITE, outcome="failed") == 1
-    deliveries = "scudo_deliveries_total"
-    assert _one(series, deliveries, **SITE, outcome="no_answer") == 1
-    assert _one(series, deliveries, **SITE, outcome="acknowledged") == 0
+    deliveries = "scudo_delivery_events_total"
+    assert _one(series, deliveries, **SITE, event="lost") == 1
+    assert _one(series, deliveries, **SITE, event="acknowledged") == 0
     with pytest.raises(KeyError):
-        made.delivered("lost")
+        made.delivered("forgotten")
+
+
+def test_every_event_of_the_delivery_is_counted() -> None:
+    assert set(DELIVERIES) == {kind.value for kind in DeliveryKind}
 
 
 def test_lateness_is_a_histogram() -> None:

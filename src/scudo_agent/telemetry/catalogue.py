@@ -355,11 +355,12 @@ AGENT_METRICS = (
         example="increase(scudo_store_commits_total{outcome='failed'}[5m]) > 0",
     ),
     _counter(
-        "scudo_deliveries_total",
-        "requests",
-        (*SITE, "outcome"),
-        "Requests to the desk: acknowledged, no_answer, refused, conflict or rejected.",
-        example="rate(scudo_deliveries_total{outcome!='acknowledged'}[5m])",
+        "scudo_delivery_events_total",
+        "events",
+        (*SITE, "event"),
+        "What befell the delivery to the desk: answered, lost (no answer any more), "
+        "refused, acknowledged, rewound, quarantined, frozen.",
+        example="increase(scudo_delivery_events_total{event='quarantined'}[1d]) > 0",
     ),
     Metric(
         name="scudo_probe_late_seconds",
@@ -380,7 +381,10 @@ AGENT_METRICS = (
 
 CLOCK_STEPS = ("forward", "back")
 COMMITS = ("done", "failed")
-DELIVERIES = ("acknowledged", "no_answer", "refused", "conflict", "rejected")
+DELIVERIES = (
+    *("answered", "lost", "refused", "acknowledged"),
+    *("rewound", "quarantined", "frozen"),
+)
 SEVERITIES = ("1", "2", "3", "none")
 
 CATALOGUE: tuple[Metric, ...] = (

@@ -21,6 +21,9 @@ from scudo_agent.telemetry.catalogue import (
 )
 from scudo_agent.telemetry.snapshot import CheckSnapshot
 
+_JITTER_S = 30
+"""Days left are reckoned before the answer is stamped; the series stands still."""
+
 _NO_RESULTS = (0,) * len(RESULTS)
 
 
@@ -61,7 +64,7 @@ class CheckLines:
             f'scudo_check_info{{{self.labels},kind="{escape(check.kind)}",'
             f'address="{escape(check.address or "")}"}} 1\n'
         )
-        self.expiry: float | None = None
+        self.expiry: int | None = None
         self._state: State | None = None
         self.block = ""
 
@@ -80,7 +83,9 @@ class CheckLines:
             )
         days = check.values.get("days_left") if check.kind == "tls" else None
         if days is not None and check.last_at is not None:
-            self.expiry = seconds(check.last_at) + days * (DAY // SECOND)
+            expiry = round(seconds(check.last_at) + days * (DAY // SECOND))
+            if self.expiry is None or abs(expiry - self.expiry) > _JITTER_S:
+                self.expiry = expiry
 
 
 Row = tuple[CheckSnapshot, CheckLines]

@@ -111,9 +111,9 @@ class Metrics:
         """Count a transaction of the agent's store."""
         self._commits["done" if done else "failed"] += 1
 
-    def delivered(self, outcome: str) -> None:
-        """Count a request to the desk; `outcome` is one of `DELIVERIES`."""
-        self._deliveries[outcome] += 1
+    def delivered(self, event: str) -> None:
+        """Count what befell the delivery; `event` is one of `DELIVERIES`."""
+        self._deliveries[event] += 1
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """All metrics in the format that `accept` asks for, and its content type."""
@@ -166,7 +166,7 @@ class Metrics:
         for name, counts in (
             ("scudo_clock_steps_total", self._steps),
             ("scudo_store_commits_total", self._commits),
-            ("scudo_deliveries_total", self._deliveries),
+            ("scudo_delivery_events_total", self._deliveries),
         ):
             yield _family(name, [((*site, key), n) for key, n in counts.items()])
         dropped = len(self._refused) * _SERIES_A_CHECK
