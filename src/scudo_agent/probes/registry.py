@@ -12,17 +12,20 @@ from scudo_agent.config.probe import ProbeSettings
 from scudo_agent.errors import InputError
 from scudo_agent.probes.dns import DnsEngine, DnsSettings
 from scudo_agent.probes.host import HostEngine, HostSettings
+from scudo_agent.probes.http import HttpEngine, HttpSettings
 from scudo_agent.probes.icmp import IcmpEngine, IcmpSettings
 from scudo_agent.probes.port import Engine, Probe
+from scudo_agent.probes.snmp import SnmpEngine, SnmpSettings
 from scudo_agent.probes.tcp import TcpEngine, TcpSettings
 
 GROUP = "scudo_agent.probes"
 
-
 _OURS = (
     Probe(DnsSettings, DnsEngine),
     Probe(HostSettings, HostEngine),
+    Probe(HttpSettings, HttpEngine),
     Probe(IcmpSettings, IcmpEngine),
+    Probe(SnmpSettings, SnmpEngine),
     Probe(TcpSettings, TcpEngine),
 )
 
