@@ -12,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from scudo_agent.instant import DAY, SECOND, Instant
 from scudo_agent.model import Result, State
-from scudo_agent.telemetry.catalogue import BY_NAME, CATALOGUE, DELIVERIES, Metric
+from scudo_agent.telemetry.catalogue import BY_NAME, CATALOGUE
+from scudo_agent.telemetry.metric import DELIVERIES, Metric
 from scudo_agent.telemetry.metrics import CheckSnapshot, Metrics
 from scudo_agent.telemetry.reference import reference
 from scudo_agent.ticketing.progress import DeliveryKind

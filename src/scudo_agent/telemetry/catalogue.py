@@ -6,47 +6,11 @@ addresses or ticket numbers (those stand on `_info` series, to be joined).
 `docs/metrics.md` is made from this.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
-SITE = ("customer", "site")
-CHECK = (*SITE, "target", "check")
-STATES = ("up", "degraded", "down", "unknown")
-RESULTS = ("good", "degraded", "failed", "unknown")
-LATE_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60)
-"""Upper bounds of the histogram of how late a probe began."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """One metric: what it is called, what it means, how it is asked for."""
-
-    name: str
-    type: Literal["gauge", "counter", "histogram"]
-    unit: str
-    labels: tuple[str, ...]
-    help: str
-    example: str
-
-
-def _gauge(
-    name: str, unit: str, labels: tuple[str, ...], help_: str, *, example: str
-) -> Metric:
-    return Metric(
-        name=name, type="gauge", unit=unit, labels=labels, help=help_, example=example
-    )
-
-
-def _counter(
-    name: str, unit: str, labels: tuple[str, ...], help_: str, *, example: str
-) -> Metric:
-    return Metric(
-        name=name, type="counter", unit=unit, labels=labels, help=help_, example=example
-    )
-
+from scudo_agent.telemetry.measured import VALUE_METRICS
+from scudo_agent.telemetry.metric import CHECK, SITE, Metric, counter, gauge
 
 CHECK_METRICS = (
-    _gauge(
+    gauge(
         "scudo_check_info",
         "1",
         (*CHECK, "kind", "address"),
@@ -54,56 +18,56 @@ CHECK_METRICS = (
         example="scudo_check_state{state='down'} == 1 and on(customer, site, target, "
         "check) scudo_check_info{kind='http'}",
     ),
-    _gauge(
+    gauge(
         "scudo_check_state",
         "0 or 1",
         (*CHECK, "state"),
         "State of a check: 1 for the state that it is in, 0 for the others.",
         example="scudo_check_state{state='down'} == 1",
     ),
-    _gauge(
+    gauge(
         "scudo_check_state_since_timestamp_seconds",
         "seconds since 1970",
         CHECK,
         "When the check's present state began, dated back to the first observation.",
         example="time() - scudo_check_state_since_timestamp_seconds",
     ),
-    _gauge(
+    gauge(
         "scudo_check_last_observation_timestamp_seconds",
         "seconds since 1970",
         CHECK,
         "When the check was last observed.",
         example="time() - scudo_check_last_observation_timestamp_seconds > 300",
     ),
-    _gauge(
+    gauge(
         "scudo_check_failing_observations",
         "observations",
         CHECK,
         "Failed observations in a row, before and after they are confirmed.",
         example="scudo_check_failing_observations > 0",
     ),
-    _gauge(
+    gauge(
         "scudo_check_warning",
         "0 or 1",
         CHECK,
         "Whether the last answer was beyond a warn limit; absent without such limits.",
         example="scudo_check_warning == 1",
     ),
-    _gauge(
+    gauge(
         "scudo_probe_duration_seconds",
         "seconds",
         CHECK,
         "Time from request to answer of the last run; absent without an answer.",
         example="max_over_time(scudo_probe_duration_seconds[1h])",
     ),
-    _counter(
+    counter(
         "scudo_probe_results_total",
         "observations",
         (*CHECK, "result"),
         "Observations since the agent's start, by result.",
         example="rate(scudo_probe_results_total{result='failed'}[15m]) > 0",
     ),
-    _counter(
+    counter(
         "scudo_probes_missed_total",
         "runs",
         CHECK,
@@ -113,118 +77,8 @@ CHECK_METRICS = (
 )
 """One series, or a fixed set of them, for each check."""
 
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A metric of what one kind of probe measures, under one of these names."""
-
-    kind: str
-    values: tuple[str, ...]
-    metric: Metric
-
-
-EXPIRY = _gauge(
-    "scudo_tls_certificate_expiry_timestamp_seconds",
-    "seconds since 1970",
-    CHECK,
-    "When the certificate that was last seen ends; kept while nothing answers.",
-    example="scudo_tls_certificate_expiry_timestamp_seconds - time() < 14 * 86400",
-)
-VALUE_METRICS = (
-    Measured(
-        "icmp",
-        ("loss",),
-        _gauge(
-            "scudo_icmp_loss_ratio",
-            "ratio 0–1",
-            CHECK,
-            "Share of echo requests without a reply in the last run.",
-            example="avg_over_time(scudo_icmp_loss_ratio[10m]) > 0.05",
-        ),
-    ),
-    Measured(
-        "icmp",
-        ("rtt_s",),
-        _gauge(
-            "scudo_icmp_rtt_seconds",
-            "seconds",
-            CHECK,
-            "Mean round trip of the last run's replies.",
-            example="scudo_icmp_rtt_seconds > 0.2",
-        ),
-    ),
-    Measured(
-        "icmp",
-        ("rtt_max_s",),
-        _gauge(
-            "scudo_icmp_rtt_max_seconds",
-            "seconds",
-            CHECK,
-            "Longest round trip of the last run's replies.",
-            example="scudo_icmp_rtt_max_seconds",
-        ),
-    ),
-    Measured(
-        "http",
-        ("status",),
-        _gauge(
-            "scudo_http_status_code",
-            "status code",
-            CHECK,
-            "Status of the last answer; absent without one.",
-            example="scudo_http_status_code >= 500",
-        ),
-    ),
-    Measured("tls", (), EXPIRY),
-    Measured(
-        "snmp",
-        ("value",),
-        _gauge(
-            "scudo_snmp_value",
-            "the object's own",
-            CHECK,
-            "The object's value in the last answer, where it is a number.",
-            example="scudo_snmp_value{target='ups'} < 20",
-        ),
-    ),
-    Measured(
-        "host",
-        ("used",),
-        _gauge(
-            "scudo_host_used_ratio",
-            "ratio 0–1",
-            CHECK,
-            "Share in use of the disk, inodes, memory or swap that the check names.",
-            example="predict_linear(scudo_host_used_ratio[6h], 86400) > 1",
-        ),
-    ),
-    Measured(
-        "host",
-        ("free_bytes", "available_bytes"),
-        _gauge(
-            "scudo_host_free_bytes",
-            "bytes",
-            CHECK,
-            "What is free of the disk, or available of the memory.",
-            example="scudo_host_free_bytes < 1e9",
-        ),
-    ),
-    Measured(
-        "host",
-        ("load1_per_cpu", "load5_per_cpu", "load15_per_cpu"),
-        _gauge(
-            "scudo_host_load_per_cpu",
-            "processes",
-            CHECK,
-            "Mean number of processes that run or wait, for each CPU.",
-            example="scudo_host_load_per_cpu > 2",
-        ),
-    ),
-)
-"""What is measured beyond state and duration; the expiry is reckoned from days."""
-
 SERVICE_METRICS = (
-    _gauge(
+    gauge(
         "scudo_service_info",
         "1",
         (*SITE, "service", "contracted"),
@@ -232,14 +86,14 @@ SERVICE_METRICS = (
         example="scudo_service_state{state='down'} * on(customer, site, service) "
         "group_left(contracted) scudo_service_info",
     ),
-    _gauge(
+    gauge(
         "scudo_service_state",
         "0 or 1",
         (*SITE, "service", "state"),
         "State of a service: 1 for the state that it is in, 0 for the others.",
         example="scudo_service_state{state='down'} == 1",
     ),
-    _gauge(
+    gauge(
         "scudo_service_state_since_timestamp_seconds",
         "seconds since 1970",
         (*SITE, "service"),
@@ -249,112 +103,112 @@ SERVICE_METRICS = (
 )
 
 AGENT_METRICS = (
-    _gauge(
+    gauge(
         "scudo_build_info",
         "1",
         ("version", "revision", "python_version"),
         "Which agent this is.",
         example="count by (version) (scudo_build_info)",
     ),
-    _gauge(
+    gauge(
         "scudo_config_info",
         "1",
         (*SITE, "hash"),
         "Hash of the site file that is in force.",
         example="count by (hash) (scudo_config_info)",
     ),
-    _gauge(
+    gauge(
         "scudo_start_timestamp_seconds",
         "seconds since 1970",
         SITE,
         "When the agent began to watch the site.",
         example="time() - scudo_start_timestamp_seconds < 300",
     ),
-    _gauge(
+    gauge(
         "scudo_liveness_timestamp_seconds",
         "seconds since 1970",
         SITE,
         "When the store was last told that the agent lives (every 10 s).",
         example="time() - scudo_liveness_timestamp_seconds > 60",
     ),
-    _gauge(
+    gauge(
         "scudo_site_isolated",
         "0 or 1",
         SITE,
         "Whether nothing outside the agent's host answers it.",
         example="scudo_site_isolated == 1",
     ),
-    _gauge(
+    gauge(
         "scudo_incidents_open",
         "incidents",
         (*SITE, "severity"),
         "Open incidents by severity; 'none' are the provider's own.",
         example="scudo_incidents_open{severity='1'} > 0",
     ),
-    _gauge(
+    gauge(
         "scudo_outbox_oldest_unacknowledged_age_seconds",
         "seconds",
         (*SITE, "stream"),
         "Age of the oldest event that the desk has not confirmed; 0 without any.",
         example="scudo_outbox_oldest_unacknowledged_age_seconds > 120",
     ),
-    _gauge(
+    gauge(
         "scudo_outbox_unacknowledged_events",
         "events",
         (*SITE, "stream"),
         "Events that the desk has not confirmed yet.",
         example="scudo_outbox_unacknowledged_events > 0",
     ),
-    _gauge(
+    gauge(
         "scudo_outbox_quarantined_events",
         "events",
         (*SITE, "stream"),
         "Events that the desk refused for good and that a person must look at.",
         example="scudo_outbox_quarantined_events > 0",
     ),
-    _gauge(
+    gauge(
         "scudo_desk_up",
         "0 or 1",
         SITE,
         "Whether the desk answered the last time; absent before the first attempt.",
         example="scudo_desk_up == 0",
     ),
-    _gauge(
+    gauge(
         "scudo_desk_last_answer_timestamp_seconds",
         "seconds since 1970",
         SITE,
         "When the desk last answered.",
         example="time() - scudo_desk_last_answer_timestamp_seconds > 120",
     ),
-    _gauge(
+    gauge(
         "scudo_clock_offset_seconds",
         "seconds",
         SITE,
         "Wall clock minus the agent's timeline; beyond 2 s the clock was set.",
         example="abs(scudo_clock_offset_seconds) > 2",
     ),
-    _counter(
+    counter(
         "scudo_clock_steps_total",
         "steps",
         (*SITE, "direction"),
         "Steps of the wall clock by more than 2 s, forward or back.",
         example="increase(scudo_clock_steps_total[1d]) > 0",
     ),
-    _gauge(
+    gauge(
         "scudo_store_size_bytes",
         "bytes",
         SITE,
         "Size of the agent's store on disk.",
         example="deriv(scudo_store_size_bytes[1d])",
     ),
-    _counter(
+    counter(
         "scudo_store_commits_total",
         "transactions",
         (*SITE, "outcome"),
         "Transactions of the agent's store, by outcome: done or failed.",
         example="increase(scudo_store_commits_total{outcome='failed'}[5m]) > 0",
     ),
-    _counter(
+    counter(
         "scudo_delivery_events_total",
         "events",
         (*SITE, "event"),
@@ -370,7 +224,7 @@ AGENT_METRICS = (
         help="How long after it was due a run of a check began.",
         example="histogram_quantile(0.99, rate(scudo_probe_late_seconds_bucket[5m]))",
     ),
-    _counter(
+    counter(
         "scudo_series_dropped_total",
         "series",
         SITE,
@@ -378,14 +232,6 @@ AGENT_METRICS = (
         example="scudo_series_dropped_total > 0",
     ),
 )
-
-CLOCK_STEPS = ("forward", "back")
-COMMITS = ("done", "failed")
-DELIVERIES = (
-    *("answered", "lost", "refused", "acknowledged"),
-    *("rewound", "quarantined", "frozen"),
-)
-SEVERITIES = ("1", "2", "3", "none")
 
 CATALOGUE: tuple[Metric, ...] = (
     *AGENT_METRICS,

@@ -10,15 +10,9 @@ from operator import attrgetter
 
 from scudo_agent.instant import DAY, SECOND, Instant
 from scudo_agent.model import State
-from scudo_agent.telemetry.catalogue import (
-    BY_NAME,
-    CHECK_METRICS,
-    EXPIRY,
-    RESULTS,
-    STATES,
-    VALUE_METRICS,
-    Measured,
-)
+from scudo_agent.telemetry.catalogue import BY_NAME, CHECK_METRICS
+from scudo_agent.telemetry.measured import EXPIRY, VALUE_METRICS, Measured
+from scudo_agent.telemetry.metric import RESULTS, STATES
 from scudo_agent.telemetry.snapshot import CheckSnapshot
 
 _JITTER_S = 30

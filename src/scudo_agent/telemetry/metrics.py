@@ -25,8 +25,8 @@ from prometheus_client.registry import Collector
 
 from scudo_agent.instant import Instant
 from scudo_agent.model import Result
-from scudo_agent.telemetry import catalogue
-from scudo_agent.telemetry.catalogue import CATALOGUE, Metric
+from scudo_agent.telemetry import metric as fixed
+from scudo_agent.telemetry.catalogue import BY_NAME, CATALOGUE
 from scudo_agent.telemetry.lines import CheckLines, Row, check_text, seconds
 from scudo_agent.telemetry.snapshot import (
     CheckSnapshot,
@@ -49,7 +49,7 @@ SERIES_LIMIT = 500_000
 
 _SERIES_A_CHECK = 18
 _END = b"# EOF\n"
-_RESULT = {Result(name): at for at, name in enumerate(catalogue.RESULTS)}
+_RESULT = {Result(name): at for at, name in enumerate(fixed.RESULTS)}
 
 
 class Metrics:
@@ -79,11 +79,11 @@ class Metrics:
         self._lines: dict[str, CheckLines] = {}
         self._scraping = Lock()
         self._refused: set[str] = set()
-        self._late = [0] * (len(catalogue.LATE_BUCKETS_S) + 1)
+        self._late = [0] * (len(fixed.LATE_BUCKETS_S) + 1)
         self._late_sum = 0.0
-        self._steps = dict.fromkeys(catalogue.CLOCK_STEPS, 0)
-        self._commits = dict.fromkeys(catalogue.COMMITS, 0)
-        self._deliveries = dict.fromkeys(catalogue.DELIVERIES, 0)
+        self._steps = dict.fromkeys(fixed.CLOCK_STEPS, 0)
+        self._commits = dict.fromkeys(fixed.COMMITS, 0)
+        self._deliveries = dict.fromkeys(fixed.DELIVERIES, 0)
         if registry is None:
             ProcessCollector(registry=self.registry)
 
@@ -95,12 +95,12 @@ class Metrics:
         """Count one observation of a check."""
         counts = self._results.get(check)
         if counts is None:
-            counts = self._results[check] = [0] * len(catalogue.RESULTS)
+            counts = self._results[check] = [0] * len(fixed.RESULTS)
         counts[_RESULT[result]] += 1
 
     def fired(self, late_s: float) -> None:
         """Count one run of a check that began `late_s` after it was due."""
-        self._late[bisect_left(catalogue.LATE_BUCKETS_S, late_s)] += 1
+        self._late[bisect_left(fixed.LATE_BUCKETS_S, late_s)] += 1
         self._late_sum += late_s
 
     def stepped(self, offset_us: int) -> None:
@@ -174,10 +174,10 @@ class Metrics:
         yield self._lateness(site)
 
     def _lateness(self, site: tuple[str, str]) -> Family:
-        metric = catalogue.BY_NAME["scudo_probe_late_seconds"]
+        metric = BY_NAME["scudo_probe_late_seconds"]
         family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
         total, buckets = 0, []
-        bounds = [*map(str, map(float, catalogue.LATE_BUCKETS_S)), "+Inf"]
+        bounds = [*map(str, map(float, fixed.LATE_BUCKETS_S)), "+Inf"]
         for bound, count in zip(bounds, list(self._late), strict=True):
             total += count
             buckets.append((bound, float(total)))
@@ -196,7 +196,7 @@ class _Scrape(Collector):
 
 
 def _family(name: str, series: Iterable[tuple[tuple[str, ...], float]]) -> Family:
-    metric: Metric = catalogue.BY_NAME[name]
+    metric = BY_NAME[name]
     family: CounterMetricFamily | GaugeMetricFamily
     if metric.type == "counter":
         family = CounterMetricFamily(name, metric.help, labels=metric.labels)
@@ -216,7 +216,7 @@ def _optional(
 
 def _agent(snapshot: Snapshot, site: tuple[str, str]) -> Iterable[Family]:
     open_by = {str(key or "none"): n for key, n in snapshot.incidents.items()}
-    incidents = [((*site, key), open_by.get(key, 0)) for key in catalogue.SEVERITIES]
+    incidents = [((*site, key), open_by.get(key, 0)) for key in fixed.SEVERITIES]
     isolated = snapshot.isolated_since is not None
     up = None if snapshot.desk_up is None else int(snapshot.desk_up)
     yield _family("scudo_site_isolated", [(site, int(isolated))])
@@ -260,7 +260,7 @@ def _services(snapshot: Snapshot, site: tuple[str, str]) -> Iterable[Family]:
         [
             ((*site, one.id, state), int(state == one.state))
             for one in services
-            for state in catalogue.STATES
+            for state in fixed.STATES
         ],
     )
     yield _family(

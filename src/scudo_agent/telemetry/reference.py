@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from scudo_agent.telemetry.catalogue import (
     AGENT_METRICS,
     CHECK_METRICS,
-    LATE_BUCKETS_S,
     SERVICE_METRICS,
-    VALUE_METRICS,
-    Metric,
 )
+from scudo_agent.telemetry.measured import VALUE_METRICS
+from scudo_agent.telemetry.metric import LATE_BUCKETS_S, Metric
 
 _HEAD = """\
 # Metrics
