@@ -17,6 +17,7 @@ from scudo_agent.config.schema import site_schema
 from scudo_agent.config.yaml_source import parse
 from scudo_agent.errors import ConfigError, Fault
 from scudo_agent.instant import SECOND
+from scudo_agent.probes.registry import SETTINGS
 from support.config_files import HEAD, TARGETS
 from support.config_kinds import KINDS
 
@@ -226,3 +227,51 @@ def test_any_value_inside_is_a_site_or_faults(
 def test_a_damaged_file_is_a_site_or_faults(folder: Path, cut: int, more: str) -> None:
     text = HEAD + "vantage: [gateway/ping]\n" + TARGETS
     outcome(written(folder, text[:cut] + more + text[cut + len(more) :]))
+
+
+words = st.sampled_from(
+    [
+        "60s",
+        "20%",
+        "-1%",
+        "9e999s",
+        "icmp",
+        "/",
+        "http://[::1",
+        "http://a:99999/",
+        "x",
+        "2xx",
+        "A",
+        "up",
+        "443",
+        "(",
+        "\\",
+        "https://erp.example/login",
+        "IF-MIB::ifOperStatus.2",
+        "1.3.6.1",
+        "0.0.0.0",
+        "env:NO_SUCH_VARIABLE",
+        "file:no-such",
+    ]
+)
+
+
+@pytest.mark.parametrize("kind", sorted(SETTINGS))
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_any_settings_of_a_real_probe_are_a_site_or_faults(
+    folder: Path, kind: str, data: st.DataObject
+) -> None:
+    names = st.sampled_from(sorted(SETTINGS[kind].model_fields))
+    given_values = data.draw(st.dictionaries(names, words | values, max_size=4))
+    site = yaml.safe_load(HEAD + TARGETS)
+    site["targets"]["erp"]["checks"]["db"] = {kind: given_values}
+    path = written(folder, yaml.safe_dump(site, allow_unicode=True))
+    found = faults_of(lambda: load(path, SETTINGS))
+    assert all(fault.what for fault in found)
+    if not found:
+        check = load(path, SETTINGS).checks["erp/db"]
+        limits = check.settings.degraded_limits() + check.settings.warn_limits()
+        assert check.settings.endpoint(check.target.address)
+        assert check.settings.reproduce(check.target.address) is not None
+        assert all(limit.value for limit in limits)

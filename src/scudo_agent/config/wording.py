@@ -27,6 +27,7 @@ _PLAIN = {
     "list": "a list is needed, such as [a, b]",
     "tuple": "a list is needed, such as [a, b]",
 }
+_OF_KEYS = {"missing", "extra_forbidden"}
 _BOUNDS = {
     "greater_than_equal": ("at least {}", "ge"),
     "greater_than": ("more than {}", "gt"),
@@ -65,14 +66,17 @@ def faults_of(
     for entry in entries:
         loc = tuple(part for part in entry["loc"] if part != "[key]")
         of_key = len(loc) < len(entry["loc"])
-        known = _known_path(model, loc)
+        known = _known_path(model, loc, names=entry["type"] in _OF_KEYS)
         if entry["type"] == "missing" and known in misspelt:
             continue
         what = _sentence(entry, known, model, describe)
         key = of_key or entry["type"] == "extra_forbidden"
         # A union tells of each of its members: the first one says enough.
         found.setdefault((known, key), locate(known, what, key))
-    return list(found.values())
+    # Of a union of a text and a mapping, a mapping with a fault inside is no
+    # wrong text as well: the inner fault is the one that was meant.
+    inner = {known[:length] for known, _ in found for length in range(len(known))}
+    return [fault for (known, _), fault in found.items() if known not in inner]
 
 
 def fault_at(document: Document) -> Callable[[Loc, str, bool], Fault]:
@@ -85,7 +89,7 @@ def _misspelt(entries: Sequence[Any], model: type[BaseModel]) -> set[Loc]:
     found = set()
     for entry in entries:
         if entry["type"] == "extra_forbidden":
-            *above, wrong = _known_path(model, entry["loc"])
+            *above, wrong = _known_path(model, entry["loc"], names=True)
             near = nearest(str(wrong), _keys_at(model, tuple(above)))
             found |= {(*above, near)} if near else set()
     return found
@@ -142,14 +146,17 @@ def _seen(entry: Mapping[str, Any], loc: Loc) -> str:
     return ""
 
 
-def _known_path(model: type[BaseModel], loc: Loc) -> Loc:
-    """`loc` without the names that pydantic adds for members of unions."""
+def _known_path(model: type[BaseModel], loc: Loc, *, names: bool) -> Loc:
+    """`loc` without the names that pydantic adds for members of unions.
+
+    With `names` its last part is a key, though the model may not know it.
+    """
     known: list[str | int] = []
     here: list[Any] = [model]
     for index, part in enumerate(loc):
         inner = [step for each in here for step in _step(each, part)]
         if inner or index == len(loc) - 1:
-            if not inner and not _holds(here):
+            if not inner and not (names and _holds(here)):
                 continue
             known.append(part)
             here = inner

@@ -67,7 +67,8 @@ class DnsSettings(ProbeSettings):
         "A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"
     ] = "A"
     expect: Annotated[
-        tuple[str, ...] | None, BeforeValidator(_listed), Field(min_length=1)
+        Annotated[tuple[str, ...], Field(min_length=1)] | None,
+        BeforeValidator(_listed),
     ] = None
     """Each of these must be in the answer; more may be."""
     port: Annotated[int, Field(ge=1, le=65535)] = 53
