@@ -38,6 +38,12 @@ def test_settings_that_cannot_be_meant(given_: dict[str, Any], words: str) -> No
     assert words in str(fault.value)
 
 
+def test_a_relative_ca_starts_at_the_folder_of_the_site_file(tmp_path: Path) -> None:
+    context = {"base": tmp_path}
+    with pytest.raises(ValidationError, match=f"{tmp_path}/ca.pem: No such file"):
+        TlsSettings.model_validate({"ca": "ca.pem"}, context=context)
+
+
 def test_a_file_without_certificates_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing\n")
     with pytest.raises(ValidationError, match="holds no certificates"):

@@ -10,9 +10,10 @@ import ssl
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from scudo_agent.clock import SystemClock
 from scudo_agent.config.probe import ProbeSettings, Seconds
@@ -47,7 +48,8 @@ class TlsSettings(ProbeSettings):
     verify: bool = True
     """Whether the chain must be trusted and the certificate for the name."""
     ca: str | None = None
-    """A PEM file with the only certificates that are trusted."""
+    """A PEM file with the only certificates that are trusted; a relative path
+    starts at the folder of the site file."""
     warn: Left = 14 * _DAY_S
     """A warning when the certificate ends sooner than this."""
     degraded: Left = None
@@ -62,11 +64,13 @@ class TlsSettings(ProbeSettings):
 
     @field_validator("ca")
     @classmethod
-    def _is_readable(cls, ca: str | None) -> str | None:
+    def _is_readable(cls, ca: str | None, info: ValidationInfo) -> str | None:
         from scudo_agent.probes.tls_fault import check_ca
 
-        if ca is not None:
-            check_ca(ca)
+        if ca is None:
+            return None
+        ca = str((info.context or {}).get("base", Path()) / ca)
+        check_ca(ca)
         return ca
 
     def degraded_limits(self) -> tuple[Limit, ...]:
