@@ -17,6 +17,7 @@ from scudo_agent.probes.icmp import IcmpEngine, IcmpSettings
 from scudo_agent.probes.port import Engine, Probe
 from scudo_agent.probes.snmp import SnmpEngine, SnmpSettings
 from scudo_agent.probes.tcp import TcpEngine, TcpSettings
+from scudo_agent.probes.tls import TlsEngine, TlsSettings
 
 GROUP = "scudo_agent.probes"
 
@@ -27,6 +28,7 @@ _OURS = (
     Probe(IcmpSettings, IcmpEngine),
     Probe(SnmpSettings, SnmpEngine),
     Probe(TcpSettings, TcpEngine),
+    Probe(TlsSettings, TlsEngine),
 )
 
 
