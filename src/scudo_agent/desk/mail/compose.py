@@ -60,9 +60,10 @@ def compose(letter: Letter) -> bytes:
         message["In-Reply-To"] = letter.in_reply_to
         message["References"] = letter.in_reply_to
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = letter.language
     message.set_content(_body(letter.text), subtype="plain", charset="utf-8")
     message.add_alternative(_body(letter.html), subtype="html", charset="utf-8")
+    # Set now: an earlier one would have moved into the first part.
+    message["Content-Language"] = letter.language
     meant = sorted(name.lower() for name in message)
     data = message.as_bytes()
     _verify(data, meant, letter)
