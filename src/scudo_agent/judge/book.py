@@ -19,6 +19,9 @@ from scudo_agent.model import Kind, State
 _REMEMBERED = 8
 """Recovered incidents of one subject that may still re-open, the latest ones."""
 
+_LEFT = 4
+"""Incidents that a check has left and whose recovery names it, the latest ones."""
+
 
 class Book:
     """Open incidents by subject, recovered ones that may re-open, and ratings.
@@ -65,6 +68,9 @@ class Book:
     def begin_again(self, incident: Incident, at: Instant) -> None:
         """A recovered incident re-opens."""
         self._recovered[incident.subject].remove(incident)
+        for check in incident.were:
+            check.was = tuple(id_ for id_ in check.was if id_ != incident.id)
+            self.drafts.touch(check)
         incident.restart(at)
         self.open[incident.subject] = incident
         self.drafts.stage(Kind.REOPEN, incident, at=at)
@@ -129,7 +135,7 @@ class Book:
     def join(self, incident: Incident, check: CheckState, pending: Instant) -> None:
         """Write the membership down, new or restored."""
         check.incident = incident
-        check.was = None
+        check.was = tuple(id_ for id_ in check.was if id_ != incident.id)
         incident.take(check, pending, self.topology.under.get(check.path, ()))
         for path in self.topology.ancestors[check.path]:
             above = self.checks[path]
@@ -165,7 +171,7 @@ class Book:
         """Take the membership away."""
         incident.release(check, self.topology.under.get(check.path, ()))
         check.incident = None
-        check.was = incident.id
+        check.was = (*check.was, incident.id)[-_LEFT:]
         self.drafts.touch(check)
         self.drafts.incidents[incident.id] = incident
 

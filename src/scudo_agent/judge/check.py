@@ -47,7 +47,7 @@ class CheckState:
     that one failed, `stale` whether it is too old. `answered` is its last answer
     ever and `earlier` the last one before that instant; `cleared` its last answer
     before the bad state that it has now. `before` is what an unknown check was,
-    while that was bad.
+    while that was bad. `was` names incidents that it has left.
     """
 
     __slots__ = (
@@ -79,7 +79,7 @@ class CheckState:
         self.cleared: Instant | None = None
         self.incident: Incident | None = None
         self.in_agent = False
-        self.was: str | None = None
+        self.was: tuple[str, ...] = ()
         self.pending: Pending | None = None
         self.recent: list[tuple[State, Instant]] = []
 

@@ -25,7 +25,7 @@ def check_memory(check: CheckState) -> CheckMemory:
     pending = check.pending
     data = {
         "incident": check.incident.id if check.incident is not None else None,
-        "was": check.was,
+        "was": list(check.was) or None,
         "pending": _pending_since(check),
         "line": pending.line if pending is not None else None,
         "answered": check.answered,
@@ -124,7 +124,7 @@ class Restorer:
                 self._book.join(incident, check, since)
             elif check.state.bad and not check.in_agent and not check.redefined:
                 pending.append((since, check, data.get("line", True)))
-            self._was_member(check, memory)
+            self._left(check, data)
         for since, check, line in sorted(pending, key=lambda one: one[0]):
             self._waiting.add(check, since, line=line)
         self._waiting.restored = True
@@ -152,15 +152,12 @@ class Restorer:
                 check.in_agent = True
                 incident.take(check, incident.started, ())
 
-    def _was_member(self, check: CheckState, memory: CheckMemory) -> None:
-        incident = self._incidents.get(str(memory.data.get("was", "")))
-        if (
-            incident is not None
-            and incident.recovered is None
-            and memory.decided >= incident.started
-        ):
-            check.was = incident.id
-            incident.were.setdefault(check)
+    def _left(self, check: CheckState, data: Mapping[str, Any]) -> None:
+        for identity in data.get("was", ()):
+            incident = self._incidents.get(identity)
+            if incident is not None and incident.recovered is None:
+                check.was = (*check.was, identity)
+                incident.were.setdefault(check)
 
 
 def _pending_since(check: CheckState) -> Instant | None:
