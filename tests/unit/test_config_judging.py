@@ -121,11 +121,17 @@ def test_both_ways_of_reading_a_whole_file_agree(tmp_path: Path) -> None:
         ),
         (
             "targets: {a: {checks: {p: {heartbeat: {every: soon}}}}}",
-            "1:27: check 'a/p': 'soon' is not a duration such as 30s, 5m, 2h or 500ms",
+            "1:47: 'heartbeat.every' of check 'a/p': 'soon' is not a duration "
+            "such as 30s, 5m, 2h or 500ms",
         ),
         (
-            "targets: {a: {checks: {p: {heartbeat: {every: [1]}}}}}",
-            "1:27: check 'a/p': '[1]' is not a duration such as 30s, 5m, 2h or 500ms",
+            "targets: {a: {checks: {p: heartbeat}}}",
+            "1:24: 'heartbeat' of check 'a/p' has no 'every', which it needs",
+        ),
+        (
+            "targets: {a: {checks: {p: {heartbeat: [1h]}}}}",
+            "1:39: 'heartbeat' of check 'a/p': keys with values are needed, "
+            "such as {key: value}",
         ),
     ],
 )

@@ -20,7 +20,7 @@ from scudo_agent.config.outline import (
 )
 from scudo_agent.config.probe import ProbeSettings
 from scudo_agent.config.sections import describe
-from scudo_agent.config.shape import SiteFile, TimingFile
+from scudo_agent.config.shape import HeartbeatFile, SiteFile, TimingFile
 from scudo_agent.config.suggest import or_choices
 from scudo_agent.config.wording import faults_of
 from scudo_agent.errors import Fault
@@ -121,9 +121,23 @@ class CheckReader:
                 self._timing_of(value, loc)
         self._told = {(fault.line, fault.column) for fault in self.faults}
 
-    def note(self, check: RawCheck, what: str) -> None:
-        """Add a fault at a check as a whole."""
-        self._fault(check, (), f"{describe(check.loc)}: {what}")
+    def heartbeat(self, check: RawCheck) -> HeartbeatFile | None:
+        """The heartbeat that a check is, as judging takes it; None if it is none."""
+        merged = check.merged() or {}
+        if HEARTBEAT not in merged:
+            return None
+        try:
+            return HeartbeatFile.model_validate(merged[HEARTBEAT] or {})
+        except ValidationError as exc:
+            self.faults += faults_of(
+                exc,
+                HeartbeatFile,
+                describe=lambda inner: describe((*check.loc, HEARTBEAT, *inner)),
+                locate=lambda inner, what, key: self._place(
+                    check, (HEARTBEAT, *inner), what, key=key
+                ),
+            )
+            return None
 
     def _timing_of(self, value: Any, loc: Loc | None) -> dict[str, int]:
         if loc is None:

@@ -4,14 +4,12 @@ from pathlib import Path
 
 from scudo_agent.config.checks import CheckReader
 from scudo_agent.config.contracts import read_terms
-from scudo_agent.config.outline import HEARTBEAT, Outline, RawCheck, outline
+from scudo_agent.config.outline import Outline, RawCheck, outline
 from scudo_agent.config.references import is_local, reference_faults
 from scudo_agent.config.sections import refuse, validate
 from scudo_agent.config.shape import Lenient, SiteFile
 from scudo_agent.config.site import Site
 from scudo_agent.config.yaml_source import read
-from scudo_agent.errors import InputError
-from scudo_agent.instant import parse_duration
 from scudo_agent.judge.site import CheckRule, JudgeSite, ServiceRule
 
 _REOPEN_US = JudgeSite(checks={}).reopen_us
@@ -93,14 +91,10 @@ def _rule(
 ) -> CheckRule:
     timing = reader.timing(check, site, view.targets[check.target].profile)
     interval, confirm = timing.interval, timing.confirm
-    beat = (check.merged() or {}).get(HEARTBEAT)
-    if isinstance(beat, dict):
+    beat = reader.heartbeat(check)
+    if beat is not None:
         # A heartbeat's interval is `every` + `grace`; its absence confirms at once.
-        spans = [beat.get("every", 0), beat.get("grace", 0)]
-        try:
-            interval, confirm = sum(map(parse_duration, spans)), 1
-        except InputError as exc:
-            reader.note(check, str(exc))
+        interval, confirm = beat.every + beat.grace, 1
     return CheckRule(
         path=check.path,
         target=check.target,

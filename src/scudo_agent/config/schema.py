@@ -10,25 +10,22 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from scudo_agent.config.fields import Interval, Span
 from scudo_agent.config.outline import HEARTBEAT
 from scudo_agent.config.probe import Model, ProbeSettings
-from scudo_agent.config.shape import SiteFile, TimingFile
+from scudo_agent.config.shape import HeartbeatFile, SiteFile, TimingFile
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REF = "#/$defs/{model}"
 
 
-class Heartbeat(Model):
-    """A URL that a job calls: every so often, and this late at most (planned)."""
-
-    every: Interval
-    grace: Span = 0
-
-
 def site_schema(registry: Mapping[str, type[ProbeSettings]]) -> dict[str, Any]:
     """The schema with the settings of all kinds of probes in `registry`."""
-    models: list[type[Model]] = [SiteFile, TimingFile, Heartbeat, *registry.values()]
+    models: list[type[Model]] = [
+        SiteFile,
+        TimingFile,
+        HeartbeatFile,
+        *registry.values(),
+    ]
     refs, top = models_json_schema(
         [(model, "validation") for model in models], ref_template=_REF
     )
@@ -37,7 +34,7 @@ def site_schema(registry: Mapping[str, type[ProbeSettings]]) -> dict[str, Any]:
     probes = {
         kind: _probe(model, names[model]["$ref"]) for kind, model in registry.items()
     }
-    probes[HEARTBEAT] = names[Heartbeat]
+    probes[HEARTBEAT] = names[HeartbeatFile]
     definitions["Check"] = _check(definitions[_name(names[TimingFile])], probes)
     site = definitions.pop(_name(names[SiteFile]))
     definitions.pop(_name(names[TimingFile]))

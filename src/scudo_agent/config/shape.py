@@ -21,6 +21,7 @@ from scudo_agent.config.fields import (
     NeedField,
     Network,
     Reference,
+    Span,
     Timeout,
     Title,
     Url,
@@ -90,6 +91,16 @@ class DefaultsFile(Model):
     confirm: Count = 3
     recover: Count = 2
     reprobe: Interval = 10 * SECOND
+
+
+class HeartbeatFile(Model):
+    """`heartbeat`: a URL that a job calls: every so often, and at most so late.
+
+    Planned: it belongs to the shape, and to judging (`judging.md`).
+    """
+
+    every: Interval
+    grace: Span = 0
 
 
 class SnmpCredentialFile(Model):

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from scudo_agent.config.document import Document, Place
-from scudo_agent.config.yaml_scalars import Unreadable, explicit, plain
+from scudo_agent.config.yaml_scalars import Unreadable, explicit, plain, shown_tag
 from scudo_agent.errors import ConfigError, Fault
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -158,7 +158,8 @@ class _Composer:
         if len(self._stack) >= MAX_DEPTH:
             raise self._fatal(event, f"more than {MAX_DEPTH} levels deep")
         if event.tag is not None:
-            self._note(event, f"the tag '{event.tag}' means nothing here; leave it out")
+            tag = shown_tag(event.tag)
+            self._note(event, f"the tag '{tag}' means nothing here; leave it out")
         self._stack.append(_Frame(event, data))
 
     def _close(self) -> None:
