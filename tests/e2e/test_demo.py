@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from scudo_agent.clock import SystemClock
+from scudo_agent.demo.site import prepare
 from support.programs import Program, call, data
 
 _FIRST_STATES_S = 10.0
@@ -147,16 +149,18 @@ def _replayed_gives_the_same(story: Story, ticket: dict[str, Any]) -> None:
 
 
 def test_a_fault_in_the_changed_file_starts_nothing(story: Story) -> None:
-    demo = story.start()
-    demo.until(_has("try ", "break web"), limit_s=30)
-    assert demo.end(signal.SIGTERM) == 0
-    site = story.folder / "site.yaml"
-    site.write_text(site.read_text().replace("interval:", "intervall:"))
-    again = story.start()
-    told = again.until(_has("intervall"), limit_s=30)
-    assert re.search(r"site\.yaml:\d+:\d+: .*did you mean 'interval'", told)
-    assert again.process.wait(timeout=20) == 2
-    assert not (story.folder / "state" / "agent.json").exists()
+    written = prepare(
+        story.folder, clock=SystemClock(), wanted_gateway="stand-in"
+    ).site_path
+    written.write_text(written.read_text().replace("interval:", "intervall:"))
+    refused = call("demo", "--folder", str(story.folder), "--no-table")
+    assert refused.returncode == 2
+    assert re.search(
+        r"site\.yaml:\d+:\d+: .*did you mean 'interval'", refused.stderr
+    ), refused.stderr
+    assert refused.stdout == ""
+    assert not (story.folder / "run" / "web.json").exists()
+    assert not (story.folder / "state").exists()
 
 
 def test_a_store_in_use_is_one_clear_line(story: Story) -> None:
