@@ -28,6 +28,7 @@ def site_from(data: dict[str, Any]) -> JudgeSite:
                 confirm=rule["confirm"],
                 recover=rule["recover"],
                 local=body.get("local", False),
+                definition=str(rule.get("definition", "")),
             )
     services = {
         id_: ServiceRule(

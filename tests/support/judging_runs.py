@@ -1,0 +1,81 @@
+"""Short stories for the judge, told in seconds after the agent's start."""
+
+from collections.abc import Callable
+from typing import Any
+
+from scudo_agent.instant import SECOND, Instant
+from scudo_agent.judge.batch import Batch
+from scudo_agent.judge.engine import AgentStart, AgentStop, Judge
+from scudo_agent.model import Observation, Result
+from support.judging_events import BEGIN, Heard, numbered
+from support.judging_sites import site_from
+
+WORDS = {
+    "g": Result.GOOD,
+    "d": Result.DEGRADED,
+    "f": Result.FAILED,
+    "u": Result.UNKNOWN,
+}
+
+
+def at(second: int) -> Instant:
+    """That many seconds after the agent's start."""
+    return Instant(BEGIN + second * SECOND)
+
+
+class Run:
+    """A judge at work; `heard` is all that it said so far."""
+
+    def __init__(
+        self, site: dict[str, Any], held: Callable[[str], bool] | None = None
+    ) -> None:
+        self.site = site_from(site)
+        self.judge = Judge(self.site, new_id=numbered(), held=held)
+        self.heard = Heard()
+        self.heard.take(self.judge.feed([AgentStart(BEGIN)]))
+
+    def see(
+        self, second: int, check: str, word: str, *, warned: bool | None = None
+    ) -> Batch:
+        """One observation: `g`ood, `d`egraded, `f`ailed, `u`nknown."""
+        seen = Observation(
+            check=check, at=at(second), result=WORDS[word], warned=warned
+        )
+        return self.heard.take(self.judge.feed([seen]))
+
+    def fail(self, second: int, *checks: str) -> Batch:
+        """Three failures, 10 s apart, of each (a second between the checks).
+
+        Returns the last batch.
+        """
+        batch = Batch()
+        for turn in range(3):
+            for number, check in enumerate(checks):
+                batch = self.see(second + turn * 10 + number, check, "f")
+        return batch
+
+    def stop(self, second: int) -> Batch:
+        """A clean stop."""
+        return self.heard.take(self.judge.feed([AgentStop(at(second))]))
+
+    def start(self, second: int) -> Batch:
+        """The agent's start."""
+        return self.heard.take(self.judge.feed([AgentStart(at(second))]))
+
+    def wait(self, second: int) -> Batch:
+        """Nothing but time."""
+        return self.heard.take(self.judge.advance(at(second)))
+
+    def kinds(self) -> list[tuple[str, str]]:
+        """What happened to incidents, in order: kind and subject."""
+        return [(stage.kind.value, stage.subject) for stage in self.heard.stages]
+
+    def again(self, site: dict[str, Any] | None = None) -> "Run":
+        """A new judge with the memory of this one, perhaps of another site."""
+        other = Run.__new__(Run)
+        other.site = self.site if site is None else site_from(site)
+        other.judge = Judge(other.site, new_id=numbered())
+        other.heard = Heard()
+        memories = self.heard.checks.values(), self.heard.incidents.values()
+        other.heard.take(other.judge.restore(*memories))
+        return other

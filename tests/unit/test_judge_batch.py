@@ -1,0 +1,188 @@
+"""What the judge says beside a replay's output: stages, probes, windows."""
+
+from typing import Any
+
+from scudo_agent.incident import Rule
+from scudo_agent.judge.batch import Change, Isolation, Withdrawal
+from scudo_agent.model import Kind, State
+from support.judging_runs import Run, at
+
+ONE: dict[str, Any] = {"targets": {"sw": {"checks": {"ping": {}}}}}
+PAIR: dict[str, Any] = {
+    "targets": {"a": {"checks": {"ping": {}}}, "b": {"checks": {"ping": {}}}},
+    "services": {
+        "net": {
+            "contracted": True,
+            "checks": ["a/ping", "b/ping"],
+            "need": "any",
+        }
+    },
+}
+CHAIN: dict[str, Any] = {
+    "vantage": ["gw/ping"],
+    "targets": {
+        "gw": {"checks": {"ping": {}}},
+        "sw": {"depends_on": ["gw/ping"], "checks": {"ping": {}}},
+        "web": {"depends_on": ["sw/ping"], "checks": {"http": {}}},
+        "far": {"checks": {"ping": {}}},
+    },
+    "services": {"erp": {"contracted": True, "checks": ["web/http"], "need": "all"}},
+}
+
+
+def test_a_bad_check_that_nobody_needs_is_medium_by_rule_s3() -> None:
+    run = Run(ONE)
+    run.see(1, "sw/ping", "g")
+
+    batch = run.fail(60, "sw/ping")
+
+    [stage] = batch.stages
+    assert (stage.kind, stage.subject) == (Kind.OPEN, "check:sw/ping")
+    assert (stage.severity, stage.rule) == (2, Rule.S3)
+    assert (stage.at, stage.since) == (at(80), at(60))
+    assert [(m.check, m.state, m.since) for m in stage.members] == [
+        ("sw/ping", State.DOWN, at(60))
+    ]
+    assert stage.affected == ()
+
+
+def test_lost_redundancy_is_s2_and_the_last_one_raises_it_to_s1() -> None:
+    run = Run(PAIR)
+    run.see(1, "a/ping", "g")
+    run.see(2, "b/ping", "g")
+
+    [opened] = run.fail(60, "a/ping").stages
+    assert (opened.subject, opened.severity, opened.rule) == ("service:net", 2, Rule.S2)
+    assert opened.affected == ("net",)
+    run.see(85, "b/ping", "g")
+    joined, raised = run.fail(90, "b/ping").stages
+
+    assert (joined.kind, joined.joined) == (Kind.JOIN, "b/ping")
+    assert (raised.kind, raised.severity, raised.rule) == (Kind.RAISE, 1, Rule.S1)
+    assert [member.check for member in raised.members] == ["a/ping", "b/ping"]
+
+
+def test_a_recovery_names_who_recovered_and_is_dated_back() -> None:
+    run = Run(PAIR)
+    run.fail(60, "a/ping", "b/ping")
+    run.see(100, "a/ping", "g")
+    run.see(105, "b/ping", "g")
+    run.see(110, "a/ping", "g")
+
+    batch = run.see(115, "b/ping", "g")
+
+    [stage] = batch.stages
+    assert stage.kind is Kind.RECOVER
+    assert (stage.at, stage.until) == (at(115), at(105))
+    assert [(m.check, m.state) for m in stage.members] == [
+        ("a/ping", State.UP),
+        ("b/ping", State.UP),
+    ]
+    assert run.judge.open_incidents() == ()
+
+
+def test_a_relapse_reopens_and_a_late_one_follows() -> None:
+    run = Run(ONE)
+    run.fail(0, "sw/ping")
+    for second in (60, 70):
+        run.see(second, "sw/ping", "g")
+    run.fail(4 * 3600 + 59, "sw/ping")
+    for second in (15_000, 15_010):
+        run.see(second, "sw/ping", "g")
+    batch = run.fail(15_000 + 4 * 3600, "sw/ping")
+
+    assert [kind for kind, _ in run.kinds()] == [
+        "open", "recover", "reopen", "recover", "open",
+    ]  # fmt: skip
+    [stage] = batch.stages
+    assert stage.previous == run.heard.stages[0].incident != stage.incident
+
+
+def test_a_window_holds_the_opening_and_nothing_else() -> None:
+    covered = {"sw/ping"}
+    run = Run(ONE, held=lambda path: path in covered)
+    batch = run.fail(60, "sw/ping")
+
+    assert batch.stages == ()
+    assert run.judge.state("sw/ping").state is State.DOWN
+    assert run.wait(200).stages == ()
+    run.see(201, "sw/ping", "f")
+    covered.clear()
+    [stage] = run.wait(220).stages
+    assert (stage.kind, stage.at, stage.since) == (Kind.OPEN, at(220), at(60))
+
+
+def test_what_a_window_held_is_dropped_by_a_stop() -> None:
+    run = Run(ONE, held=lambda _path: True)
+    run.fail(60, "sw/ping")
+
+    assert run.stop(100).stages == ()
+    assert run.judge.state("sw/ping").pending is None
+
+
+def test_first_failure_asks_ancestors_and_vantage_at_once() -> None:
+    run = Run(CHAIN)
+    for number, path in enumerate(run.site.checks):
+        run.see(number, path, "g")
+
+    assert set(run.see(60, "web/http", "f").probe) == {"gw/ping", "sw/ping"}
+    assert run.see(70, "web/http", "f").probe == ()
+    assert set(run.see(80, "web/http", "f").probe) == {"gw/ping", "sw/ping"}
+
+
+def test_the_last_vantage_check_that_falls_asks_all_others() -> None:
+    run = Run(CHAIN)
+    for number, path in enumerate(run.site.checks):
+        run.see(number, path, "g")
+
+    batch = run.fail(60, "gw/ping")
+
+    assert set(batch.probe) == {"sw/ping", "web/http", "far/ping"}
+    assert set(run.see(81, "far/ping", "f").probe) >= {"sw/ping", "web/http"}
+
+
+def test_isolation_withdraws_and_says_so() -> None:
+    run = Run(CHAIN)
+    for number, path in enumerate(run.site.checks):
+        run.see(number, path, "g")
+    run.fail(60, "far/ping", "gw/ping")
+    run.see(82, "sw/ping", "f")
+
+    batch = run.see(83, "web/http", "f")
+
+    assert batch.isolation == (Isolation(since=at(60), until=None),)
+    assert run.judge.isolated == at(60)
+    far = [entry for entry in batch.changes if entry.check == "far/ping"]
+    assert far == [
+        Withdrawal(check="far/ping", since=at(60), decided=at(83)),
+        Change(check="far/ping", state=State.UNKNOWN, since=at(60), decided=at(83)),
+    ]
+    [stage] = batch.stages
+    assert (stage.subject, stage.severity, stage.rule) == ("agent", None, None)
+    assert [member.check for member in stage.members] == ["gw/ping"]
+    back = run.see(100, "far/ping", "g")
+    assert back.isolation == (Isolation(since=at(60), until=at(100)),)
+    assert run.judge.isolated is None
+
+
+def test_views_show_what_is_being_confirmed() -> None:
+    run = Run(PAIR)
+    run.see(1, "a/ping", "g")
+    run.see(60, "a/ping", "f")
+
+    view = run.judge.state("a/ping")
+
+    assert (view.state, view.run_failed, view.confirm) == (State.UP, 1, 3)
+    assert (view.since, view.observed) == (at(1), at(60))
+    assert run.judge.service("net") == (State.UP, at(1))
+    assert run.judge.next_due() == at(1 + 150)
+
+
+def test_a_check_that_was_not_looked_at_is_stale() -> None:
+    run = Run(ONE)
+    run.see(1, "sw/ping", "g")
+    run.see(60, "sw/ping", "u")
+
+    assert run.wait(209).changes == ()
+    [change] = run.wait(500).changes
+    assert (change.state, change.since) == (State.UNKNOWN, at(210))  # type: ignore[union-attr]
