@@ -7,8 +7,8 @@ addresses of 127.0.0.0/8, one echo request to each every second. Two ways of
 running fping: as fast as it can (`-i 0`, the cheapest it can be) and spread
 over the second (`-i 1`). The figure is CPU time (user and system, the kernel's
 work for the packets included) for each request; the start of each program is
-measured apart and taken off. blackbox_exporter is measured too if it is
-installed.
+measured apart and taken off. icmplib's own `async_multiping` is measured too,
+and blackbox_exporter if it is installed.
 """
 
 import asyncio
@@ -89,6 +89,21 @@ def fping(seconds: int, interval_ms: str) -> float:
     return (used - base) / (seconds * len(ADDRESSES)) * 1e6
 
 
+def icmplib(rounds: int = 3) -> float:
+    """µs a request of icmplib's own `async_multiping`, its import taken off."""
+    flags = [sys.executable, __file__, "--icmplib"]
+    base, used = _child_cpu_s([*flags, "0"]), _child_cpu_s([*flags, str(rounds)])
+    return (used - base) / (rounds * len(ADDRESSES)) * 1e6
+
+
+async def _icmplib(rounds: int) -> None:
+    from icmplib import async_multiping
+
+    for _ in range(rounds):
+        hosts = await async_multiping(ADDRESSES, count=1, interval=0)
+        assert all(host.is_alive for host in hosts), "icmplib lost replies"
+
+
 def _child_cpu_s(arguments: Sequence[str]) -> float:
     before = _cpu_s(resource.RUSAGE_CHILDREN)
     subprocess.run(arguments, check=True, capture_output=True)
@@ -155,10 +170,14 @@ def main(seconds: int) -> None:
     rounds = [
         (own(seconds), fping(seconds, "0"), fping(seconds, "1")) for _ in range(3)
     ]
-    ours, fast, steady = (statistics.median(column) for column in zip(*rounds, strict=True))
+    ours, fast, steady = (
+        statistics.median(column) for column in zip(*rounds, strict=True)
+    )
     print(f"scudo-agent         {ours:7.1f} µs a request")
     print(f"fping -i 0          {fast:7.1f} µs   ratio {ours / fast:.2f} (goal 1.25)")
     print(f"fping -i 1          {steady:7.1f} µs   ratio {ours / steady:.2f}")
+    library = icmplib()
+    print(f"icmplib             {library:7.1f} µs   ratio 1/{library / ours:.1f}")
     exporter = blackbox()
     if exporter is None:
         print("blackbox_exporter   not installed")
@@ -169,5 +188,7 @@ def main(seconds: int) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--engine"]:
         asyncio.run(_engine(int(sys.argv[2])))
+    elif sys.argv[1:2] == ["--icmplib"]:
+        asyncio.run(_icmplib(int(sys.argv[2])))
     else:
         main(int(sys.argv[1]) if sys.argv[1:] else 5)

@@ -35,7 +35,8 @@ def offer(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
 
 
 def test_every_kind_has_its_settings_and_an_engine() -> None:
-    assert {"dns", "host", "icmp", "tcp"} <= set(registry.SETTINGS)
+    ours = {"dns", "host", "http", "icmp", "snmp", "tcp", "tls"}
+    assert ours <= set(registry.SETTINGS)
 
     async def made() -> None:
         for kind, settings in registry.SETTINGS.items():

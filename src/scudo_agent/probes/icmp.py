@@ -261,7 +261,8 @@ class IcmpEngine:
         if run.open:
             for sequence in run.sequences:
                 run.echo.forget(sequence, run)
-        self._tell(run.check, _outcome(run))
+        if self._report is not None:
+            self._report(run.check, _outcome(run))
 
     def _tell(self, check: str, outcome: Outcome) -> None:
         if self._report is not None:
@@ -319,22 +320,33 @@ def _outcome(run: _Run) -> Outcome:
             seen=T("the agent could not send: this machine's send buffer is full"),
             expected=_EXPECTED,
         )
-    values: dict[str, float] = {"loss": 1 - received / sent, "received": received}
+    loss = 1 - received / sent
     if not received:
         seen = run.error or TN(
             "no reply to {n} echo request", "no reply to {n} echo requests", n=sent
         )
-        return Outcome(answered=False, seen=seen, expected=_EXPECTED, values=values)
+        return Outcome(
+            answered=False,
+            seen=seen,
+            expected=_EXPECTED,
+            values={"loss": loss, "received": 0},
+        )
     mean_us = run.sum_us / received
-    values["rtt_s"] = mean_us / SECOND
-    values["rtt_max_s"] = run.max_us / SECOND
-    rtt: dict[str, Any] = {"ms": mean_us / 1000}
+    mean_s = mean_us / SECOND
     return Outcome(
         answered=True,
         seen=T(
-            "{received} of {sent} back, {rtt}", received=received, sent=sent, rtt=rtt
+            "{received} of {sent} back, {rtt}",
+            received=received,
+            sent=sent,
+            rtt={"ms": mean_us / 1000},
         ),
         expected=_EXPECTED,
-        values=values,
-        duration_s=mean_us / SECOND,
+        values={
+            "loss": loss,
+            "received": received,
+            "rtt_s": mean_s,
+            "rtt_max_s": run.max_us / SECOND,
+        },
+        duration_s=mean_s,
     )

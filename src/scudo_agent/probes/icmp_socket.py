@@ -32,6 +32,7 @@ _SOL_RAW = 255
 _ICMP_FILTER = 1
 _ICMP6_FILTER = 1
 _RECVERR = {socket.AF_INET: (0, 11), socket.AF_INET6: (41, 25)}
+_NO_STAMP = 1 << 62
 _PACKET = 2048
 _ANCILLARY = 128
 
@@ -163,7 +164,7 @@ class EchoSocket:
                 continue
             del self._waiting[sequence]
             owner, sent_at, _ip = waiting
-            at = _stamp_us(extra, monotonic_us() + offset) - offset
+            at = _stamp_us(extra) - offset
             if not sent_at <= at <= read_at:  # came meanwhile, or the clock was set
                 at = min(max(at, sent_at), monotonic_us())
             self._on_reply(owner, at - sent_at)
@@ -322,13 +323,16 @@ def place(to: Resolved) -> tuple[str, tuple[Any, ...]]:
     return ip, to.sockaddr(0)
 
 
-def _stamp_us(extra: list[tuple[int, int, bytes]], default: int) -> int:
-    """The kernel's time stamp of a packet in wall-clock microseconds."""
+def _stamp_us(extra: list[tuple[int, int, bytes]]) -> int:
+    """The kernel's time stamp of a packet in wall-clock microseconds.
+
+    Without one it is far ahead, and the time at which we read it is taken.
+    """
     for level, kind, value in extra:
         if kind == _SO_TIMESTAMPNS and level == socket.SOL_SOCKET and len(value) >= 16:
             seconds, nanoseconds = _TIMESPEC.unpack_from(value)
             return int(seconds * 1_000_000 + nanoseconds // 1_000)
-    return default
+    return _NO_STAMP
 
 
 _LOAD_BYTE, _LOAD_HALF = 0x50, 0x48  # into A, at X + k
