@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Table, Text, bindparam, func, select, update
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import Instant
@@ -33,6 +35,40 @@ PHASES = {
 }
 """Stages that change whether an incident is open."""
 
+_INSERT_CHANGE = insert(schema.check_change)
+_INSERT_RUN = insert(schema.agent_run)
+_INSERT_EVENT = insert(schema.outbox)
+_WITHDRAW = (
+    update(schema.check_change)
+    .where(
+        schema.check_change.c.check == bindparam("of"),
+        schema.check_change.c.since_us >= bindparam("from_us"),
+        schema.check_change.c.withdrawn_at_us.is_(None),
+    )
+    .values(withdrawn_at_us=bindparam("at_us"))
+)
+_HEAD = select(schema.stream_head.c.head_seq).where(
+    schema.stream_head.c.stream == STREAM
+)
+_MOVE_HEAD = (
+    update(schema.stream_head)
+    .where(schema.stream_head.c.stream == STREAM)
+    .values(head_seq=bindparam("head"))
+)
+_COUNT_REV = (
+    update(schema.incident)
+    .where(schema.incident.c.incident_id == bindparam("of"))
+    .values(
+        rev=schema.incident.c.rev + 1,
+        rule=bindparam("rule"),
+        audience=bindparam("audience"),
+        previous=bindparam("previous"),
+        state=func.coalesce(bindparam("phase", type_=Text), schema.incident.c.state),
+        reopen_count=schema.incident.c.reopen_count + bindparam("reopens"),
+    )
+    .returning(schema.incident.c.rev)
+)
+
 
 def apply(connection: Connection, write: Write, *, at: Instant) -> tuple[Stage, ...]:
     """Store a write as of `at`; return its stages with their numbers."""
@@ -42,8 +78,8 @@ def apply(connection: Connection, write: Write, *, at: Instant) -> tuple[Stage, 
     _incidents(connection, write.incidents)
     stages = _stages(connection, write.stages, at)
     _upsert(connection, schema.isolation, map(_isolation_row, write.isolation))
-    for run in write.runs:
-        connection.execute(insert(schema.agent_run).values(_run_row(run)))
+    if write.runs:
+        connection.execute(_INSERT_RUN, [_run_row(run) for run in write.runs])
     if write.liveness is not None:
         row = _liveness_row(write.liveness)
         _upsert(connection, schema.liveness, [row])
@@ -56,6 +92,20 @@ def to_json(value: object) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+@cache
+def _upsert_of(table: Table, keep: frozenset[str]) -> Insert:
+    """The statement, made once: making it costs more than doing it."""
+    statement = insert(table)
+    changed = {
+        column.name: statement.excluded[column.name]
+        for column in table.columns
+        if not column.primary_key and column.name not in keep
+    }
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns), set_=changed
+    )
+
+
 def _upsert(
     connection: Connection,
     table: Table,
@@ -65,46 +115,26 @@ def _upsert(
 ) -> None:
     """Insert rows; where the key exists, replace all columns but those in `keep`."""
     many = list(rows)
-    if not many:
-        return
-    statement = insert(table)
-    changed = {
-        column.name: statement.excluded[column.name]
-        for column in table.columns
-        if not column.primary_key and column.name not in keep
-    }
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=list(table.primary_key.columns), set_=changed
-        ),
-        many,
-    )
+    if many:
+        connection.execute(_upsert_of(table, keep), many)
 
 
 def _changes(connection: Connection, changes: Iterable[Change | Withdrawal]) -> None:
-    table = schema.check_change
-    for change in changes:
-        if isinstance(change, Change):
-            connection.execute(
-                insert(table).values(
-                    {
-                        "check": change.check,
-                        "state": change.state.value,
-                        "since_us": change.since,
-                        "decided_us": change.decided,
-                    }
-                )
-            )
-            continue
-        connection.execute(
-            update(table)
-            .where(
-                table.c.check == change.check,
-                table.c.since_us >= change.since,
-                table.c.withdrawn_at_us.is_(None),
-            )
-            .values(withdrawn_at_us=change.decided)
-        )
+    """In order: a withdrawal undoes what stands before it, not what follows."""
+    for withdraws, run in groupby(changes, lambda one: isinstance(one, Withdrawal)):
+        statement = _WITHDRAW if withdraws else _INSERT_CHANGE
+        connection.execute(statement, [_change_row(one) for one in run])
+
+
+def _change_row(change: Change | Withdrawal) -> dict[str, Any]:
+    if isinstance(change, Withdrawal):
+        return {"of": change.check, "from_us": change.since, "at_us": change.decided}
+    return {
+        "check": change.check,
+        "state": change.state.value,
+        "since_us": change.since,
+        "decided_us": change.decided,
+    }
 
 
 def _check_row(memory: CheckMemory) -> dict[str, Any]:
@@ -172,57 +202,46 @@ def _stages(
 ) -> tuple[Stage, ...]:
     if not stages:
         return ()
-    heads = schema.stream_head
-    head = connection.execute(
-        select(heads.c.head_seq).where(heads.c.stream == STREAM)
-    ).scalar_one()
+    head = connection.execute(_HEAD).scalar_one()
     numbered = []
+    rows = []
     for seq, pending in enumerate(stages, start=head + 1):
-        stage = Stage(
-            seq=seq, rev=_next_rev(connection, pending), **dict(iter(pending))
-        )
-        body = canonical(stage)
-        connection.execute(
-            insert(schema.outbox).values(
-                stream=STREAM,
-                seq=seq,
-                incident_id=stage.incident_id,
-                rev=stage.rev,
-                kind=stage.kind.value,
-                body=body,
-                sha256=hashlib.sha256(body).hexdigest(),
-                created_us=at,
-                attempts=0,
-            )
-        )
+        rev = _next_rev(connection, pending)
+        stage = Stage(seq=seq, rev=rev, **dict(iter(pending)))
         numbered.append(stage)
-    connection.execute(
-        update(heads)
-        .where(heads.c.stream == STREAM)
-        .values(head_seq=head + len(numbered))
-    )
+        rows.append(_event_row(stage, at))
+    connection.execute(_INSERT_EVENT, rows)
+    connection.execute(_MOVE_HEAD, {"head": head + len(numbered)})
     return tuple(numbered)
+
+
+def _event_row(stage: Stage, at: Instant) -> dict[str, Any]:
+    body = canonical(stage)
+    return {
+        "stream": STREAM,
+        "seq": stage.seq,
+        "incident_id": stage.incident_id,
+        "rev": stage.rev,
+        "kind": stage.kind.value,
+        "body": body,
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "created_us": at,
+        "attempts": 0,
+    }
 
 
 def _next_rev(connection: Connection, stage: PendingStage) -> int:
     """Note the stage in its incident; return the number that it gets."""
-    table = schema.incident
-    values: dict[Any, Any] = {
-        "rev": table.c.rev + 1,
+    phase = PHASES.get(stage.kind)
+    said = {
+        "of": stage.incident_id,
         "rule": stage.rule,
         "audience": stage.audience,
         "previous": stage.previous,
+        "phase": phase and phase.value,
+        "reopens": int(stage.kind is Kind.REOPEN),
     }
-    if stage.kind in PHASES:
-        values["state"] = PHASES[stage.kind].value
-    if stage.kind is Kind.REOPEN:
-        values["reopen_count"] = table.c.reopen_count + 1
-    rev = connection.execute(
-        update(table)
-        .where(table.c.incident_id == stage.incident_id)
-        .values(values)
-        .returning(table.c.rev)
-    ).scalar_one_or_none()
+    rev = connection.execute(_COUNT_REV, said).scalar_one_or_none()
     if rev is None:
         raise StoreError(
             f"a stage '{stage.kind}' of incident {stage.incident_id}, "
