@@ -35,7 +35,8 @@ targets:
 def _site(targets: int) -> str:
     line = (
         "  t{n}: {{address: 192.0.2.{octet}, use: host, checks: "
-        "{{ssh: {{tcp: 22}}, db: {{tcp: {{port: 5432, degraded: {{latency: 1s}}}}}}}}}}\n"
+        "{{ssh: {{tcp: 22}}, "
+        "db: {{tcp: {{port: 5432, degraded: {{latency: 1s}}}}}}}}}}\n"
     )
     return _HEAD + "".join(line.format(n=n, octet=n % 250 + 1) for n in range(targets))
 

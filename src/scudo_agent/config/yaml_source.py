@@ -7,7 +7,7 @@ this module, whatever the bytes are.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,31 +103,26 @@ class _Composer:
 
     def compose(self) -> tuple[Any, Place]:
         """The whole file: its data and its places."""
-        documents = 0
-        for event in self._events():
-            if isinstance(event, yaml.ScalarEvent):
-                self._scalar(event)
-            elif isinstance(event, yaml.MappingStartEvent):
-                self._open(event, {})
-            elif isinstance(event, yaml.SequenceStartEvent):
-                self._open(event, [])
-            elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-                self._close()
-            elif isinstance(event, yaml.AliasEvent):
-                self._alias(event)
-            elif isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                self._document(event, documents)
+        act: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: lambda event: self._open(event, {}),
+            yaml.SequenceStartEvent: lambda event: self._open(event, []),
+            yaml.MappingEndEvent: self._close,
+            yaml.SequenceEndEvent: self._close,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+        }
+        for event in yaml.parse(self._text, Loader=yaml.CSafeLoader):
+            handle = act.get(type(event))
+            if handle is not None:
+                handle(event)
         self._tabs()
         if self._result is None:
             raise _whole(self._name, "is empty")
         return self._result
 
-    def _events(self) -> Iterator[yaml.Event]:
-        return yaml.parse(self._text, Loader=yaml.CSafeLoader)
-
-    def _document(self, event: yaml.DocumentStartEvent, number: int) -> None:
-        if number > 1:
+    def _document(self, event: yaml.DocumentStartEvent) -> None:
+        if self._result is not None:
             raise self._fatal(event, "a second document begins; a file has one")
         if event.version is not None and tuple(event.version) != (1, 2):
             raise self._fatal(event, "only YAML 1.2 is read")
@@ -137,12 +132,12 @@ class _Composer:
         if event.style:
             end: Any = event.end_mark
             self._free_text.append((start.index, end.index))
+            if event.style == '"' and _CONTROL.search(event.value):
+                self._note(event, "a control character stands in this text")
+                event.value = _CONTROL.sub(" ", event.value)
         text = event.value
         value: Any = text
-        if _CONTROL.search(text):
-            self._note(event, "a control character stands in this text")
-            value = _CONTROL.sub(" ", text)
-        elif not self._expects_key():
+        if not self._expects_key():
             try:
                 if event.tag is not None:
                     value = explicit(event.tag, text)
@@ -150,7 +145,7 @@ class _Composer:
                     value = plain(text)
             except Unreadable as exc:
                 self._note(event, str(exc))
-        self._put(event, value, Place(start, text))
+        self._put(event.anchor, value, Place(start, text))
 
     def _open(self, event: yaml.CollectionStartEvent, data: Any) -> None:
         if self._expects_key():
@@ -162,9 +157,9 @@ class _Composer:
             self._note(event, f"the tag '{tag}' means nothing here; leave it out")
         self._stack.append(_Frame(event, data))
 
-    def _close(self) -> None:
+    def _close(self, _event: yaml.Event) -> None:
         frame = self._stack.pop()
-        self._put(frame, frame.data, frame.place)
+        self._put(frame.anchor, frame.data, frame.place)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         if self._expects_key():
@@ -179,8 +174,7 @@ class _Composer:
             raise self._fatal(event, "aliases make this file grow without measure")
         self._put(None, data, place)
 
-    def _put(self, origin: Any, value: Any, place: Place) -> None:
-        anchor = getattr(origin, "anchor", None)
+    def _put(self, anchor: str | None, value: Any, place: Place) -> None:
         if anchor is not None:
             self._anchors[anchor] = (value, place)
         if not self._stack:
