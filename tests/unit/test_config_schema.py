@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from scudo_agent.cli.main import main
+from scudo_agent.config.probe import ProbeSettings
 from scudo_agent.config.schema import site_schema
 from scudo_agent.config.yaml_source import parse, read
 from scudo_agent.errors import ConfigError
@@ -41,9 +42,12 @@ def test_it_is_a_schema() -> None:
     Draft202012Validator.check_schema(site_schema(SETTINGS))
 
 
-def test_what_is_planned_belongs_to_the_shape() -> None:
+@pytest.mark.parametrize("registry", [KINDS, SETTINGS], ids=["small", "real"])
+def test_what_is_planned_belongs_to_the_shape(
+    registry: dict[str, type[ProbeSettings]],
+) -> None:
     data = read(UNIT / "site_files" / "issue.yaml").data
-    Draft202012Validator(site_schema(KINDS)).validate(data)
+    Draft202012Validator(site_schema(registry)).validate(data)
 
 
 def test_the_example_site_is_valid_by_it() -> None:
