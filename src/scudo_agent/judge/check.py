@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scudo_agent.instant import Instant
 from scudo_agent.intervals import cut, enter
+from scudo_agent.judge.batch import Member
 from scudo_agent.judge.site import CheckRule
 from scudo_agent.model import Result, State
 
@@ -54,8 +55,8 @@ class CheckState:
         "answered", "answers", "bad", "before", "cleared", "decided", "earlier",
         "failing", "good", "in_agent", "incident", "line", "mark", "mixed",
         "observed", "order", "outside", "path", "pending", "queued", "recent",
-        "redefined", "rule", "since", "span", "stale", "state", "vantage", "was",
-        "weak",
+        "redefined", "rule", "shown", "since", "span", "stale", "state", "vantage",
+        "was", "weak",
     )  # fmt: skip
 
     def __init__(self, rule: CheckRule, order: int) -> None:
@@ -82,6 +83,7 @@ class CheckState:
         self.was: tuple[str, ...] = ()
         self.pending: Pending | None = None
         self.recent: list[tuple[State, Instant]] = []
+        self.shown: Member | None = None
 
     @property
     def member(self) -> bool:
@@ -196,6 +198,7 @@ class CheckState:
         else:
             self.before = None
         self.state, self.since, self.decided = state, since, decided
+        self.shown = None
         enter(self.recent, state, since)
         if len(self.recent) > 2 * _KEPT:
             del self.recent[:_KEPT]

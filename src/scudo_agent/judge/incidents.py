@@ -1,5 +1,6 @@
 """An incident as the judge knows it (`judging.md` 4)."""
 
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable
 
@@ -13,13 +14,15 @@ class Incident:
 
     `number` counts incidents in the order in which they opened; `started` is the
     instant of the last opening or re-opening. `members` are the present ones,
-    each with the instant at which it became pending; `were` all since `started`.
+    each with the instant at which it became pending, `ordered` the same in file
+    order; `were` all since `started`.
     `latest_up` is the latest date at which a member went up. `under` counts, for
     each contracted service, the present members that it needs, itself or below.
     """
 
     __slots__ = (
         "id", "kind", "latest_up", "linked", "members", "number", "opened",
+        "ordered",
         "previous", "recovered", "retired", "rule", "severity", "since", "started",
         "subject", "under", "were",
     )  # fmt: skip
@@ -40,6 +43,7 @@ class Incident:
         self.latest_up: Instant | None = None
         self.members: dict[CheckState, Instant] = {}
         self.were: dict[CheckState, None] = {}
+        self.ordered: list[CheckState] = []
         self.under: Counter[str] = Counter()
         self.previous: str | None = None
         self.linked: dict[str, None] = {}
@@ -52,12 +56,14 @@ class Incident:
     def take(self, check: CheckState, pending: Instant, under: Iterable[str]) -> None:
         """The check becomes a member; it became pending at `pending`."""
         self.members[check] = pending
+        insort(self.ordered, check, key=_order)
         self.were[check] = None
         self.under.update(under)
 
     def release(self, check: CheckState, under: Iterable[str]) -> None:
         """The check is a member no longer."""
         del self.members[check]
+        del self.ordered[bisect_left(self.ordered, check.order, key=_order)]
         self.under.subtract(under)
 
     def restart(self, at: Instant) -> None:
@@ -67,3 +73,7 @@ class Incident:
         self.severity = None
         self.rule = None
         self.were = {}
+
+
+def _order(check: CheckState) -> int:
+    return check.order

@@ -6,6 +6,7 @@ from scudo_agent.incident import Rule
 from scudo_agent.instant import Instant
 from scudo_agent.judge.batch import IncidentStage, Member
 from scudo_agent.judge.book import Book
+from scudo_agent.judge.check import CheckState
 from scudo_agent.judge.drafts import Draft
 from scudo_agent.judge.incidents import Incident
 from scudo_agent.judge.service import ServiceTally
@@ -66,15 +67,15 @@ def _stage(
 
 
 def _members(incident: Incident, at: Instant) -> tuple[Member, ...]:
-    checks = incident.members or incident.were
-    return tuple(
-        Member(
-            check=check.path,
-            state=check.state,
-            since=at if check.since is None else check.since,
-        )
-        for check in sorted(checks, key=lambda one: one.order)
-    )
+    checks = incident.ordered or sorted(incident.were, key=lambda one: one.order)
+    # In a storm they are many, stage after stage: each is made once a state.
+    return tuple([check.shown or _show(check, at) for check in checks])
+
+
+def _show(check: CheckState, at: Instant) -> Member:
+    since = at if check.since is None else check.since
+    check.shown = Member(check=check.path, state=check.state, since=since)
+    return check.shown
 
 
 def _affected(incident: Incident, book: Book) -> tuple[str, ...]:

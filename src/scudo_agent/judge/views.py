@@ -68,7 +68,6 @@ def check_view(check: CheckState) -> CheckView:
 
 def incident_view(incident: Incident) -> IncidentView:
     """The view of one open incident."""
-    members = sorted(incident.members, key=lambda check: check.order)
     return IncidentView(
         incident=incident.id,
         subject=incident.subject,
@@ -76,6 +75,6 @@ def incident_view(incident: Incident) -> IncidentView:
         opened=incident.opened,
         severity=incident.severity,
         rule=incident.rule,
-        members=tuple(check.path for check in members),
+        members=tuple(check.path for check in incident.ordered),
         linked=tuple(incident.linked),
     )
