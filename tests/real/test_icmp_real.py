@@ -250,6 +250,20 @@ def test_silence_ends_at_the_deadline(way: Way, address: str, router_ip: str) ->
     assert outcome.values == {"loss": 1.0, "received": 0}
 
 
+@WAYS
+def test_a_link_local_neighbour_answers(way: Way) -> None:
+    with linked() as (agent, router):
+        router.ip("address add fe80::1/64 dev lan0 nodad")
+        outcome = agent.call(lambda: way(lambda: seen(job(THREE, "fe80::1%wan0"))))
+    assert outcome.values["received"] == 3
+
+
+def test_a_link_local_address_of_no_interface_is_told() -> None:
+    outcome = seen(job(ONE, "fe80::1%nowhere"))
+    assert outcome.answered is False
+    assert "fe80::1%nowhere" in plain(outcome.seen)
+
+
 def test_errors_of_one_target_never_fall_on_another() -> None:
     """A shared datagram socket hands a pending error to whoever sends next."""
     jobs = [

@@ -1,6 +1,7 @@
 """`tcp` against servers on loopback and routes in a namespace."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -63,7 +64,29 @@ def test_a_closed_port_refuses() -> None:
     outcome = probe(TcpEngine(), job(TcpSettings(port=port)))
     assert outcome.answered is False
     assert plain(outcome.seen) == f"connection refused (127.0.0.1:{port})"
+    assert plain(outcome.expected) == "an accepted connection"
     assert outcome.duration_s is None
+
+
+def test_without_a_descriptor_left_it_is_the_agents_own_fault() -> None:
+    one = job(TcpSettings(port=closed_port()))
+
+    async def run() -> Outcome:
+        engine, done = TcpEngine(), asyncio.get_running_loop().create_future()
+        await engine.start(lambda _check, outcome: done.set_result(outcome))
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1, hard))
+        try:
+            engine.submit([one])
+            outcome: Outcome = await done
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        await engine.close()
+        return outcome
+
+    outcome = asyncio.run(run())
+    assert outcome.answered is None
+    assert "Too many open files" in plain(outcome.seen)
 
 
 def test_an_address_outside_the_networks_is_not_connected_to() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 _CLONE_NEWNET = 0x40000000
@@ -89,6 +90,17 @@ def namespace() -> Iterator[Namespace]:
         _run("ip", "netns", "del", name)
 
 
+def _await_link(one: Namespace, device: str) -> None:
+    """Until the kernel has given the device its link-local address."""
+    until = monotonic() + 10
+    command = ["ip", "-n", one.name, "-6", "address", "show", "dev", device]
+    while monotonic() < until:
+        shown = subprocess.run(command, capture_output=True, text=True, check=True)
+        if " fe80:" in shown.stdout and "tentative" not in shown.stdout:
+            return
+    raise AssertionError(f"{device} has no link-local address")
+
+
 @contextmanager
 def linked() -> Iterator[tuple[Namespace, Namespace]]:
     """An agent's namespace and a router's, joined by a cable.
@@ -103,6 +115,8 @@ def linked() -> Iterator[tuple[Namespace, Namespace]]:
             one.ip(f"address add 198.51.100.{number}/24 dev {device}")
             one.ip(f"address add 2001:db8:1::{number}/64 dev {device} nodad")
             one.ip(f"link set {device} up")
+        for one, device, _number in ends:
+            _await_link(one, device)
         agent.ip("route add default via 198.51.100.1")
         agent.ip("route add default via 2001:db8:1::1")
         router.execute("sysctl -qw net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0")

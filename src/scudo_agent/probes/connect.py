@@ -71,12 +71,22 @@ def host_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-@lru_cache(maxsize=65536)
 def literal(address: str) -> Resolved | None:
     """The address if it is an IP address already, None for a name.
 
     An IPv4 address in IPv6's clothes (`::ffff:192.0.2.1`) is the IPv4 address.
     """
+    if "%" not in address:
+        return _plain(address)
+    try:  # each time, as an interface that comes back has another number
+        info = socket.getaddrinfo(address, None, flags=socket.AI_NUMERICHOST)
+    except OSError:  # no such interface: reported when it is looked up
+        return None
+    return _resolved(info[0])
+
+
+@lru_cache(maxsize=65536)
+def _plain(address: str) -> Resolved | None:
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -85,17 +95,7 @@ def literal(address: str) -> Resolved | None:
         return Resolved(socket.AF_INET, str(ip))
     if ip.ipv4_mapped is not None:
         return Resolved(socket.AF_INET, str(ip.ipv4_mapped))
-    if ip.scope_id is None:
-        return Resolved(socket.AF_INET6, str(ip))
-    return _scoped(address)
-
-
-def _scoped(address: str) -> Resolved | None:
-    try:
-        info = socket.getaddrinfo(address, None, flags=socket.AI_NUMERICHOST)
-    except OSError:  # no such interface: reported when it is looked up
-        return None
-    return _resolved(info[0])
+    return Resolved(socket.AF_INET6, str(ip))
 
 
 async def resolve(

@@ -7,6 +7,7 @@ and reads the answer, the packets are our own.
 import asyncio
 import socket
 import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
@@ -121,7 +122,8 @@ async def probe(job: Job) -> Outcome:
         took = loop.time() - started
         return _outcome(settings, reply, took)
     except OSError as exc:
-        return failure(exc, to.where(settings.port))
+        outcome = failure(exc, to.where(settings.port))
+        return replace(outcome, expected=_wanted(settings))
     except (UnreadableError, DNSException):
         seen = T("the answer is no readable DNS message")
         return Outcome(answered=False, seen=seen, expected=_wanted(settings))

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -12,6 +13,8 @@ from scudo_agent.probes.connect import failure, host_port, resolve
 from scudo_agent.probes.port import Job
 from scudo_agent.probes.simple import SimpleEngine
 from scudo_agent.text import T
+
+_EXPECTED = T("an accepted connection")
 
 
 class TcpLimits(Model):
@@ -75,11 +78,12 @@ async def probe(job: Job) -> Outcome:
             sock.setblocking(False)
             await loop.sock_connect(sock, to.sockaddr(settings.port))
     except OSError as exc:
-        return failure(exc, where)
+        return replace(failure(exc, where), expected=_EXPECTED)
     took = loop.time() - started
     return Outcome(
         answered=True,
         seen=T("{where} accepts, {latency}", where=where, latency={"ms": took * 1000}),
+        expected=_EXPECTED,
         values={"latency_s": took},
         duration_s=took,
     )
