@@ -5,10 +5,11 @@
 Both run in turn in each round, as processes of their own, against 1,000
 addresses of 127.0.0.0/8, one echo request to each every second. Two ways of
 running fping: steadily, spread over the second as the engine's jobs are
-(`-i 1`), and all in one burst each second (`-i 0`), the cheapest it can be. The figure is CPU time (user and system, the kernel's
-work for the packets included) for each request; the start of each program is
-measured apart and taken off. icmplib's own `async_multiping` is measured too,
-and blackbox_exporter if it is installed.
+(`-i 1`), and all in one burst each second (`-i 0`), the cheapest it can be.
+The figure is CPU time (user and system, the kernel's work for the packets
+included) for each request; the start of each program is measured apart and
+taken off. icmplib's own `async_multiping` is measured too, and
+blackbox_exporter if it is installed.
 """
 
 import asyncio
