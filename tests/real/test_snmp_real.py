@@ -215,13 +215,13 @@ def test_a_device_is_diagnosed_once_an_hour(
 def over_a_restart(folder: Path, first: str, second: str) -> list[str]:
     """What two runs each of one engine say of a device that restarts meanwhile."""
     port = free_udp_port()
+    one = snmp_job(port, UP, credential=v3(), timeout_s=1.0)
 
     async def runs() -> list[str]:
         async with Runner(SnmpEngine()) as runner:
             found = []
             for more in (first, second):
                 with running_snmpd(folder, port=port, more=more):
-                    one = snmp_job(port, UP, credential=v3(), timeout_s=1.0)
                     outcomes = [await runner.one(one), await runner.one(one)]
                 found += [said(outcome.seen) for outcome in outcomes]
             return found
@@ -330,6 +330,49 @@ def test_what_is_no_snmp_is_an_outcome(
     outcome = asyncio.run(once())
     assert outcome.answered is False
     assert said(outcome.seen).isprintable()
+
+
+class Twice(asyncio.DatagramProtocol):
+    """Stands before a device and sends each of its answers twice, one late."""
+
+    def __init__(self, device: int) -> None:
+        self._device = device
+        self.asked = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        if addr[1] != self._device:
+            self.asked, self._asker = self.asked + 1, addr
+            self.transport.sendto(data, ("127.0.0.1", self._device))
+        else:
+            self.transport.sendto(data, self._asker)
+            self.transport.sendto(data, self._asker)
+
+
+@pytest.mark.parametrize("credential", [v2c(), v3()], ids=["v2c", "v3"])
+def test_an_answer_that_comes_twice_is_not_the_next_ones(
+    port: int, credential: SnmpCredential
+) -> None:
+    async def runs() -> list[str]:
+        loop = asyncio.get_running_loop()
+        transport, twice = await loop.create_datagram_endpoint(
+            lambda: Twice(port), local_addr=("127.0.0.1", 0)
+        )
+        between = transport.get_extra_info("sockname")[1]
+        found = []
+        async with Runner(SnmpEngine()) as runner:
+            for row in (1, 2, 1, 2):
+                get = {"get": f"IF-MIB::ifOperStatus.{row}"}
+                one = snmp_job(between, get, credential=credential)
+                found.append(said((await runner.one(one)).seen)[:29])
+        transport.close()
+        assert twice.asked >= 4
+        return found
+
+    up, down = "IF-MIB::ifOperStatus.2 = up (", "IF-MIB::ifOperStatus.1 = down"
+    assert asyncio.run(runs()) == [down, up, down, up]
 
 
 def test_closing_ends_what_is_under_way_without_a_report() -> None:

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +18,8 @@ AUTH_KEY = "auth-chiave-123"
 PRIV_KEY = "priv-chiave-456"
 
 CONF = f"""
-agentaddress udp:127.0.0.1:{{port}}{{v6}}
-rocommunity {COMMUNITY} 127.0.0.1
+agentaddress {{listen}}
+rocommunity {COMMUNITY} 127.0.0.0/8
 rocommunity6 {COMMUNITY} ::1
 createUser monitor SHA-256 {AUTH_KEY} AES {PRIV_KEY}
 createUser u224 SHA-224 {AUTH_KEY} AES256 {PRIV_KEY}
@@ -55,17 +55,22 @@ def free_udp_port() -> int:
 
 
 @contextmanager
-def running_snmpd(folder: Path, *, port: int = 0, more: str = "") -> Iterator[int]:
+def running_snmpd(
+    folder: Path, *, port: int = 0, more: str = "", others: Sequence[str] = ()
+) -> Iterator[int]:
     """Start snmpd with its state in `folder`; yields the port (IPv4 and IPv6).
 
+    `others` are addresses of 127.0.0.0/8 that it listens at as well.
     `-I -smux` keeps it from listening on 0.0.0.0:199 as well, and
     `SNMP_PERSISTENT_DIR` its state out of the system.
     """
     port = port or free_udp_port()
     folder.mkdir(exist_ok=True)
-    v6 = f",udp6:[::1]:{port}" if socket.has_ipv6 else ""
+    listen = [f"udp:{ip}:{port}" for ip in ("127.0.0.1", *others)]
+    if socket.has_ipv6:
+        listen.append(f"udp6:[::1]:{port}")
     conf = folder / "snmpd.conf"
-    conf.write_text(CONF.format(port=port, v6=v6) + more)
+    conf.write_text(CONF.format(listen=",".join(listen)) + more)
     with (folder / "log").open("ab") as log:
         command = ["snmpd", "-f", "-LE", "4", "-I", "-smux", "-C", "-c", str(conf)]
         agent = subprocess.Popen(

@@ -8,7 +8,7 @@ import asyncio
 import difflib
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
@@ -20,7 +20,8 @@ from scudo_agent.probes.connect import host_port
 from scudo_agent.probes.port import Job, Report
 from scudo_agent.probes.simple import run_once
 from scudo_agent.probes.snmp_names import SnmpObject, resolve
-from scudo_agent.probes.snmp_value import Expected, Wanted, read, word
+from scudo_agent.probes.snmp_value import Expected, Raw, Wanted, read, word
+from scudo_agent.text import Text
 
 if TYPE_CHECKING:
     from scudo_agent.probes.snmp_session import Answer, Sessions
@@ -112,6 +113,11 @@ class SnmpSettings(ProbeSettings):
             numeric=bool(limits),
         )
 
+    @cached_property
+    def expected(self) -> Text:
+        """What is asked for, in words."""
+        return self.wanted.words()
+
     def degraded_limits(self) -> tuple[Limit, ...]:
         """Limits of `degraded`."""
         return self.degraded.limits()
@@ -152,6 +158,15 @@ def _check_expected(asked: SnmpObject, one: Expected) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A job with what it asks for, looked up once."""
+
+    job: Job
+    settings: SnmpSettings
+    asked: SnmpObject
+
+
 class SnmpEngine:
     """Polls devices; objects of one device that are due together share a request.
 
@@ -163,8 +178,9 @@ class SnmpEngine:
         self._limit = limit
         self._report: Report | None = None
         self._sessions: Sessions | None = None
-        self._waiting: deque[list[Job]] = deque()
+        self._waiting: deque[list[_Due]] = deque()
         self._running: set[asyncio.Task[None]] = set()
+        self._grades: dict[str, _Grade] = {}
 
     async def start(self, report: Report) -> None:
         """Load gufo-snmp and take the callback."""
@@ -201,80 +217,91 @@ class SnmpEngine:
         if self._report is not None:
             self._fill()
 
-    async def _run(self, group: list[Job]) -> None:
-        done: dict[str, Outcome] = {}
+    async def _run(self, group: list[_Due]) -> None:
+        outcomes: list[Outcome] = []
 
         async def poll(first: Job) -> Outcome:
             assert self._sessions is not None
-            oids = [wanted(job).asked.oid for job in group]
-            answer = await self._sessions.get(first, wanted_port(first), oids)
-            for job in group:
-                done[job.check] = grade(job, answer)
-            return done[first.check]
+            oids = [due.asked.oid for due in group]
+            answer = await self._sessions.get(first, group[0].settings.port, oids)
+            outcomes.extend([self._graded(due, answer) for due in group])
+            return outcomes[0]
 
-        failed = await run_once(poll, group[0])
+        failed = await run_once(poll, group[0].job)
         if self._report is None:
             return
-        for job in group:
-            outcome = done.get(job.check) or replace(
-                failed, expected=wanted(job).words()
-            )
-            self._report(job.check, outcome)
+        if not outcomes:
+            outcomes = [
+                replace(failed, expected=due.settings.expected) for due in group
+            ]
+        for due, outcome in zip(group, outcomes, strict=True):
+            self._report(due.job.check, outcome)
+
+    def _graded(self, due: _Due, answer: "Answer") -> Outcome:
+        """The outcome of one job; a value that didn't change is not judged again."""
+        raw = answer.values.get(due.asked.oid)
+        last = self._grades.get(due.job.check)
+        if last is None or not last.speaks_for(due.settings, raw, answer.version):
+            last = _grade(due.settings, raw, answer.version)
+            self._grades[due.job.check] = last
+        return Outcome(
+            answered=last.right,
+            seen=last.seen,
+            expected=due.settings.expected,
+            values=last.values,
+            duration_s=answer.took_s,
+        )
 
 
-def _grouped(jobs: Sequence[Job]) -> list[list[Job]]:
+@dataclass(frozen=True, slots=True)
+class _Grade:
+    """What a value means to a check's settings."""
+
+    settings: SnmpSettings
+    raw: Raw
+    version: str
+    right: bool
+    seen: Text
+    values: Mapping[str, float]
+
+    def speaks_for(self, settings: SnmpSettings, raw: Raw, version: str) -> bool:
+        """Whether it is of these settings and this very value."""
+        return (
+            self.settings is settings
+            and self.version == version
+            and type(self.raw) is type(raw)
+            and self.raw == raw
+        )
+
+
+def _grade(settings: SnmpSettings, raw: Raw, version: str) -> _Grade:
+    want = settings.wanted
+    if raw is None:
+        return _Grade(settings, raw, version, False, want.missing(version), {})
+    reading = read(want.asked, raw)
+    right, seen = want.judge(reading, version=version)
+    values = {} if reading.number is None else {"value": float(reading.number)}
+    return _Grade(settings, raw, version, right, seen, values)
+
+
+def _grouped(jobs: Sequence[Job]) -> list[list[_Due]]:
     """Jobs of one device, credential and deadline together, in `BATCH`es.
 
     SNMPv1 answers a request with one unknown object by no value at all, so its
     jobs stay alone.
     """
-    groups: dict[object, list[list[Job]]] = {}
+    groups: dict[object, list[_Due]] = {}
     for job in jobs:
-        alone = getattr(job.credential, "version", None) == 1
-        key = (
-            job.check
-            if alone
-            else (job.address, wanted_port(job), job.credential, job.timeout_s)
-        )
-        parts = groups.setdefault(key, [[]])
-        if len(parts[-1]) == BATCH:
-            parts.append([])
-        parts[-1].append(job)
-    return [part for parts in groups.values() for part in parts]
-
-
-def settings_of(job: Job) -> SnmpSettings:
-    """The job's settings; another kind's job is a bug."""
-    if not isinstance(job.settings, SnmpSettings) or job.address is None:
-        raise TypeError(f"{job.check} is no job of the snmp probe")
-    return job.settings
-
-
-def wanted(job: Job) -> Wanted:
-    """What the job asks for."""
-    return settings_of(job).wanted
-
-
-def wanted_port(job: Job) -> int:
-    """The UDP port that the job asks."""
-    return settings_of(job).port
-
-
-def grade(job: Job, answer: "Answer") -> Outcome:
-    """The outcome of one job from what the device sent."""
-    want = wanted(job)
-    raw = answer.values.get(want.asked.oid)
-    if raw is None:
-        return Outcome(
-            answered=False, seen=want.missing(answer.version), expected=want.words()
-        )
-    reading = read(want.asked, raw)
-    right, seen = want.judge(reading, version=answer.version)
-    values = {} if reading.number is None else {"value": float(reading.number)}
-    return Outcome(
-        answered=right,
-        seen=seen,
-        expected=want.words(),
-        values=values,
-        duration_s=answer.took_s,
-    )
+        settings = job.settings
+        if not isinstance(settings, SnmpSettings) or job.address is None:
+            raise TypeError(f"{job.check} is no job of the snmp probe")
+        due = _Due(job, settings, settings.wanted.asked)
+        key: object = (job.address, settings.port, id(job.credential), job.timeout_s)
+        if getattr(job.credential, "version", None) == 1:
+            key = job.check
+        groups.setdefault(key, []).append(due)
+    return [
+        group[at : at + BATCH]
+        for group in groups.values()
+        for at in range(0, len(group), BATCH)
+    ]

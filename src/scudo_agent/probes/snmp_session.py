@@ -6,10 +6,11 @@ another (new engine, other keys) is met anew.
 """
 
 import asyncio
+import logging
 import re
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from gufo.snmp import SnmpAuthError, SnmpDecodeError, SnmpError, SnmpVersion
 from gufo.snmp import user as usm
@@ -30,6 +31,10 @@ from scudo_agent.probes.snmp_diagnose import Diagnoses, Symptom
 from scudo_agent.probes.snmp_value import Raw
 from scudo_agent.text import T, Text
 
+_R = TypeVar("_R")
+
+_log = logging.getLogger(__name__)
+
 VERSIONS = {1: "v1", 2: "v2c", 3: "v3"}
 
 _AUTH: Mapping[str, type[usm.BaseAuthKey]] = {
@@ -49,9 +54,8 @@ _RESYNC_S = 120.0
 """An SNMPv3 session idle for longer asks for the device's time first: the
 window of RFC 3414 2.2.3 is 150 s."""
 
-_NEVER_S = 86_400.0
-"""gufo's own deadline: it counts anew at each stray packet, the run's doesn't."""
-
+_SILENT = T("no answer: down, filtered or wrong community")
+_SILENT_V3 = T("no answer: down or filtered")
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
@@ -83,24 +87,70 @@ class Answer:
     took_s: float
 
 
+class Session(SnmpSession):
+    """gufo's session with one lasting reader and no deadline of its own.
+
+    gufo adds and removes a reader and a timer for each answer, which is half of
+    its cost; the run's deadline is enough. `close` must be called.
+    """
+
+    _awaited: "asyncio.Future[None] | None" = None
+    _reading = False
+
+    async def _recv(self, receiver: Callable[[], _R]) -> _R:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._awaited = loop.create_future()
+            if not self._reading:
+                loop.add_reader(self._fd, self._readable)
+                self._reading = True
+            await self._awaited
+            try:
+                return receiver()
+            except BlockingIOError:  # it was the answer to another question
+                continue
+
+    def _readable(self) -> None:
+        if self._awaited is not None and not self._awaited.done():
+            self._awaited.set_result(None)
+        else:
+            self.close()  # unasked: left in the socket till the next question
+
+    def close(self) -> None:
+        """Stop reading; the socket closes when the session is forgotten."""
+        if self._reading:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            self._reading = False
+
+
 @dataclass(slots=True)
 class _Held:
-    session: SnmpSession
+    session: Session
     used_at: float
+
+
+@dataclass(slots=True)
+class _Peer:
+    """A target and the sessions with it that nobody uses now."""
+
+    target: Target
+    idle: list[_Held]
 
 
 class Sessions:
     """All sessions of an engine, and what is known of the SNMPv3 devices."""
 
     def __init__(self) -> None:
-        self._idle: dict[Target, list[_Held]] = {}
-        self._engines: dict[tuple[str, int], bytes] = {}
+        self._peers: dict[object, _Peer] = {}
         self._users: dict[SnmpCredential, usm.User] = {}
         self._diagnoses = Diagnoses()
 
     async def close(self) -> None:
         """Close every socket."""
-        self._idle.clear()
+        for peer in self._peers.values():
+            for held in peer.idle:
+                held.session.close()
+        self._peers.clear()
         await self._diagnoses.close()
 
     async def get(self, job: Job, port: int, oids: Sequence[str]) -> Answer:
@@ -109,53 +159,64 @@ class Sessions:
         if not isinstance(credential, SnmpCredential) or job.address is None:
             seen = T("the target has no SNMP credentials")
             raise NoAnswerError(seen, own_fault=True)
-        target = Target(await resolve(job.address, job.allowed), port, credential)
+        peer = self._peer(await resolve(job.address, job.allowed), port, credential)
+        target = peer.target
         waiting_for.set(_silence(credential))
         loop = asyncio.get_running_loop()
         started = loop.time()
         try:
-            held, values = await self._ask(target, oids, job.timeout_s)
-        except BaseException as exc:
-            # Whatever it was, the next run asks anew who the device is.
-            self._engines.pop((target.host, port), None)
-            if isinstance(exc, SnmpAuthError):
-                raise await self._refused(target) from None
-            if isinstance(exc, SnmpError | OSError):
-                raise _fault(exc, target) from None
-            raise
+            held, values = await self._ask(peer, oids, job.timeout_s)
+        except SnmpAuthError:
+            raise await self._refused(target) from None
+        except (SnmpError, OSError) as exc:
+            raise _fault(exc, target) from None
         held.used_at = loop.time()
-        self._idle.setdefault(target, []).append(held)
+        peer.idle.append(held)
         if credential.version == 3:
             self._diagnoses.forget(target.where)
         return Answer(values, VERSIONS[credential.version], held.used_at - started)
 
+    def _peer(self, to: Resolved, port: int, credential: SnmpCredential) -> _Peer:
+        # A peer keeps its credential, so that no other one can get its id.
+        key = (to.ip, to.scope_id, port, id(credential))
+        peer = self._peers.get(key)
+        if peer is None:
+            peer = self._peers[key] = _Peer(Target(to, port, credential), [])
+        return peer
+
     async def _ask(
-        self, target: Target, oids: Sequence[str], timeout_s: float
+        self, peer: _Peer, oids: Sequence[str], timeout_s: float
     ) -> tuple[_Held, Mapping[str, Raw]]:
-        idle = self._idle.get(target)
-        if idle:
+        if peer.idle:
+            held = peer.idle.pop()
             try:
-                held = idle.pop()
-                await _resync(held, target)
-                return held, await held.session.get_many(oids)
+                return held, await _used(held.session, self._again(held, peer, oids))
             except SnmpAuthError:
                 # The device started anew, and its clock with it: meet it again.
-                self._engines.pop((target.host, target.port), None)
-        if target.credential.version != 3:
-            held = _Held(_plain(target), 0)
-            return held, await held.session.get_many(oids)
-        return await self._ask_v3(target, oids, timeout_s)
+                _log.debug("%s started anew", peer.target.where)
+        session, asking = await self._opened(peer.target, oids, timeout_s)
+        return _Held(session, 0), await _used(session, asking)
 
-    async def _ask_v3(
+    async def _again(
+        self, held: _Held, peer: _Peer, oids: Sequence[str]
+    ) -> Mapping[str, Raw]:
+        idle_s = asyncio.get_running_loop().time() - held.used_at
+        if peer.target.credential.version == 3 and idle_s > _RESYNC_S:
+            await held.session.refresh()
+        return await held.session.get_many(oids)
+
+    async def _opened(
         self, target: Target, oids: Sequence[str], timeout_s: float
-    ) -> tuple[_Held, Mapping[str, Raw]]:
-        engine_id = await self._discover(target)
-        session = SnmpSession(
+    ) -> tuple[Session, Coroutine[Any, Any, Mapping[str, Raw]]]:
+        """A new session, and what is to be awaited for its first answer."""
+        if target.credential.version != 3:
+            session = _plain(target)
+            return session, session.get_many(oids)
+        session = Session(
             target.host,
             target.port,
-            engine_id=engine_id,
+            engine_id=await _discovered(target),
             user=self._user(target.credential),
-            timeout=_NEVER_S,
         )
 
         async def ask() -> Mapping[str, Raw]:
@@ -163,9 +224,8 @@ class Sessions:
             return await session.get_many(oids)
 
         if target.credential.priv is None:
-            return _Held(session, 0), await ask()
-        values = await self._watched(ask(), target, timeout_s)
-        return _Held(session, 0), values
+            return session, ask()
+        return session, self._watched(ask(), target, timeout_s)
 
     async def _watched(
         self,
@@ -193,20 +253,6 @@ class Sessions:
         finally:
             task.cancel()
 
-    async def _discover(self, target: Target) -> bytes:
-        """The device's engine id, asked for once; no user is needed for it."""
-        key = (target.host, target.port)
-        known = self._engines.get(key)
-        if known is not None:
-            return known
-        waiting_for.set(_silence(target.credential))
-        stranger = SnmpSession(
-            target.host, target.port, user=usm.User.default(), timeout=_NEVER_S
-        )
-        await stranger.refresh()
-        self._engines[key] = stranger.get_engine_id()
-        return self._engines[key]
-
     async def _refused(self, target: Target) -> NoAnswerError:
         """The error of a device that refuses the user or its keys."""
         refused = T("the device refuses the SNMPv3 user or its keys")
@@ -222,20 +268,31 @@ class Sessions:
         return user
 
 
-async def _resync(held: _Held, target: Target) -> None:
-    if target.credential.version != 3:
-        return
-    if asyncio.get_running_loop().time() - held.used_at > _RESYNC_S:
-        await held.session.refresh()
+async def _used(session: Session, asking: Coroutine[Any, Any, _R]) -> _R:
+    """Await the answer; a session that gave none is closed."""
+    try:
+        return await asking
+    except BaseException:
+        session.close()
+        raise
 
 
-def _plain(target: Target) -> SnmpSession:
-    return SnmpSession(
+async def _discovered(target: Target) -> bytes:
+    """The device's engine id: asked for by each new session, needs no user."""
+    stranger = Session(target.host, target.port, user=usm.User.default())
+    try:
+        await stranger.refresh()
+        return stranger.get_engine_id()
+    finally:
+        stranger.close()
+
+
+def _plain(target: Target) -> Session:
+    return Session(
         target.host,
         target.port,
         community=_reveal(target.credential.community),
         version=SnmpVersion.v1 if target.credential.version == 1 else SnmpVersion.v2c,
-        timeout=_NEVER_S,
     )
 
 
@@ -261,9 +318,7 @@ def _reveal(secret: Secret | None) -> str:
 
 def _silence(credential: SnmpCredential) -> Text:
     """What silence means: all that can be said (`dependencies.md`, SNMP)."""
-    if credential.version == 3:
-        return T("no answer: down or filtered")
-    return T("no answer: down, filtered or wrong community")
+    return _SILENT_V3 if credential.version == 3 else _SILENT
 
 
 def _fault(exc: SnmpError | OSError, target: Target) -> NoAnswerError:
