@@ -91,9 +91,17 @@ def _remote(args: argparse.Namespace, ref: str | None) -> Any:
         )
         if reply.status_code == 404 and ref is not None:
             raise _unknown(ref)
-        return reply.raise_for_status().json()
+        if reply.status_code != 200:
+            raise ScudoError(f"{link.url}: {_refusal(reply.status_code)}")
+        return reply.json()
     except (httpx.HTTPError, OSError, ValueError) as exc:
         raise ScudoError(f"{link.url}: the desk cannot be asked: {exc}") from None
+
+
+def _refusal(status: int) -> str:
+    if status in (401, 403):
+        return f"the desk does not accept this agent's key ({status})"
+    return f"the desk answered {status}"
 
 
 def _unknown(ref: str) -> InputError:
