@@ -274,3 +274,16 @@ def test_the_committed_example_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert site.contract is not None
     assert (site.contract.id, str(site.contract.target)) == ("altec-scudo-360", "99.0")
     assert site.contract.close_after_us is None
+
+
+def test_many_ways_to_one_dependency_are_gone_once(tmp_path: Path) -> None:
+    """Two switches a layer, each behind both below: 2^60 ways from top to bottom."""
+    lines = []
+    for layer in reversed(range(60)):
+        below = [f"{side}{layer - 1}/ping" for side in "ab"] if layer else []
+        lines += [
+            f"  {side}{layer}: {{address: 192.0.2.1, "
+            f"depends_on: [{', '.join(below)}], checks: {{ping: icmp}}}}\n"
+            for side in "ab"
+        ]
+    assert len(loaded(tmp_path, HEAD + "targets:\n" + "".join(lines)).checks) == 120
