@@ -74,6 +74,8 @@ class Delivery:
         self._hello_failures = self._send_failures = 0
         self._limit = BATCH_LIMIT
         self._desk_has = 0
+        self._suspect = 0
+        self._renewed = False
 
     @property
     def state(self) -> DeliveryState:
@@ -258,8 +260,11 @@ class Delivery:
         self._heard()
         if first.quarantined is not None:
             await self._postpone(rows, exc)
+        elif len(rows) == 1 and first.seq != self._suspect:
+            # Before it is set aside: does the desk have this number already?
+            self._suspect = first.seq
+            self._hello_at = float("-inf")
         elif len(rows) == 1 and first.seq <= self._desk_has:
-            # It took this number once, with other bytes.
             await self._freeze()
         elif len(rows) == 1:
             await wait(self._store.quarantine(STREAM, first.seq, str(exc)))
@@ -322,14 +327,19 @@ class Delivery:
     async def _freeze(self) -> None:
         """The desk has events under our numbers that we never wrote.
 
-        It holds until another epoch is granted, over restarts too: once we had
-        written as many, the numbers would fit again and the events would not.
+        Nothing more is delivered in this epoch, over restarts too: once we had
+        written as many, the numbers would fit again and the events would not. A
+        new epoch is asked for, once in a process.
         """
         await wait(self._store.freeze(self._state.epoch or 0))
         text = strange()
         _log.error("%s", text.id)
         self._state = replace(self._state, frozen=True, error=text)
         self._tell(DeliveryKind.FROZEN, text)
+        if not self._renewed:
+            self._renewed = True
+            await self._store.renew()
+            self._hello_at = float("-inf")
 
     def _hold_back(self) -> None:
         self._send_failures += 1

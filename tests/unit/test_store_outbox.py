@@ -1,5 +1,6 @@
 """Marks of the stream: acknowledged, rewound, set aside, numbered anew."""
 
+import asyncio
 import hashlib
 import json
 from pathlib import Path
@@ -142,4 +143,22 @@ def test_marks_outlive_a_restart(tmp_path: Path) -> None:
     assert store.epoch() == 1
     assert store.head() == (3, 2)
     assert store.pending()[0].quarantined is not None
+    store.close()
+
+
+def test_a_freeze_ends_with_another_epoch_only(tmp_path: Path) -> None:
+    store = filled(tmp_path, 2)
+    store.acknowledge("I", 2, {}).result()
+    store.freeze(1).result()
+    was = store.store_id
+    fresh = asyncio.run(store.renew())
+    store.close()
+    store = opened(tmp_path)
+    assert store.store_id == fresh != was
+    assert (store.epoch(), store.frozen()) == (None, 1)
+    assert store.grant(1).result() is False
+    assert store.frozen() == 1
+    assert store.grant(2).result() is True
+    assert store.frozen() is None
+    assert waiting(store) == [1, 2]
     store.close()

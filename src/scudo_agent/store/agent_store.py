@@ -149,14 +149,14 @@ class AgentStore:
         """The epoch in which nothing more is delivered; None: there is none."""
         return self.reader.read(outbox.frozen)
 
-    def renew(self) -> str:
-        """Become another store to the desk, after a backup was put in place.
+    async def renew(self) -> str:
+        """Become another store to the desk, which grants it an epoch of its own.
 
-        For a stopped agent, and on the word of a person: a copy that runs beside
-        its original must not do this by itself. Returns the new `store_id`.
+        That is for a store that was put back from a backup. Returns the new
+        `store_id`.
         """
         fresh = str(uuid.uuid4())
-        self._writer.submit(lambda db: outbox.renew(db, fresh)).result()
+        await wait(self._writer.submit(lambda db: outbox.renew(db, fresh)))
         self.store_id = fresh
         return fresh
 

@@ -162,6 +162,8 @@ def grant(connection: Connection, stream: str, epoch: int) -> bool:
     if had == epoch:
         return False
     _note(connection, _EPOCH, str(epoch))
+    if frozen(connection) == epoch:
+        return False
     thaw = delete(schema.meta).where(schema.meta.c.key == _FROZEN)
     if connection.execute(thaw).rowcount == 0 and had is None:
         return False

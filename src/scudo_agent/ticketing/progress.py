@@ -62,5 +62,5 @@ def strange() -> Text:
     """Why delivery is frozen."""
     return T(
         "the desk has events that this store never wrote: it was put back from a "
-        "backup or copied, and nothing more is delivered"
+        "backup or copied, and is numbered anew"
     )
