@@ -5,6 +5,7 @@ probe; when one refuses, what was opened before it is closed again.
 """
 
 import asyncio
+import gc
 import json
 import os
 import random
@@ -32,7 +33,7 @@ from scudo_agent.agent.status import Document, StatusView
 from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
 from scudo_agent.clock import Clock, SystemClock
 from scudo_agent.config.site import Site
-from scudo_agent.deliver import Delivery
+from scudo_agent.deliver import Delivery, DeliveryEvent
 from scudo_agent.errors import ScudoError
 from scudo_agent.pipeline import Committed
 from scudo_agent.probes.registry import engine
@@ -73,6 +74,7 @@ class Agent:
         self.notices = NoticeWatch(
             desk.reader, self.events, now=lambda: runtime.timeline.now()
         )
+        self.on_delivery: list[Callable[[DeliveryEvent], None]] = []
         client = desk.client
         if desk.embedded is None:
             client = WatchedDesk(client, runtime.pipeline.report)
@@ -81,7 +83,7 @@ class Agent:
             client,
             runtime.clock,
             rng=rng,
-            on_event=self.notices.delivered,
+            on_event=self._delivered,
             config_hash=runtime.site.config_hash,
         )
         self.status = StatusView(
@@ -91,6 +93,10 @@ class Agent:
             links=lambda: self.links,
             tickets=self.notices.tickets,
         )
+
+    def _delivered(self, event: DeliveryEvent) -> None:
+        for listener in self.on_delivery:
+            listener(event)
 
     def _desk_status(self) -> Document:
         state = self.delivery.state
@@ -132,6 +138,9 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
             telemetry.server.start()
             agent.links["metrics"] = telemetry.server.url
         _announce(agent, options, stack)
+        if not options.simulated:
+            # What was loaded stays: collections need not look at it again.
+            gc.freeze()
         yield agent
 
 
@@ -219,7 +228,12 @@ def _measure(agent: Agent, telemetry: _Telemetry, state: Path) -> None:
         if done.stages:
             agent.delivery.wake()
 
+    def delivered(event: DeliveryEvent) -> None:
+        telemetry.metrics.delivered(event.kind.value)
+        agent.notices.delivered(event)
+
     runtime.pipeline.listeners.append(committed)
+    agent.on_delivery.append(delivered)
     runtime.on_fire.append(measures.fired)
     runtime.on_step.append(measures.stepped)
     runtime.on_refused.append(measures.refused)

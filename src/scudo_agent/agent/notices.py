@@ -33,6 +33,7 @@ class NoticeWatch:
         *,
         now: Callable[[], Instant],
     ) -> None:
+        self._began = now()
         self._source = source
         self._events = events
         self._now = now
@@ -70,6 +71,8 @@ class NoticeWatch:
             if not entry["kind"].startswith("mail") or (ref, number) in self._told:
                 continue
             self._told.add((ref, number))
+            if parse_instant(entry["at"]) < self._began:
+                continue  # of an earlier run of this agent
             self._events.add(
                 parse_instant(entry["at"]),
                 ref,

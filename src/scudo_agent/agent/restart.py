@@ -14,14 +14,10 @@ from scudo_agent.store.values import Memory, Seen
 from scudo_agent.text import T, Text
 
 
-def gap_note(since: Instant, until: Instant) -> Text:
-    """The note of an open incident: from when to when nothing was measured."""
-    return T(
-        "the agent did not measure from {since} to {until}: {length} not measured",
-        since={"instant": since},
-        until={"instant": until},
-        length={"duration": until - since},
-    )
+def gap_notes(since: Instant, until: Instant) -> tuple[tuple[Instant, Text], ...]:
+    """The notes of an open incident: the agent stopped, and was back."""
+    back = T("agent back, not measured {length}", length={"duration": until - since})
+    return (since, T("agent stopped")), (until, back)
 
 
 class Restart:

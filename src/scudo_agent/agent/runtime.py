@@ -7,18 +7,20 @@ and liveness live on this loop (`architecture.md`).
 import asyncio
 import logging
 import os
+import secrets
 from collections.abc import Callable, Sequence
 
 from scudo_agent.agent.probing import EngineFactory, Probing
-from scudo_agent.agent.restart import Restart, gap_note
-from scudo_agent.clock import Clock, Step
+from scudo_agent.agent.restart import Restart, gap_notes
+from scudo_agent.clock import STEP_US, Clock, Step
 from scudo_agent.config.judging import judging_site
 from scudo_agent.config.site import Site
-from scudo_agent.ids import uuid7
+from scudo_agent.incident import incident_id
 from scudo_agent.instant import SECOND, Instant, format_instant
 from scudo_agent.judge.batch import Batch, IncidentStage, Member
 from scudo_agent.judge.engine import Judge
-from scudo_agent.model import Kind, Result, State
+from scudo_agent.judge.views import IncidentView
+from scudo_agent.model import Kind, Outcome, Result, State
 from scudo_agent.pipeline import Committed, Pipeline, Recorder
 from scudo_agent.schedule import TICK_US, Firing
 from scudo_agent.store.agent_store import AgentStore
@@ -30,6 +32,7 @@ LIVENESS_US = 10 * SECOND
 SUSPENDED_US = 15 * SECOND
 """A loop that stood still for longer was suspended: it measured nothing."""
 _PULSE_S = 1.0
+_TICK_S = TICK_US / SECOND
 
 
 class Runtime:
@@ -43,7 +46,7 @@ class Runtime:
         *,
         engines: EngineFactory,
         recorder: Recorder | None = None,
-        new_id: Callable[[Instant], str] = uuid7,
+        new_id: Callable[[Instant], str] | None = None,
     ) -> None:
         self.site = site
         self.store = store
@@ -51,7 +54,7 @@ class Runtime:
         rules = judging_site(site)
         self._restart = Restart(store.load(rules.reopen_us), _recorded(recorder))
         self.timeline = store.timeline
-        self.judge = Judge(rules, new_id=new_id)
+        self.judge = Judge(rules, new_id=new_id or _new_id)
         self.pipeline = Pipeline(
             site,
             self.judge,
@@ -60,9 +63,8 @@ class Runtime:
             chronicle=self._restart.chronicle(store.reader),
             recorder=recorder,
         )
-        self.probing = Probing(
-            site, clock, engines=engines, report=self.pipeline.report
-        )
+        self._wake = asyncio.Event()
+        self.probing = Probing(site, clock, engines=engines, report=self._report)
         self.started: Instant | None = None
         self.steps = {"forward": 0, "back": 0}
         self.gap_us = 0
@@ -102,20 +104,22 @@ class Runtime:
     def _note_gap(self, since: Instant, until: Instant) -> None:
         """Open incidents say that they were not measured, and are asked first."""
         for incident in self.judge.open_incidents():
-            members = tuple(self._member(path) for path in incident.members)
-            stage = IncidentStage(
-                incident=incident.incident,
-                kind=Kind.NOTE,
-                at=until,
-                subject=incident.subject,
-                since=incident.since,
-                severity=incident.severity,
-                rule=incident.rule,
-                members=members,
-                linked=incident.linked,
-            )
-            self.pipeline.note(stage, gap_note(since, until))
+            for at, text in gap_notes(since, until):
+                self.pipeline.note(self._note(incident, at), text)
             self.probing.hasten(incident.members)
+
+    def _note(self, incident: IncidentView, at: Instant) -> IncidentStage:
+        return IncidentStage(
+            incident=incident.incident,
+            kind=Kind.NOTE,
+            at=at,
+            subject=incident.subject,
+            since=incident.since,
+            severity=incident.severity,
+            rule=incident.rule,
+            members=tuple(self._member(path) for path in incident.members),
+            linked=incident.linked,
+        )
 
     def _member(self, path: str) -> Member:
         view = self.judge.state(path)
@@ -124,16 +128,47 @@ class Runtime:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set; then stop cleanly."""
-        loop = asyncio.get_running_loop()
-        next_tick = loop.time()
+        stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _task: self._wake.set())
         while not stop.is_set():
             await self.tick()
-            next_tick = max(next_tick + TICK_US / SECOND, loop.time())
+            await self._pause()
+        await stopping
+
+    async def _pause(self) -> None:
+        """Sleep to the next turn: on a grid of 100 ms, and not without need.
+
+        Wake-ups cost: a turn comes when something is due, was reported, or when
+        the clocks have not been compared for a second.
+        """
+        now = asyncio.get_running_loop().time()
+        soon = (now // _TICK_S + 1) * _TICK_S
+        if not self.pipeline.has_reports:
+            idle_s = max(self._idle_us(), 0) / SECOND
+            later = max(-(-(now + idle_s) // _TICK_S) * _TICK_S, soon)
+            self._wake.clear()
             try:
-                async with asyncio.timeout_at(next_tick):
-                    await stop.wait()
+                async with asyncio.timeout_at(later):
+                    await self._wake.wait()
             except TimeoutError:
-                continue
+                return
+        await asyncio.sleep(max(soon - asyncio.get_running_loop().time(), 0))
+
+    def _idle_us(self) -> int:
+        """How long nothing is due: no probe, no judgement, no sign of life."""
+        now = self.clock.monotonic_us()
+        idle = [self._alive_us + LIVENESS_US - now]
+        if (due := self.probing.schedule.next_due_us()) is not None:
+            idle.append(due - now)
+        if (judged := self.judge.next_due()) is not None:
+            idle.append(judged - self.timeline.now())
+        if self.pipeline.commit_error is not None:
+            idle.append(SECOND)
+        return min(idle)
+
+    def _report(self, path: str, outcome: Outcome) -> None:
+        self.pipeline.report(path, outcome)
+        self._wake.set()
 
     async def tick(self) -> Committed | None:
         """One turn: clocks, judgement, what is due, one commit."""
@@ -173,6 +208,8 @@ class Runtime:
     def _schedule_pulse(self) -> None:
         loop = asyncio.get_running_loop()
         self._beat()
+        if self._suspended_us or abs(self.timeline.offset_us()) > STEP_US:
+            self._wake.set()
         self._pulse = loop.call_later(_PULSE_S, self._schedule_pulse)
 
     def _beat(self) -> None:
@@ -243,6 +280,10 @@ class Runtime:
         await self.pipeline.commit(self._liveness(clean=now))
         if self.pipeline.commit_error is not None:
             raise self.pipeline.commit_error
+
+
+def _new_id(at: Instant) -> str:
+    return incident_id(at, secrets.randbits(74))
 
 
 def _start(at: Instant) -> RunEvent:

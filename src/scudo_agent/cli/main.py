@@ -55,10 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command is None:
         parser.print_help()
         return 2
-    from scudo_agent.errors import ScudoError
+    from scudo_agent.errors import ConfigError, ScudoError
 
     try:
         return int(args.run(args))
+    except ConfigError as exc:
+        print(exc.report(), file=sys.stderr)
+        return exc.exit_code
     except ScudoError as exc:
         print(exc, file=sys.stderr)
         return exc.exit_code

@@ -1,0 +1,311 @@
+"""A whole agent with its desk lives through a simulated day, in seconds."""
+
+import asyncio
+import mailbox
+import random
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from scudo_agent import config
+from scudo_agent.agent.app import Agent, Options, running
+from scudo_agent.agent.stored import raw_uptime
+from scudo_agent.config.judging import judging_site
+from scudo_agent.instant import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Instant,
+    parse_instant,
+)
+from scudo_agent.model import Outcome, State
+from scudo_agent.pipeline import Committed
+from scudo_agent.probes.registry import SETTINGS
+from scudo_agent.replay import read_events, replay
+from support.script import BAD, GOOD, ScriptEngine
+from support.sim import SimClock, simulate
+from support.sites import write_site
+
+START = parse_instant("2026-03-02T08:00:00+01:00")
+Failing = dict[str, tuple[tuple[int, int], ...]]
+
+
+@dataclass
+class World:
+    """A simulated machine, its site, and which checks fail when (µs from START)."""
+
+    folder: Path
+    clock: SimClock = field(default_factory=lambda: SimClock(START))
+    failing: Failing = field(default_factory=dict)
+    engines: list[ScriptEngine] = field(default_factory=list)
+
+    def outcome(self, check: str) -> Outcome:
+        since = self.clock.mono_us - 1_000 * SECOND
+        spans = self.failing.get(check, ())
+        return BAD if any(a <= since < b for a, b in spans) else GOOD
+
+    def live(
+        self,
+        during: Callable[[Agent], Coroutine[Any, Any, None]],
+        *,
+        kill: bool = False,
+    ) -> None:
+        """Run the agent while `during` runs; `kill` ends it without a clean stop."""
+
+        def engine(_kind: str) -> ScriptEngine:
+            self.engines.append(ScriptEngine(self.outcome))
+            return self.engines[-1]
+
+        async def main() -> None:
+            site = config.load(write_site(self.folder), SETTINGS)
+            options = Options(
+                state=self.folder / "state",
+                desk_file=self.folder / "desk.yaml",
+                record=self.folder / "events.jsonl",
+                clock=self.clock,
+                engines=engine,
+                rng=random.Random(7),
+                simulated=True,
+            )
+            async with running(site, options) as agent:
+                stop = asyncio.Event()
+                task = asyncio.create_task(agent.runtime.run(stop))
+                await during(agent)
+                if kill:
+                    agent.runtime.close = _nothing  # type: ignore[method-assign]
+                stop.set()
+                await task
+
+        simulate(self.clock, main())
+
+    def mails(self) -> list[Any]:
+        box = mailbox.Maildir(self.folder / "state" / "mail")
+        return sorted(box, key=lambda m: str(m["Message-ID"]))
+
+    def replayed(self) -> dict[str, Any]:
+        """What `replay` makes of the recorded events."""
+        site = judging_site(config.load(self.folder / "site.yaml", SETTINGS))
+        path = self.folder / "events.jsonl"
+        with path.open(encoding="utf-8") as lines:
+            events = read_events(lines, site.checks, str(path))
+        return replay(site, events, None)  # type: ignore[no-any-return]
+
+
+async def _nothing() -> None:
+    return None
+
+
+@contextmanager
+def in_memory() -> Iterator[World]:
+    """Its stores are in memory where the machine can: waiting for a disk is not
+    simulated, and a day has nearly 9,000 commits."""
+    shared = Path("/dev/shm")
+    with TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
+        yield World(Path(folder))
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with in_memory() as world:
+        yield world
+
+
+async def _seconds(us: int) -> None:
+    await asyncio.sleep(us / SECOND)
+
+
+@dataclass
+class Lived:
+    """One simulated day with random failures, and what came of it."""
+
+    world: World
+    status: dict[str, Any]
+    missed: dict[str, int]
+    stages: dict[str, list[tuple[str, str, str]]]
+    accounts: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def day() -> Iterator[Lived]:
+    with in_memory() as world:
+        rng = random.Random(20260302)
+        for check in ("gateway/ping", "switch/ping", "erp/web", "erp/db", "isp-a/ping"):
+            starts = sorted(rng.randrange(DAY) for _ in range(6))
+            world.failing[check] = tuple(
+                (at, at + rng.randrange(SECOND, 40 * MINUTE)) for at in starts
+            )
+        lived = Lived(world, {}, {}, {}, [])
+
+        def note(done: Committed) -> None:
+            for stage in done.stages:
+                event = (stage.subject_key, stage.at, stage.kind.value)
+                lived.stages.setdefault(stage.incident_id, []).append(event)
+
+        async def a_day(agent: Agent) -> None:
+            agent.runtime.pipeline.listeners.append(note)
+            await _seconds(DAY)
+            lived.status = agent.status.document()
+            lived.missed = dict(agent.runtime.probing.schedule.counts.missed)
+            reader = agent.runtime.store.reader
+            until = Instant(START + DAY)
+            lived.accounts = raw_uptime(agent.runtime.site, reader, START, until)
+
+        world.live(a_day)
+        yield lived
+
+
+def test_a_day_runs_every_probe(day: Lived) -> None:
+    assert set(day.missed.values()) == {0}
+    assert all(check["last"] is not None for check in day.status["checks"])
+    assert day.status["desk"]["waiting"] == 0
+    assert day.status["desk"]["connected"]
+
+
+def test_a_day_of_failures_mails_each_stage_once_and_in_one_thread(day: Lived) -> None:
+    mailed = {"open", "raise", "recover", "reopen"}
+    wanted = sorted(
+        f"<{incident}.{kind}.{number}@provider.example>"
+        for incident, events in day.stages.items()
+        for number, (_, _, kind) in enumerate(events, start=1)
+        if kind in mailed
+    )
+    mails = day.world.mails()
+    assert sorted(str(m["Message-ID"]) for m in mails) == wanted
+    for mail in mails:
+        incident = str(mail["Message-ID"])[1:37]
+        opening = f"<{incident}.open.1@provider.example>"
+        if mail["Message-ID"] != opening:
+            assert mail["In-Reply-To"] == opening
+
+
+def test_recorded_events_replayed_give_the_incidents_that_the_agent_had(
+    day: Lived,
+) -> None:
+    replayed = [
+        [(one["subject"], event["t"], event["kind"]) for event in one["events"]]
+        for one in day.world.replayed()["incidents"]
+    ]
+    lived = [
+        [(events[-1][0], *event[1:]) for event in events]
+        for events in day.stages.values()
+    ]
+    assert len(lived) > 5
+    assert sorted(lived) == sorted(replayed)
+
+
+def test_the_ledger_of_a_day_has_every_second_once(day: Lived) -> None:
+    for account in day.accounts:
+        spent = account["seconds"]
+        total = sum(spent[str(state)] for state in State)
+        assert total == pytest.approx(spent["elapsed"], abs=1e-6)
+        assert spent["elapsed"] == DAY // SECOND
+    assert day.accounts[0]["seconds"]["down"] > 0
+
+
+def test_a_dead_switch_gives_one_ticket_that_names_what_it_took_along(
+    world: World,
+) -> None:
+    outage = ((HOUR, 2 * HOUR),)
+    world.failing = {"switch/ping": outage, "erp/web": outage, "erp/db": outage}
+    world.live(lambda _agent: _seconds(3 * HOUR))
+    (incident,) = world.replayed()["incidents"]
+    assert incident["subject"] == "check:switch/ping"
+    assert incident["members"] == ["switch/ping", "erp/db", "erp/web"]
+    assert incident["severity"] == 1
+    kinds = [str(m["Message-ID"]).split(".")[1] for m in world.mails()]
+    assert kinds in (["open", "recover"], ["open", "raise", "recover"])
+
+
+def test_with_the_gateway_and_all_beyond_gone_only_the_provider_hears(
+    world: World,
+) -> None:
+    outage = ((HOUR, 2 * HOUR),)
+    beyond = ("gateway/ping", "switch/ping", "erp/web", "erp/db", "isp-a/ping")
+    world.failing = dict.fromkeys(beyond, outage)
+    world.live(lambda _agent: _seconds(3 * HOUR))
+    (incident,) = world.replayed()["incidents"]
+    assert incident["subject"] == "agent"
+    assert incident["severity"] is None
+    assert {m["To"] for m in world.mails()} == {"noc@provider.example"}
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_restart_in_an_outage_keeps_the_ticket_and_leaves_unknown_time(
+    world: World, kill: bool
+) -> None:
+    world.failing = {"erp/web": ((HOUR, 3 * HOUR),)}
+    world.live(lambda _agent: _seconds(2 * HOUR), kill=kill)
+    world.clock.mono_us += 20 * MINUTE
+    seen: dict[str, Any] = {}
+
+    async def after(agent: Agent) -> None:
+        await _seconds(2 * HOUR)
+        seen["gap"] = agent.runtime.gap_us
+        reader = agent.runtime.store.reader
+        (row,) = reader.incidents()
+        seen["ref"] = row.ticket_ref
+        seen["ticket"] = await agent.desk.reader.ticket(str(row.ticket_ref))
+
+    world.live(after)
+    assert abs(seen["gap"] - 20 * MINUTE) <= 11 * SECOND
+    kinds = [str(m["Message-ID"]).split(".")[1] for m in world.mails()]
+    assert kinds == ["open", "recover"]
+    assert any(
+        "not measured" in e["text"] + e["detail"] for e in seen["ticket"]["history"]
+    )
+    replayed = world.replayed()
+    (incident,) = replayed["incidents"]
+    assert [e["kind"] for e in incident["events"]] == ["open", "recover"]
+    timeline = replayed["services"][0]["timeline"]
+    states = [entry["state"] for entry in timeline]
+    assert states[1:] == ["up", "down", "unknown", "down", "up", "unknown"]
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_setting_the_clock_by_an_hour_misses_no_probe(world: World, hours: int) -> None:
+    seen: dict[str, Any] = {}
+
+    async def a_morning(agent: Agent) -> None:
+        await _seconds(2 * HOUR)
+        world.clock.step(hours * HOUR)
+        await _seconds(2 * HOUR)
+        seen["steps"] = dict(agent.runtime.steps)
+        seen["offset"] = agent.runtime.timeline.offset_us()
+        seen["missed"] = dict(agent.runtime.probing.schedule.counts.missed)
+
+    world.live(a_morning)
+    runs = [n for engine in world.engines for n in engine.runs.values()]
+    assert all(239 <= n <= 243 for n in runs), runs
+    assert set(seen["missed"].values()) == {0}
+    forward = hours > 0
+    assert seen["steps"] == {"forward": int(forward), "back": int(not forward)}
+    assert abs(seen["offset"] - (0 if forward else hours * HOUR)) < SECOND
+    assert world.mails() == []
+    (timeline,) = [s["timeline"] for s in world.replayed()["services"][:1]]
+    states = [entry["state"] for entry in timeline]
+    expected = ["up", "unknown", "up"] if forward else ["up"]
+    assert states[1:] == [*expected, "unknown"]
+
+
+def test_a_suspended_machine_raises_no_alarm_and_its_time_is_unknown(
+    world: World,
+) -> None:
+    async def sleeps(_agent: Agent) -> None:
+        await _seconds(HOUR)
+        world.clock.mono_us += 10 * MINUTE  # nothing of the loop ran meanwhile
+        await _seconds(HOUR)
+
+    world.live(sleeps)
+    assert world.mails() == []
+    replayed = world.replayed()
+    assert replayed["incidents"] == []
+    unknown = [
+        e for e in replayed["services"][0]["timeline"] if e["state"] == "unknown"
+    ]
+    assert len(unknown) == 3
