@@ -21,6 +21,7 @@ from scudo_agent.probes.http_wire import (
     ReplyReader,
     unpack,
 )
+from support.certs import Authority
 from support.probe_runs import said
 
 URL = "https://erp.example/login"
@@ -273,3 +274,14 @@ def test_any_octets_in_any_pieces_end_in_a_reply_or_a_fault(
         assert found.text() is not None
     else:
         assert said(found.seen).isprintable()
+
+
+def test_a_relative_file_of_cas_begins_at_the_site_files_folder(
+    tmp_path: Path,
+) -> None:
+    Authority(tmp_path / "tls")
+    settings = HttpSettings.model_validate(
+        {"url": URL, "ca": "tls/ca.pem"}, context={"base": tmp_path}
+    )
+    assert settings.ca == "tls/ca.pem"
+    assert settings.trust[1] == str(tmp_path / "tls/ca.pem")

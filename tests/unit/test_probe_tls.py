@@ -136,3 +136,14 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     authority = Authority(tmp_path_factory.mktemp("ca"))
     pem = authority.issue("erp.example", "192.0.2.1").cert.read_bytes()
     return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+
+
+def test_a_relative_file_of_cas_begins_at_the_site_files_folder(
+    tmp_path: Path,
+) -> None:
+    Authority(tmp_path / "tls")
+    settings = TlsSettings.model_validate(
+        {"ca": "tls/ca.pem"}, context={"base": tmp_path}
+    )
+    assert settings.ca == "tls/ca.pem"
+    assert settings.ca_file == str(tmp_path / "tls/ca.pem")

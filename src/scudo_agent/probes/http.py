@@ -29,11 +29,13 @@ from scudo_agent.probes.http_parts import (
     base_of,
     check_header,
     check_reference,
+    file_of,
     reads_secrets,
 )
 from scudo_agent.probes.http_url import Url
 from scudo_agent.probes.port import Job
 from scudo_agent.probes.simple import SimpleEngine
+from scudo_agent.probes.tls_fault import check_ca, made
 from scudo_agent.text import T, Text
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class HttpSettings(ProbeSettings):
     degraded: HttpLimits = HttpLimits()
     warn: HttpLimits = HttpLimits()
 
+    _ca_file: str | None = PrivateAttr(default=None)
     _secrets: dict[str, Secret] = PrivateAttr(default_factory=dict)
 
     @field_validator("url")
@@ -107,21 +110,24 @@ class HttpSettings(ProbeSettings):
 
     @field_validator("ca")
     @classmethod
-    def _is_readable(cls, ca: str | None) -> str | None:
-        from scudo_agent.probes.tls_fault import check_ca
-
-        if ca is not None:
-            check_ca(ca)
+    def _is_readable(cls, ca: str | None, info: ValidationInfo) -> str | None:
+        check_ca(file_of(ca, info.context))
         return ca
 
     def model_post_init(self, context: object) -> None:
-        """Read the secrets among the headers."""
+        """Read the secrets among the headers, and find the file of `ca`."""
+        self._ca_file = file_of(self.ca, context)
         found = {
             name: read_secret(value, base=base_of(context))
             for name, value in self.headers.items()
             if REFERENCE.fullmatch(value) and reads_secrets(context)
         }
         self._secrets.update(found)
+
+    @property
+    def trust(self) -> tuple[bool, str | None]:
+        """Whether certificates are verified, and by which file."""
+        return self.verify, self._ca_file
 
     @cached_property
     def parsed(self) -> Url:
@@ -258,13 +264,11 @@ class HttpEngine(SimpleEngine):
             raise NoAnswerError(seen, own_fault=exc.own_fault) from None
 
     async def _context(self, settings: HttpSettings) -> ssl.SSLContext:
-        from scudo_agent.probes import tls_fault
-
-        key = (settings.verify, settings.ca)
+        key = settings.trust
         if key not in self._contexts:
-            made = await tls_fault.made(verify=key[0], ca=key[1])
-            made.set_alpn_protocols(["http/1.1"])
-            self._contexts[key] = made
+            context = await made(verify=key[0], ca=key[1])
+            context.set_alpn_protocols(["http/1.1"])
+            self._contexts[key] = context
         return self._contexts[key]
 
 

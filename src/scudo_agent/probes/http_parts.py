@@ -75,9 +75,14 @@ def _check_value(name: str, value: str) -> None:
 
 
 def base_of(context: object) -> Path:
-    """Where relative paths of secrets begin: the validation's context says so."""
+    """Where relative paths begin: the validation's context says so."""
     base = context.get("base") if isinstance(context, Mapping) else None
     return base if isinstance(base, Path) else Path()
+
+
+def file_of(path: str | None, context: object) -> str | None:
+    """A file that settings name: a relative one begins at the site file's folder."""
+    return None if path is None else str(base_of(context) / path)
 
 
 def reads_secrets(context: object) -> bool:

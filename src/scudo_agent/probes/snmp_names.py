@@ -2,7 +2,7 @@
 
 pysnmp reads the modules of pysnmp-mibs, offline, when a site file is loaded and
 only if it has a symbolic name: that costs about 0.3 s once and nothing later
-(`docs/decisions/snmp-names.md`). Polling knows only OIDs.
+(`docs/decisions/snmp-http-tls.md`). Polling knows only OIDs.
 """
 
 import difflib

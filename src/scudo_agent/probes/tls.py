@@ -10,17 +10,18 @@ import ssl
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from scudo_agent.clock import SystemClock
 from scudo_agent.config.probe import ProbeSettings, Seconds
 from scudo_agent.instant import DAY, SECOND, Instant, from_datetime
 from scudo_agent.model import Limit, Outcome
+from scudo_agent.probes import tls_fault
 from scudo_agent.probes.connect import NoAnswerError, Resolved, host_port, resolve
 from scudo_agent.probes.foreign import one_line
+from scudo_agent.probes.http_parts import file_of
 from scudo_agent.probes.port import Job
 from scudo_agent.probes.simple import SimpleEngine
 from scudo_agent.text import TN, T, Text
@@ -55,6 +56,8 @@ class TlsSettings(ProbeSettings):
     degraded: Left = None
     """Degraded when the certificate ends sooner than this."""
 
+    _ca_file: str | None = PrivateAttr(default=None)
+
     @field_validator("warn", "degraded")
     @classmethod
     def _is_in_days(cls, left: float | None) -> float | None:
@@ -65,13 +68,17 @@ class TlsSettings(ProbeSettings):
     @field_validator("ca")
     @classmethod
     def _is_readable(cls, ca: str | None, info: ValidationInfo) -> str | None:
-        from scudo_agent.probes.tls_fault import check_ca
-
-        if ca is None:
-            return None
-        ca = str((info.context or {}).get("base", Path()) / ca)
-        check_ca(ca)
+        tls_fault.check_ca(file_of(ca, info.context))
         return ca
+
+    def model_post_init(self, context: object) -> None:
+        """Find the file of `ca`."""
+        self._ca_file = file_of(self.ca, context)
+
+    @property
+    def ca_file(self) -> str | None:
+        """The file of `ca`, wherever the agent runs."""
+        return self._ca_file
 
     def degraded_limits(self) -> tuple[Limit, ...]:
         """The limit of `degraded`."""
@@ -163,11 +170,10 @@ class TlsEngine(SimpleEngine):
     async def _handshake(
         self, settings: TlsSettings, to: Resolved, name: str, *, verify: bool
     ) -> bytes:
-        from scudo_agent.probes import tls_fault
         from scudo_agent.probes.dial import attached, connected
 
         where = to.where(settings.port)
-        context = await self._context(verify, settings.ca if verify else None)
+        context = await self._context(verify, settings.ca_file if verify else None)
         sock = await connected(to, settings.port)
         try:
             transport = await attached(
@@ -186,8 +192,6 @@ class TlsEngine(SimpleEngine):
         return bytes(der)
 
     async def _context(self, verify: bool, ca: str | None) -> ssl.SSLContext:
-        from scudo_agent.probes import tls_fault
-
         key = (verify, ca)
         if key not in self._contexts:
             self._contexts[key] = await tls_fault.made(verify=verify, ca=ca)
@@ -273,8 +277,6 @@ def _untrusted(
     fault: ssl.SSLCertVerificationError, certificate: Certificate, name: str
 ) -> Text:
     """Words for what the verification found wrong with a certificate in its time."""
-    from scudo_agent.probes import tls_fault
-
     subject, issuer = certificate.subject, certificate.issuer
     match tls_fault.kind(fault):
         case tls_fault.Kind.NAME:

@@ -61,8 +61,10 @@ def _trusting() -> ssl.SSLContext:
     return made
 
 
-def check_ca(ca: str) -> None:
+def check_ca(ca: str | None) -> None:
     """Refuse a file of certificates that cannot be read, by `ValueError`."""
+    if ca is None:
+        return
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=ca)
     except ssl.SSLError:
