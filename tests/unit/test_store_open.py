@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,7 @@ def test_a_reader_cannot_write(state: Path) -> None:
 
 def _hold(folder: Path, ready: "multiprocessing.synchronize.Event") -> None:
     store = opened(folder)
+    store.commit(told(8)).result()
     ready.set()
     multiprocessing.get_context("spawn").Event().wait(30)
     store.close()
@@ -123,8 +125,11 @@ def test_the_lock_ends_with_the_process_that_held_it(state: Path) -> None:
     child.kill()
     child.join(10)
     child.close()
+    reader = StoreReader.open(state)
+    assert reader.outbox().head_seq == 2, "what a killed agent leaves can be read"
+    reader.close()
     store = opened(state)
-    assert store.head() == (1, 0)
+    assert store.head() == (2, 0)
     store.close()
 
 
@@ -222,6 +227,28 @@ def test_a_reader_works_in_a_folder_that_may_only_be_read(state: Path) -> None:
     reader = StoreReader.open(state)
     assert reader.status().outbox.head_seq == 1
     reader.close()
+
+
+def test_reading_after_close_is_one_clear_line(state: Path) -> None:
+    reader = StoreReader.open(state)
+    reader.close()
+    with pytest.raises(StoreError, match=r"agent\.db: is closed"):
+        reader.status()
+
+
+def test_the_systems_sqlite_does_where_there_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pysqlite3.dbapi2", None)
+    store = opened(tmp_path)
+    assert store.sqlite_version == sqlite3.sqlite_version
+    store.commit(told(1)).result()
+    store.acknowledge("I", 1, {1: "SC-1"}).result()
+    store.close()
+    store = opened(tmp_path)
+    assert store.commit(told(2)).result()[0].seq == 2
+    assert store.reader.incidents()[0].ticket_ref == "SC-1"
+    store.close()
 
 
 def test_a_reader_sees_what_a_running_agent_commits(state: Path) -> None:

@@ -70,8 +70,9 @@ class StoreReader:
         return cls(connection, path)
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._connection.close()
+        """Let go of the file, once who is reading has read."""
+        with self._lock:
+            self._connection.close()
 
     def status(self) -> StoreStatus:
         """Everything that `status` shows."""
@@ -153,6 +154,8 @@ class StoreReader:
     def read(self, work: Callable[[Connection], T]) -> T:
         """Do `work` in one read transaction: it sees one moment."""
         with self._lock:
+            if self._connection.closed:
+                raise StoreError(f"{self._path}: is closed")
             try:
                 with self._connection.begin():
                     return work(self._connection)
