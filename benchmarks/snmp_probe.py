@@ -53,13 +53,15 @@ async def _engine(port: int, version: int, rounds: int) -> None:
 
     credential = v2c() if version == 2 else v3()
     settings = [SnmpSettings(get=oid, port=port) for oid in OIDS]
-    done = asyncio.Semaphore(0)
-    answered = 0
+    done = asyncio.Event()
+    answered = waiting = 0
 
     def report(_check: str, outcome: Outcome) -> None:
-        nonlocal answered
+        nonlocal answered, waiting
         answered += outcome.answered is True
-        done.release()
+        waiting -= 1
+        if not waiting:
+            done.set()
 
     ticks = [
         [
@@ -77,10 +79,12 @@ async def _engine(port: int, version: int, rounds: int) -> None:
     ]
 
     async def all_devices() -> None:
+        nonlocal waiting
         for jobs in ticks:
+            waiting = len(jobs)
+            done.clear()
             engine.submit(jobs)
-            for _ in jobs:
-                await done.acquire()
+            await done.wait()
 
     engine = SnmpEngine()
     await engine.start(report)

@@ -47,6 +47,10 @@ URL = "https://erp.example/login"
         ({"url": URL, "status": [200, "ok"]}, "'ok' is no status such as 200 or 2xx"),
         ({"url": URL, "status": []}, "needs at least one status such as 200 or 2xx"),
         ({"url": URL, "method": "POST"}, "Input should be 'GET', 'HEAD' or 'OPTIONS'"),
+        (
+            {"url": URL, "method": "HEAD", "body": "Accedi"},
+            "the answer to HEAD has no body to look into; use GET",
+        ),
         ({"url": URL, "body": {"regex": "(a"}}, "is no regular expression: missing )"),
         (
             {"url": URL, "body": {"regex": "(a+)+$"}},

@@ -1,6 +1,7 @@
 """Settings of the snmp probe, names of objects, and what values mean."""
 
 import re
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from scudo_agent.config.site import SnmpCredential
+from scudo_agent.probes.connect import Resolved
 from scudo_agent.probes.foreign import MAX_SHOWN, one_line, printable
 from scudo_agent.probes.snmp import SnmpSettings
 from scudo_agent.probes.snmp_names import SnmpObject, Syntax, resolve
@@ -288,3 +291,15 @@ def test_any_value_gives_a_verdict(raw: Raw, asked: SnmpObject) -> None:
     ):
         _, sentence = verdict(wanted, raw)
         assert sentence
+
+
+def test_the_errno_of_gufo_stands_in_its_text_only() -> None:
+    from scudo_agent.probes.snmp_session import Target, _fault
+
+    credential = SnmpCredential(version=2)
+    target = Target(Resolved(socket.AF_INET, "192.0.2.1"), 161, credential)
+    full = _fault(OSError("Too many open files (os error 24)"), target)
+    assert full.own_fault
+    blackhole = _fault(OSError("Invalid argument (os error 22)"), target)
+    assert not blackhole.own_fault
+    assert said(blackhole.seen) == "sent into a blackhole by a route (192.0.2.1:161)"

@@ -97,6 +97,15 @@ class HttpSettings(ProbeSettings):
             raise ValueError("needs at least one status such as 200 or 2xx")
         return status
 
+    @field_validator("body")
+    @classmethod
+    def _is_sent(
+        cls, body: str | BodyPattern | None, info: ValidationInfo
+    ) -> str | BodyPattern | None:
+        if body is not None and info.data.get("method") == "HEAD":
+            raise ValueError("the answer to HEAD has no body to look into; use GET")
+        return body
+
     @field_validator("headers")
     @classmethod
     def _are_headers(
