@@ -86,6 +86,11 @@ class Delivery:
         """Something was committed: send it now, unless the desk asked for peace."""
         self._wake.set()
 
+    def greet_now(self) -> None:
+        """Ask at once whether the desk answers."""
+        self._hello_at = float("-inf")
+        self._wake.set()
+
     async def run(self) -> None:
         """Greet and drain for ever."""
         while True:
@@ -102,7 +107,8 @@ class Delivery:
         if now >= self._hello_at:
             await self._greet()
         elif not may_send:
-            await asyncio.sleep(self._hello_at - now)
+            self._wake.clear()
+            await self._idle(self._hello_at - now)
         elif now < self._send_at:
             await asyncio.sleep(min(self._send_at, self._hello_at) - now)
         else:

@@ -9,7 +9,7 @@ import gc
 import json
 import os
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from scudo_agent.agent.runtime import Runtime
 from scudo_agent.agent.status import Document, StatusView
 from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
 from scudo_agent.clock import Clock, SystemClock
+from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.site import Site
 from scudo_agent.deliver import Delivery, DeliveryEvent
 from scudo_agent.errors import ScudoError
@@ -77,7 +78,8 @@ class Agent:
         self.on_delivery: list[Callable[[DeliveryEvent], None]] = []
         client = desk.client
         if desk.embedded is None:
-            client = WatchedDesk(client, runtime.pipeline.report)
+            client = WatchedDesk(client, runtime.report)
+            runtime.on_wish.append(self._greet_desk)
         self.delivery = Delivery(
             runtime.store,
             client,
@@ -93,6 +95,10 @@ class Agent:
             links=lambda: self.links,
             tickets=self.notices.tickets,
         )
+
+    def _greet_desk(self, wanted: Sequence[str]) -> None:
+        if PATH in wanted:
+            self.delivery.greet_now()
 
     def _delivered(self, event: DeliveryEvent) -> None:
         for listener in self.on_delivery:

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from scudo_agent.clock import Clock
+from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.secret import Secret
 from scudo_agent.config.site import Site
 from scudo_agent.desk.app import Desk, build
@@ -86,7 +87,7 @@ class WatchedDesk:
         seen = T("the desk answers")
         if not answered:
             seen = T("no answer from the desk: {reason}", reason=reason)
-        self._report("desk/answer", Outcome(answered=answered, seen=seen))
+        self._report(PATH, Outcome(answered=answered, seen=seen))
 
     async def send(self, parcel: Parcel) -> BatchReply:
         """Pass it on."""

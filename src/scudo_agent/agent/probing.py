@@ -6,6 +6,7 @@ from itertools import groupby
 
 from scudo_agent.agent.networks import Allowance
 from scudo_agent.clock import Clock
+from scudo_agent.config.desk_answer import KIND as DESK
 from scudo_agent.config.site import Check, Site
 from scudo_agent.instant import SECOND
 from scudo_agent.model import Outcome
@@ -53,7 +54,7 @@ class Probing:
         self._site = site
         self._clock = clock
         self._report = report
-        probed = {p: c for p, c in site.checks.items() if c.kind != "desk"}
+        probed = {p: c for p, c in site.checks.items() if c.kind != DESK}
         self._jobs = {path: job_of(check, site) for path, check in probed.items()}
         self._ancestors = ancestors(site)
         kinds = sorted({check.kind for check in probed.values()})

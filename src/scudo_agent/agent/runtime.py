@@ -64,12 +64,13 @@ class Runtime:
             recorder=recorder,
         )
         self._wake = asyncio.Event()
-        self.probing = Probing(site, clock, engines=engines, report=self._report)
+        self.probing = Probing(site, clock, engines=engines, report=self.report)
         self.started: Instant | None = None
         self.steps = {"forward": 0, "back": 0}
         self.gap_us = 0
         self.on_step: list[Callable[[Step], None]] = []
         self.on_fire: list[Callable[[Sequence[Firing]], None]] = []
+        self.on_wish: list[Callable[[Sequence[str]], None]] = []
         self.on_refused: list[Callable[[], None]] = []
         self.alive: Instant | None = None
         self._alive_us = 0
@@ -166,7 +167,8 @@ class Runtime:
             idle.append(SECOND)
         return min(idle)
 
-    def _report(self, path: str, outcome: Outcome) -> None:
+    def report(self, path: str, outcome: Outcome) -> None:
+        """Take what a probe, or the delivery, has to say of a check."""
         self.pipeline.report(path, outcome)
         self._wake.set()
 
@@ -197,6 +199,8 @@ class Runtime:
         """Probe what judging asks for, and keep the pace of re-probing."""
         if batch.probe:
             self.probing.hasten(batch.probe)
+            for listener in self.on_wish:
+                listener(batch.probe)
         for observation in self.pipeline.judged:
             view = self.judge.state(observation.check)
             bad_run = observation.result in (Result.FAILED, Result.DEGRADED)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from scudo_agent.config.checks import CheckReader
 from scudo_agent.config.contracts import read_terms
+from scudo_agent.config.desk_answer import with_desk_answer
 from scudo_agent.config.outline import Outline, RawCheck, outline
 from scudo_agent.config.references import is_local, reference_faults
 from scudo_agent.config.sections import refuse, validate
@@ -65,7 +66,7 @@ def load_judging(path: Path) -> JudgeSite:
         faults += wrong
         reopen_us = terms.reopen_us if terms else _REOPEN_US
     refuse(doc, faults)
-    return JudgeSite(
+    judged = JudgeSite(
         checks=rules,
         depends_on={
             target.id: tuple(mention.path for mention in target.depends_on)
@@ -84,6 +85,7 @@ def load_judging(path: Path) -> JudgeSite:
         },
         reopen_us=reopen_us,
     )
+    return judged if site.desk is None else with_desk_answer(judged)
 
 
 def _rule(

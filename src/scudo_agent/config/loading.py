@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scudo_agent.config.checks import CheckReader, Probe, Timing, checked, definition
 from scudo_agent.config.contracts import read_terms
+from scudo_agent.config.desk_answer import PATH, TARGET, desk_check
 from scudo_agent.config.keys import KeyReader
 from scudo_agent.config.outline import mapping, outline
 from scudo_agent.config.probe import ProbeSettings
@@ -54,6 +55,9 @@ def load(
         terms, wrong = read_terms(doc, site.contract, base=path.parent)
         faults += wrong
     faults += [*checks.faults, *keys.faults]
+    if site.desk is not None and TARGET in view.targets:
+        what = f"'{TARGET}' is the remote desk itself; give the target another name"
+        faults.append(doc.fault(["targets", TARGET], what, key=True))
     faults += [*reference_faults(doc, view), *rule_faults(reading)]
     refuse(doc, faults)
     return _site(path, reading, credentials=credentials, desk=desk, terms=terms)
@@ -88,6 +92,11 @@ def _site(
             reprobe=file.defaults.reprobe,
             credential=credential,
         )
+    vantage = file.vantage
+    if desk.url is not None:
+        checks[PATH] = answer = desk_check(desk.url)
+        targets[TARGET] = answer.target
+        vantage = (*vantage, PATH)
     return Site(
         path=path,
         id=file.site,
@@ -97,7 +106,7 @@ def _site(
         contract_id=terms.id if terms else file.contract,
         desk=desk,
         networks=file.networks,
-        vantage=file.vantage,
+        vantage=vantage,
         targets=targets,
         checks=checks,
         services={
