@@ -12,12 +12,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from scudo_agent.errors import InputError
 from scudo_agent.instant import format_instant, parse_instant
 from scudo_agent.model import Kind, State
 
 
 def _instant(text: str) -> str:
-    return format_instant(parse_instant(text))
+    try:
+        return format_instant(parse_instant(text))
+    except InputError as exc:
+        # Pydantic makes a fault of the message of a ValueError alone.
+        raise ValueError(str(exc)) from None
 
 
 When = Annotated[str, AfterValidator(_instant)]

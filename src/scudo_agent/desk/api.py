@@ -4,14 +4,16 @@ Tenant and site come from the credential and from nowhere else. Errors are
 `application/problem+json`; an answer is given after the commit, never before.
 """
 
+import json
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from scudo_agent.desk.auth import fingerprint
@@ -69,7 +71,7 @@ class _Api:
     async def events(
         self, who: AgentIdentity, stream: str, batch: Batch, raw: list[Any]
     ) -> BatchReply:
-        hashes = _hashes(raw)
+        hashes = [sha256(canonical(event)).hexdigest() for event in raw]
         _contiguous(batch)
         try:
             reply = await offload(
@@ -95,14 +97,15 @@ class _Api:
 def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
     """All routes below `/v1/agents/self`; `committed` is called after a commit."""
     api = _Api(store, committed)
-    router = APIRouter(prefix="/v1/agents/self", tags=["agent"])
+    router = APIRouter(
+        prefix="/v1/agents/self", tags=["agent"], route_class=_StorableRoute
+    )
     # FastAPI finds a dependency by its object: one for all routes.
     Who = Annotated[AgentIdentity, Depends(api.agent)]
 
     @router.post("/hello")
-    async def hello(who: Who, body: Hello, request: Request) -> HelloReply:
+    async def hello(who: Who, body: Hello) -> HelloReply:
         """Say that the agent lives; learn its epoch and what the desk has of it."""
-        _storable(await request.json())
         return await api.hello(who, body)
 
     @router.post("/streams/{stream}/events")
@@ -118,11 +121,8 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
         return await api.events(who, stream, body, raw)
 
     @router.post("/streams/{stream}/gaps")
-    async def gaps(
-        who: Who, stream: StreamName, body: Gap, request: Request
-    ) -> BatchReply:
+    async def gaps(who: Who, stream: StreamName, body: Gap) -> BatchReply:
         """Learn that an event will never come."""
-        _storable(await request.json())
         return await api.gap(who, stream, body)
 
     @router.get("/tickets")
@@ -168,19 +168,35 @@ def _contiguous(batch: Batch) -> None:
             )
 
 
-def _hashes(events: list[Any]) -> list[str]:
-    """SHA-256 of each event as it arrived; refuse what no database can hold."""
-    hashes = []
-    for index, event in enumerate(events):
-        _storable(event, index=index)
-        hashes.append(sha256(canonical(event)).hexdigest())
-    return hashes
+class _StorableRoute(APIRoute):
+    """Looks at a body before pydantic does, which fails on half a character."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's handler behind our look."""
+        handle = super().get_route_handler()
+
+        async def looked(request: Request) -> Response:
+            if request.method == "POST":
+                _look(await request.body())
+            return await handle(request)
+
+        return looked
 
 
-def _storable(value: Any, **where: int) -> None:
-    reason = _unstorable(value)
+def _look(body: bytes) -> None:
+    """Refuse what no database can hold; name the event that has it."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return  # The framework says so, with the same words for every route.
+    events = data.get("events") if isinstance(data, dict) else None
+    for index, event in enumerate(events if isinstance(events, list) else []):
+        reason = _unstorable(event)
+        if reason is not None:
+            raise Problem(422, reason, index=index)
+    reason = _unstorable(data)
     if reason is not None:
-        raise Problem(422, reason, headers=None, **where)
+        raise Problem(422, reason)
 
 
 def _unstorable(value: Any) -> str | None:
