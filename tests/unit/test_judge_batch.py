@@ -165,6 +165,36 @@ def test_isolation_withdraws_and_says_so() -> None:
     assert run.judge.isolated is None
 
 
+def test_a_gateway_that_has_long_been_blocked_proves_nothing() -> None:
+    run = Run(CHAIN)
+    for number, path in enumerate(run.site.checks):
+        run.see(number, path, "g")
+    run.fail(60, "gw/ping")
+    run.see(81, "far/ping", "g")
+    assert run.kinds() == [("open", "check:gw/ping")]
+    run.see(85, "gw/ping", "f")
+
+    run.fail(90, "far/ping")
+
+    assert run.wait(169).stages == ()
+    [stage] = run.wait(170).stages
+    assert (stage.subject, stage.at) == ("check:far/ping", at(170))
+    assert run.judge.isolated is None
+
+
+def test_a_vantage_check_on_its_way_down_is_waited_for_until_it_is_stale() -> None:
+    run = Run(CHAIN)
+    for number, path in enumerate(run.site.checks):
+        run.see(number, path, "g")
+    run.see(60, "gw/ping", "f")
+
+    run.fail(61, "far/ping")
+
+    assert run.wait(209).stages == ()
+    [stage] = run.wait(220).stages
+    assert (stage.subject, stage.at) == ("check:far/ping", at(210))
+
+
 def test_views_show_what_is_being_confirmed() -> None:
     run = Run(PAIR)
     run.see(1, "a/ping", "g")

@@ -53,7 +53,7 @@ class CheckState:
 
     __slots__ = (
         "answered", "answers", "bad", "before", "cleared", "decided", "earlier",
-        "failing", "good", "in_agent", "incident", "line", "mark", "mixed",
+        "failing", "good", "in_agent", "incident", "line", "mark",
         "observed", "order", "outside", "path", "pending", "queued", "recent",
         "redefined", "rule", "shown", "since", "span", "stale", "state", "vantage",
         "was", "weak",
@@ -71,7 +71,6 @@ class CheckState:
         self.before: State | None = None
         self.redefined = False
         self.bad, self.weak, self.good, self.answers = Run(), Run(), Run(), Run()
-        self.mixed = False
         self.observed: Instant | None = None
         self.failing = self.stale = self.queued = False
         self.mark = 0
@@ -111,7 +110,6 @@ class CheckState:
         if result is Result.FAILED:
             self.bad.add(at, before)
             self.answers.n = 0
-            self.mixed = False
         else:
             self.bad.n = 0
             self.answers.add(at, before)
@@ -122,7 +120,6 @@ class CheckState:
         else:
             self.weak.add(at, before)
             self.good.n = 0
-            self.mixed = self.mixed or result is Result.DEGRADED
 
     def _judge(self, at: Instant, result: Result) -> tuple[State, Instant] | None:
         confirm, recover = self.rule.confirm, self.rule.recover
@@ -140,7 +137,8 @@ class CheckState:
             return None
         if self.good.n >= recover:
             return self._dated(State.UP, self.good)
-        if self.state is State.DOWN and self.mixed and self.answers.n >= recover:
+        if self.state is State.DOWN and self.answers.n >= recover:
+            # Not all of them are good: it would be up.
             return self._dated(State.DEGRADED, self.answers)
         return None
 
@@ -186,7 +184,6 @@ class CheckState:
     def clear_runs(self) -> None:
         """Forget what was being confirmed."""
         self.bad.n = self.weak.n = self.good.n = self.answers.n = 0
-        self.mixed = False
 
     def enter(self, state: State, since: Instant, decided: Instant) -> None:
         """Take a state; what was bad before an unknown one is remembered."""
