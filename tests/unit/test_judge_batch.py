@@ -195,6 +195,26 @@ def test_a_vantage_check_on_its_way_down_is_waited_for_until_it_is_stale() -> No
     assert (stage.subject, stage.at) == ("check:far/ping", at(210))
 
 
+def test_a_later_root_takes_no_incident_of_another_cause() -> None:
+    both = ["x/ping", "y/ping"]
+    targets: dict[str, Any] = {name: {"checks": {"ping": {}}} for name in "xym"}
+    targets["m"]["depends_on"] = both
+    run = Run({"targets": targets})
+    for number, path in enumerate(run.site.checks):
+        run.see(number, path, "g")
+    run.fail(60, "y/ping", "m/ping")
+    run.wait(111)
+    assert run.kinds() == [("open", "check:y/ping"), ("join", "check:y/ping")]
+
+    run.see(115, "x/ping", "f")
+    run.see(116, "y/ping", "g")
+    run.see(125, "x/ping", "f")
+    run.see(126, "y/ping", "g")
+    [stage] = run.see(135, "x/ping", "f").stages
+
+    assert (stage.kind, stage.subject) == (Kind.OPEN, "check:x/ping")
+
+
 def test_views_show_what_is_being_confirmed() -> None:
     run = Run(PAIR)
     run.see(1, "a/ping", "g")
