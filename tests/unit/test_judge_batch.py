@@ -215,6 +215,26 @@ def test_a_later_root_takes_no_incident_of_another_cause() -> None:
     assert (stage.kind, stage.subject) == (Kind.OPEN, "check:x/ping")
 
 
+def test_a_root_that_waits_itself_opens_with_what_it_took_along() -> None:
+    run = Run(CHAIN)
+    for number, path in enumerate(run.site.checks):
+        run.see(number, path, "g")
+    run.fail(60, "web/http")
+    run.see(82, "gw/ping", "g")
+
+    batch = run.fail(85, "sw/ping")
+
+    [stage] = batch.stages
+    assert (stage.kind, stage.subject, stage.at) == (
+        Kind.OPEN,
+        "check:sw/ping",
+        at(105),
+    )
+    assert [member.check for member in stage.members] == ["sw/ping", "web/http"]
+    assert (stage.since, stage.severity, stage.affected) == (at(60), 1, ("erp",))
+    assert run.judge.state("sw/ping").pending is None
+
+
 def test_views_show_what_is_being_confirmed() -> None:
     run = Run(PAIR)
     run.see(1, "a/ping", "g")
