@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -373,6 +375,61 @@ def test_an_answer_that_comes_twice_is_not_the_next_ones(
 
     up, down = "IF-MIB::ifOperStatus.2 = up (", "IF-MIB::ifOperStatus.1 = down"
     assert asyncio.run(runs()) == [down, up, down, up]
+
+
+class Damaging(Twice):
+    """Stands before a device and damages its answers."""
+
+    def __init__(self, device: int) -> None:
+        super().__init__(device)
+        self._random = Random(20261121)
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        if addr[1] != self._device:
+            self._asker = addr
+            self.transport.sendto(data, ("127.0.0.1", self._device))
+            return
+        octets = bytearray(data)
+        for _ in range(self._random.randint(0, 3)):
+            at = self._random.randrange(len(octets))
+            match self._random.randrange(8):
+                case 0:
+                    del octets[at + 1 : at + 4]
+                case 1:
+                    octets[at:at] = self._random.randbytes(3)
+                case _:
+                    octets[at] = self._random.choice((0, 1, 127, 128, 130, 132, 255))
+        self.transport.sendto(bytes(octets), self._asker)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize(
+    "credential", [v1(), v2c(), v3("plain", priv=None)], ids=["v1", "v2c", "v3"]
+)
+def test_damaged_answers_give_an_outcome(port: int, credential: SnmpCredential) -> None:
+    """gufo's parser panics on some of them, which is no `Exception`."""
+
+    async def runs() -> Counter[bool | None]:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: Damaging(port), local_addr=("127.0.0.1", 0)
+        )
+        between = transport.get_extra_info("sockname")[1]
+        get = {"get": "SNMPv2-MIB::sysName.0"}
+        one = snmp_job(between, get, credential=credential, timeout_s=0.05)
+        ends: Counter[bool | None] = Counter()
+        async with Runner(SnmpEngine()) as runner:
+            for _ in range(300):
+                outcome = await runner.one(one)
+                assert said(outcome.seen).isprintable()
+                ends[outcome.answered] += 1
+        transport.close()
+        return ends
+
+    ends = asyncio.run(runs())
+    assert ends[None] == 0
+    assert ends[True] > 0
+    assert ends[False] > 0
 
 
 def test_closing_ends_what_is_under_way_without_a_report() -> None:

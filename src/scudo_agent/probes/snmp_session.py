@@ -109,6 +109,12 @@ class Session(SnmpSession):
                 return receiver()
             except BlockingIOError:  # it was the answer to another question
                 continue
+            except BaseException as exc:
+                # gufo's parser panics on some damaged packets, and a panic is no
+                # Exception: it would end the run's task without an outcome.
+                if type(exc).__name__ != "PanicException":
+                    raise
+                raise SnmpDecodeError("damaged beyond parsing") from None
 
     def _readable(self) -> None:
         if self._awaited is not None and not self._awaited.done():
