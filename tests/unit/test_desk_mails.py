@@ -1,5 +1,6 @@
 """Mails: in order, threaded, at least once, and with no header that was not meant."""
 
+import asyncio
 import email
 from email.message import EmailMessage
 from email.policy import SMTP, default
@@ -13,7 +14,7 @@ from sqlalchemy import select, update
 from scudo_agent.desk import notice
 from scudo_agent.desk.mail.compose import ComposeError, Letter, compose, header_safe
 from scudo_agent.desk.mail.transport import MaildirTransport, TransportError
-from scudo_agent.desk.store.mailbox import LEASE_US, Mailbox
+from scudo_agent.desk.store.mailbox import LEASE_US, Errand, Mailbox
 from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.tables import mail_outbox
 from scudo_agent.instant import SECOND
@@ -237,6 +238,58 @@ def test_one_mail_that_cannot_be_written_stops_no_other(
         monkeypatch.setattr("scudo_agent.desk.jobs.render", fails_first)
         await b.desk.send_mails()
         assert states(b) == ["pending", "sent"]
+
+    play(tmp_path, scene)
+
+
+def test_what_is_reported_late_is_told_as_what_was(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        agent = await b.agent(language="en")
+        b.clock.forward(3600)
+        await agent.send(stage(), stage(2, 2, "recover"))
+        await b.desk.send_mails()
+        ((_, data),) = b.mails.mails
+        assert "ERP down for 20 s, already over" in read(data)["Subject"]
+
+    play(tmp_path, scene)
+
+
+def test_the_worker_goes_on_after_any_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from scudo_agent.desk import jobs
+
+    monkeypatch.setattr(jobs, "_STORE_PAUSE_S", 0.01)
+
+    async def scene(b: Bench) -> None:
+        agent = await b.agent()
+        await agent.send(stage())
+        store = b.desk.store
+        claim, faults = store.mail.claim, [ZeroDivisionError("a defect"), None]
+
+        def stumbling() -> object:
+            fault = faults.pop(0) if faults else None
+            if fault is not None:
+                raise fault
+            return claim()
+
+        sent, done = store.mail.sent, asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def telling(errand: Errand) -> bool:
+            kept = sent(errand)
+            loop.call_soon_threadsafe(done.set)
+            return kept
+
+        monkeypatch.setattr(store.mail, "claim", stumbling)
+        monkeypatch.setattr(store.mail, "sent", telling)
+        worker = b.desk._worker
+        assert worker is not None
+        working = asyncio.create_task(worker.run())
+        async with asyncio.timeout(20):
+            await done.wait()
+        working.cancel()
+        assert states(b) == ["sent"]
 
     play(tmp_path, scene)
 

@@ -16,6 +16,7 @@ from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.mailbox import Errand
 from scudo_agent.instant import DAY, SECOND
 from scudo_agent.locale import translator
+from scudo_agent.model import Kind
 from scudo_agent.retry import Backoff
 
 GIVE_UP_US = 5 * DAY
@@ -61,8 +62,11 @@ class MailWorker:
             try:
                 await self.drain()
                 pause = await self._pause_s()
-            except DBAPIError:
-                _log.exception("the mail outbox cannot be used just now")
+            except DBAPIError as exc:
+                _log.error("the mail outbox cannot be used just now: %s", exc.orig)
+                pause = _STORE_PAUSE_S
+            except Exception:  # noqa: BLE001 - without its worker no mail ever leaves
+                _log.exception("the mail worker stumbled")
                 pause = _STORE_PAUSE_S
             try:
                 async with asyncio.timeout(pause):
@@ -111,9 +115,14 @@ class MailWorker:
         self._store.mail.later(errand, error, next_us=now + round(wait * SECOND))
 
     def _letter(self, errand: Errand) -> Letter:
+        stage, outage = errand.stage, None
+        if errand.late and errand.opening and stage.kind is Kind.RECOVER:
+            # The only mail of this incident: it tells what was, not what is over.
+            stage, outage = errand.opening, stage.outage
         notice = Notice(
             ref=errand.ref,
-            stage=errand.stage,
+            stage=stage,
+            outage=outage,
             ticket_url=f"{self._url()}/t/{errand.ref}",
             provider=self._settings.provider.name,
             site=errand.site_id,

@@ -29,7 +29,9 @@ class Errand:
     """A claimed mail with all that its text needs.
 
     `opening` is the stage that opened the incident, `before` the severity that
-    held before this one, `previous` and `linked` are public ticket numbers.
+    held before this one, `previous` and `linked` are public ticket numbers. `late`:
+    the opening's own mail was folded into this one, since it was over when the desk
+    heard of it.
     """
 
     mail_id: int
@@ -50,6 +52,7 @@ class Errand:
     before: int | None
     previous: str
     linked: tuple[str, ...]
+    late: bool
 
 
 class Mailbox:
@@ -257,7 +260,19 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
         before=history[-2].severity if len(history) > 1 else None,
         previous="".join(_refs(db, row.tenant_id, (stage.previous,))),
         linked=_refs(db, row.tenant_id, tuple(stage.linked)),
+        late=_late(db, row),
     )
+
+
+def _late(db: Connection, row: Any) -> bool:
+    """Whether the opening of the same incident is told by this mail."""
+    query = select(mail_outbox.c.mail_id).where(
+        mail_outbox.c.tenant_id == row.tenant_id,
+        mail_outbox.c.folded_into == row.message_id,
+        mail_outbox.c.fold_rule == "late",
+        mail_outbox.c.kind == Kind.OPEN.value,
+    )
+    return db.execute(query).first() is not None
 
 
 def _refs(
