@@ -36,6 +36,7 @@ from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.site import Site
 from scudo_agent.deliver import Delivery, DeliveryEvent
 from scudo_agent.errors import ScudoError
+from scudo_agent.instant import HOUR
 from scudo_agent.pipeline import Committed
 from scudo_agent.probes.registry import engine
 from scudo_agent.store.agent_store import AgentStore, wait
@@ -261,7 +262,9 @@ async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
 
 def _calendar(agent: Agent, stack: AsyncExitStack) -> None:
     async def keep_house() -> None:
-        await wait(agent.runtime.store.house_keep())
+        terms = agent.runtime.site.contract
+        reopen_us = terms.reopen_us if terms else 4 * HOUR
+        await wait(agent.runtime.store.house_keep(reopen_us))
 
     jobs = CalendarJobs(
         [CalendarJob(name="keep-house", cron="10 3 * * *", action=keep_house)],

@@ -96,10 +96,10 @@ def _settings(
     data: dict[str, Any] = {}
     if where is not None and where.lstrip().startswith("{"):
         data = parse(where, "settings").data
-    elif where is not None and kind.SHORT is not None and not _needs_host(kind, where):
+    elif where is not None and kind.SHORT is not None and not kind.NEEDS_ADDRESS:
         data = {kind.SHORT: where}
     elif where is not None:
-        address = address or where
+        address, data = _endpoint(kind, where, address)
     try:
         settings = kind.model_validate(data)
     except ValidationError as exc:
@@ -113,8 +113,20 @@ def _settings(
     return settings, address
 
 
-def _needs_host(kind: "type[ProbeSettings]", where: str) -> bool:
-    return kind.NEEDS_ADDRESS and not where.isdigit()
+def _endpoint(
+    kind: "type[ProbeSettings]", where: str, address: str | None
+) -> tuple[str | None, dict[str, Any]]:
+    """`HOST`, or `HOST:PORT` for a kind whose short form is a port.
+
+    For a kind with another short form (`dns` has the name that is asked for)
+    `where` is that, and the address comes with `--address`.
+    """
+    host, _, port = where.rpartition(":")
+    if kind.SHORT == "port" and host and port.isdigit():
+        return address or host.strip("[]"), {"port": int(port)}
+    if kind.SHORT not in (None, "port") and address is not None:
+        return address, {str(kind.SHORT): where}
+    return address or where.strip("[]"), {}
 
 
 async def _once(kind: str, job: "Job") -> "Outcome":
