@@ -29,12 +29,16 @@ TOTAL_MINUTES = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage: `minutes` is its share; without `markers` it runs the tools."""
+    """One stage: `minutes` is its share; without `markers` it runs the tools.
+
+    `marks` are those of which a test must have one; without them it may have none.
+    """
 
     name: str
     title: str
     minutes: float
     markers: str = ""
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,21 +68,36 @@ STAGES = (
         minutes=5,
         markers="real and not (chaos or browser or mail or fuzz or rights"
         " or prometheus)",
+        marks=("real",),
     ),
-    Stage(name="chaos", title="chaos", minutes=7, markers="chaos and not prometheus"),
+    Stage(
+        name="chaos",
+        title="chaos",
+        minutes=7,
+        markers="chaos and not prometheus",
+        marks=("chaos",),
+    ),
     Stage(
         name="browser",
         title="browser and mail",
         minutes=5,
         markers="(browser or mail) and not (chaos or prometheus)",
+        marks=("browser", "mail"),
     ),
     Stage(
         name="fuzz",
         title="fuzz and rights",
         minutes=4,
         markers="(fuzz or rights) and not (chaos or browser or mail or prometheus)",
+        marks=("fuzz", "rights"),
     ),
-    Stage(name="prometheus", title="Prometheus", minutes=3, markers="prometheus"),
+    Stage(
+        name="prometheus",
+        title="Prometheus",
+        minutes=3,
+        markers="prometheus",
+        marks=("prometheus",),
+    ),
 )
 SET_UP = Stage(name="setup", title="set-up", minutes=4)
 
@@ -170,14 +189,39 @@ def verdict(code: int | None, counts: tuple[int, int, int]) -> tuple[int, str]:
     return failed, ""
 
 
+FOLDERS = {"e2e": "real", "contract": "real"}
+"""Folders whose tests have a mark of another name (`tests/conftest.py`)."""
+
+
+def files(stage: Stage, root: Path = ROOT) -> list[str]:
+    """The test files that can hold a test of the stage.
+
+    Pytest selects by the marks; this only spares it the import of all the others.
+    """
+    marks = {mark for one in STAGES for mark in one.marks}
+    found = []
+    for path in sorted((root / "tests").rglob("test_*.py")):
+        folder = path.relative_to(root / "tests").parts[0]
+        mark = FOLDERS.get(folder, folder)
+        if stage.marks:
+            text = path.read_text(encoding="utf-8")
+            fits = mark in stage.marks or any(f"mark.{m}" in text for m in stage.marks)
+        else:
+            fits = mark not in marks
+        if fits:
+            found.append(str(path.relative_to(root)))
+    return found
+
+
 def tests(stage: Stage, *, order: Sequence[str]) -> Done:
     """The tests of one stage."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         command = [str(BIN / "python"), "-m", "pytest", "-q", "--no-header"]
-        command += ["-m", stage.markers, f"--junitxml={report}", *order, "tests"]
-        code = run(command, hard_limit_s(stage))
+        command += ["-m", stage.markers, f"--junitxml={report}", *order]
+        chosen = files(stage)
+        code = run([*command, *chosen], hard_limit_s(stage)) if chosen else 5
         counts = counted(report)
     failed, note = verdict(code, counts)
     return Done(

@@ -14,6 +14,7 @@ import pytest
 
 from scudo_agent.clock import SystemClock
 from scudo_agent.demo import certificate, snmpd
+from scudo_agent.demo.gateway import answers
 from scudo_agent.demo.process import is_ours, wait_until
 from scudo_agent.demo.servers import Servers, break_web, mend_web, web_is_open
 from scudo_agent.demo.site import DemoSite, prepare
@@ -73,6 +74,11 @@ def _runs(pid: int) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_an_echo_to_loopback_comes_back() -> None:
+    assert answers(HOST) is True
+    assert answers("no.such.host.example") is False
 
 
 @pytest.mark.usefixtures("running")

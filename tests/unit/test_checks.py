@@ -42,6 +42,55 @@ def test_a_test_runs_in_exactly_one_stage(marked: frozenset[str]) -> None:
     assert len(fits) == 1, fits
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("unit", {"unit/test_a.py", "docs/test_b.py", "unit/test_c.py"}),
+        ("real", {"real/test_d.py", "e2e/test_e.py"}),
+        ("chaos", {"e2e/test_e.py"}),
+        ("browser", {"mail/test_f.py"}),
+        ("fuzz", {"unit/test_c.py"}),
+        ("prometheus", set()),
+    ],
+)
+def test_only_files_that_can_hold_a_test_of_the_stage_are_imported(
+    tmp_path: Path, name: str, expected: set[str]
+) -> None:
+    texts = {
+        "unit/test_a.py": "",
+        "docs/test_b.py": "",
+        "unit/test_c.py": "@pytest.mark.fuzz",
+        "real/test_d.py": "",
+        "e2e/test_e.py": "pytestmark = pytest.mark.chaos",
+        "mail/test_f.py": "",
+        "support/helper.py": "@pytest.mark.fuzz",
+    }
+    for path, text in texts.items():
+        (tmp_path / "tests" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tests" / path).write_text(text)
+    (stage,) = [one for one in STAGES if one.name == name]
+    assert set(checks.files(stage, tmp_path)) == {f"tests/{one}" for one in expected}
+
+
+def test_folders_are_marked_as_the_script_believes() -> None:
+    path = ROOT / "tests" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("project_conftest", path)
+    assert spec is not None
+    assert spec.loader is not None
+    conftest = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(conftest)
+    marks = {mark for stage in STAGES for mark in stage.marks}
+    believed = {mark: mark for mark in marks} | checks.FOLDERS
+    believed.pop("prometheus")  # has no folder of its own
+    assert believed == conftest.FOLDERS
+
+
+def test_a_stage_asks_for_one_of_its_marks() -> None:
+    for stage in STAGES:
+        for mark in stage.marks:
+            assert eval(stage.markers, {}, {m: m == mark for m in MARKS})
+
+
 def test_the_shares_leave_a_reserve() -> None:
     shares = {stage.title: stage.minutes for stage in (checks.SET_UP, *checks.STAGES)}
     assert shares == {

@@ -16,6 +16,7 @@ from typing import Any
 from scudo_agent.demo import snmpd
 from scudo_agent.demo.process import end, hold, is_ours, spawn, wait_until
 from scudo_agent.demo.site import DemoSite
+from scudo_agent.demo.web import BROKEN
 from scudo_agent.errors import PortInUseError, ScudoError
 
 _HOST = "127.0.0.1"
@@ -119,7 +120,7 @@ def break_web(demo: DemoSite) -> str:
 
     Nobody tells the agent: it finds out by probing.
     """
-    _order(demo, signal.SIGUSR1, wanted=False)
+    _order(demo, wanted=False)
     return (
         f"web server: closed its listener on {_HOST}:{demo.ports.http}; "
         "the agent is not told, it finds out by probing"
@@ -128,7 +129,7 @@ def break_web(demo: DemoSite) -> str:
 
 def mend_web(demo: DemoSite) -> str:
     """Open the HTTP listener again; what the screen says."""
-    _order(demo, signal.SIGUSR2, wanted=True)
+    _order(demo, wanted=True)
     return f"web server: listens on {_HOST}:{demo.ports.http} again"
 
 
@@ -137,13 +138,19 @@ def web_is_open(demo: DemoSite) -> bool:
     return bool(_web_state(demo).get("open"))
 
 
-def _order(demo: DemoSite, number: signal.Signals, *, wanted: bool) -> None:
+def _order(demo: DemoSite, *, wanted: bool) -> None:
     pid = int(_web_state(demo).get("pid", 0))
     if not pid or not is_ours(pid, (_WEB, str(demo.run.absolute()))):
         raise ScudoError(
             f"no demo is running in {demo.folder}; './scudo demo' starts it"
         )
-    os.kill(pid, number)
+    # The state stands in a file and the signal only says "look": so it outlives a
+    # kill, and signals that overtake each other do no harm.
+    if wanted:
+        (demo.run / BROKEN).unlink(missing_ok=True)
+    else:
+        (demo.run / BROKEN).touch()
+    os.kill(pid, signal.SIGUSR1)
     if not wait_until(lambda: web_is_open(demo) == wanted, limit_s=5.0):
         raise ScudoError(f"the demo's web server (process {pid}) does not react")
 

@@ -1,8 +1,8 @@
 """The demo's web server, a process of its own: `python -m scudo_agent.demo.web`.
 
-It serves a login page by HTTP and by HTTPS. SIGUSR1 closes the HTTP listener,
-SIGUSR2 opens it again; the closed state is kept in a file, so that a demo that
-was killed comes back as it was. It ends with the process that started it.
+It serves a login page by HTTP and by HTTPS. While the file `broken` is there its
+HTTP listener is closed; SIGUSR1 makes it look. A file, so that a demo that was
+killed comes back as it was. It ends with the process that started it.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from pathlib import Path
 from scudo_agent.demo.process import die_with_parent
 
 HOST = "127.0.0.1"
+BROKEN = "broken"
 _PAGE = b"""<!doctype html>
 <html lang="it">
 <meta charset="utf-8">
@@ -74,32 +75,29 @@ class Web:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, certificate: Path) -> asyncio.Server:
-        """Listen as the kept state says; returns the HTTPS listener."""
+        """Listen as the file says; returns the HTTPS listener."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         secure = await asyncio.start_server(_serve, HOST, self._tls, ssl=context)
-        await self.set_open(not (self._run / "broken").exists())
+        await self._follow()
         return secure
 
-    async def set_open(self, wanted: bool) -> None:
-        """Open or close the HTTP listener, keep that, and tell it."""
+    def look(self) -> None:
+        """Follow the file, from a signal handler."""
+        task = asyncio.get_running_loop().create_task(self._follow())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _follow(self) -> None:
+        """Open or close the HTTP listener as the file says, and tell it."""
         async with self._change:
+            wanted = not (self._run / BROKEN).exists()
             if wanted and self._listener is None:
                 self._listener = await asyncio.start_server(_serve, HOST, self._http)
             elif not wanted and self._listener is not None:
                 self._listener.close()
                 self._listener = None
-            if wanted:
-                (self._run / "broken").unlink(missing_ok=True)
-            else:
-                (self._run / "broken").touch()
             self._tell(wanted)
-
-    def order(self, wanted: bool) -> None:
-        """`set_open` from a signal handler."""
-        task = asyncio.get_running_loop().create_task(self.set_open(wanted))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _tell(self, is_open: bool) -> None:
         state = {"pid": os.getpid(), "open": is_open, "port": self._http}
@@ -114,8 +112,7 @@ async def _main(run: Path, http: int, tls: int) -> None:
     web = Web(run, http=http, tls=tls)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    loop.add_signal_handler(signal.SIGUSR1, web.order, False)
-    loop.add_signal_handler(signal.SIGUSR2, web.order, True)
+    loop.add_signal_handler(signal.SIGUSR1, web.look)
     secure = await web.start(run.parent / "tls" / "web.pem")
     await ended.wait()
     secure.close()
