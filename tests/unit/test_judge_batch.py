@@ -235,6 +235,37 @@ def test_a_root_that_waits_itself_opens_with_what_it_took_along() -> None:
     assert run.judge.state("sw/ping").pending is None
 
 
+def test_a_stop_rates_what_it_opens_before_nothing_is_known() -> None:
+    chain = {**CHAIN, "vantage": []}
+    run = Run(chain)
+    for number, path in enumerate(run.site.checks):
+        run.see(number, path, "g")
+    run.fail(60, "web/http")
+    assert run.kinds() == []
+
+    [stage] = run.stop(85).stages
+
+    assert (stage.kind, stage.subject) == (Kind.OPEN, "service:erp")
+    assert (stage.severity, stage.rule) == (1, Rule.S1)
+
+
+def test_what_is_released_together_opens_after_all_its_ancestors() -> None:
+    covered = {"m/ping", "x/ping", "y/ping"}
+    targets: dict[str, Any] = {name: {"checks": {"ping": {}}} for name in "mxy"}
+    targets["m"]["depends_on"] = ["x/ping", "y/ping"]
+    run = Run({"targets": targets}, held=covered.__contains__)
+    run.fail(60, "m/ping", "y/ping", "x/ping")
+    covered.clear()
+
+    run.wait(90)
+
+    assert [(stage.kind, stage.subject) for stage in run.heard.stages] == [
+        (Kind.OPEN, "check:x/ping"),
+        (Kind.OPEN, "check:y/ping"),
+        (Kind.JOIN, "check:x/ping"),
+    ]
+
+
 def test_views_show_what_is_being_confirmed() -> None:
     run = Run(PAIR)
     run.see(1, "a/ping", "g")

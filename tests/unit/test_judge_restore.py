@@ -142,6 +142,26 @@ def test_isolation_ends_at_the_stop_of_a_killed_agent() -> None:
     assert again.judge.state("gw/ping").state is State.UNKNOWN
 
 
+def test_after_a_clean_stop_the_line_is_known_again() -> None:
+    line = {
+        "vantage": ["gw/ping"],
+        "targets": {"gw": {"checks": {"ping": {}}}, "far": {"checks": {"ping": {}}}},
+    }
+    run = Run(line)
+    run.see(0, "gw/ping", "g")
+    run.stop(50)
+
+    again = run.again()
+    again.start(60)
+    again.see(61, "gw/ping", "g")
+    again.fail(62, "far/ping")
+    again.wait(300)
+
+    assert [(stage.kind, stage.at) for stage in again.heard.stages] == [
+        (Kind.OPEN, at(142))
+    ]
+
+
 def test_time_does_not_go_back() -> None:
     run = broken()
     with pytest.raises(ValueError, match="time goes back"):

@@ -63,6 +63,7 @@ class Scene:
         """The agent starts: nothing has been observed yet."""
         self.running = True
         self.vantage.start()
+        self.waiting.restored = False
         self._stale.clear()
         for check in self.checks.values():
             check.failing = check.stale = check.queued = False
