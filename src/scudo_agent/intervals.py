@@ -5,7 +5,7 @@ from its instant up to the next entry's. A normal timeline has no zero length
 and no entry equal to the one before.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from scudo_agent.instant import Instant
@@ -47,8 +47,3 @@ def lengths(timeline: Sequence[tuple[V, Instant]], within: Interval) -> dict[V, 
     for value, (start, end) in spans(timeline, within):
         out[value] = out.get(value, 0) + end - start
     return out
-
-
-def total(intervals: Iterable[Interval]) -> int:
-    """Microseconds in intervals that do not overlap."""
-    return sum(end - start for start, end in intervals)

@@ -266,6 +266,28 @@ def test_what_is_released_together_opens_after_all_its_ancestors() -> None:
     ]
 
 
+def test_after_isolation_a_vantage_check_confirms_anew() -> None:
+    two = {
+        "vantage": ["gw/ping", "dns/a"],
+        "targets": {
+            "gw": {"checks": {"ping": {}}},
+            "dns": {"checks": {"a": {}}},
+            "far": {"checks": {"ping": {}}},
+        },
+    }
+    run = Run(two)
+    run.fail(60, "gw/ping", "dns/a", "far/ping")
+    assert run.judge.isolated == at(60)
+    run.see(90, "far/ping", "g")
+
+    run.see(91, "dns/a", "f")
+    run.see(101, "dns/a", "f")
+    assert run.judge.state("dns/a").state is State.UNKNOWN
+    [change] = run.see(111, "dns/a", "f").changes
+
+    assert (change.since, change.decided) == (at(91), at(111))
+
+
 def test_views_show_what_is_being_confirmed() -> None:
     run = Run(PAIR)
     run.see(1, "a/ping", "g")
