@@ -149,7 +149,7 @@ def day() -> Iterator[Lived]:
 
         async def a_day(agent: Agent) -> None:
             agent.runtime.pipeline.listeners.append(note)
-            await _seconds(DAY)
+            await _seconds(DAY + MINUTE)  # the last mail has left, too
             lived.status = agent.status.document()
             lived.missed = dict(agent.runtime.probing.schedule.counts.missed)
             reader = agent.runtime.store.reader

@@ -55,9 +55,21 @@ def test_a_raise_raises_and_its_rule_is_the_tickets() -> None:
     assert tells(Kind.RAISE, ticket, after)
 
 
+def test_a_raise_behind_a_join_of_the_same_instant_is_still_news() -> None:
+    incident, ticket = opened()
+    join = stage(2, 2, "join", severity=1, rule="S1")
+    incident = advance(incident, join)
+    ticket = follow(ticket, join, incident)
+    assert (ticket.severity, ticket.rule) == (2, "S3")
+    raised = stage(3, 3, "raise", severity=1, rule="S1")
+    after = follow(ticket, raised, advance(incident, raised))
+    assert (after.severity, after.rule) == (1, "S1")
+    assert tells(Kind.RAISE, ticket, after)
+
+
 def test_the_severity_never_falls_and_keeps_its_rule() -> None:
     incident, ticket = opened(1, "S1")
-    milder = stage(2, 2, "note", severity=3, rule="S4")
+    milder = stage(2, 2, "raise", severity=3, rule="S4")
     after = follow(ticket, milder, advance(incident, milder))
     assert (after.severity, after.rule) == (1, "S1")
 
@@ -123,7 +135,7 @@ def test_whatever_comes_the_severity_is_the_worst_so_far(
 ) -> None:
     incident, ticket = opened(3, "S4")
     for rev, severity in enumerate(severities, start=2):
-        one = stage(rev, rev, "note", severity=severity, rule=None)
+        one = stage(rev, rev, "raise", severity=severity, rule=None)
         incident = advance(incident, one)
         ticket = follow(ticket, one, incident)
     assert ticket.severity == worst(3, *severities) == incident.severity

@@ -93,6 +93,10 @@ def mailed(stage: Stage) -> bool:
     return stage.kind in MAILED
 
 
+RATING = frozenset({Kind.OPEN, Kind.RAISE, Kind.REOPEN})
+"""Stages that say how severe an incident is; the others only come along."""
+
+
 def worst(*severities: int | None) -> int | None:
     """The gravest of the codes: the smallest number; None has no code."""
     known = [s for s in severities if s is not None]
@@ -135,9 +139,12 @@ def advance(incident: Incident | None, stage: Stage) -> Incident:
         rev=stage.rev,
         subject_key=stage.subject_key,
         title=dict(stage.subject.title) or incident.title,
-        severity=worst(incident.severity, stage.severity),
-        rule=stage.rule or incident.rule,
     )
+    if stage.kind in RATING:
+        # A join of the same instant already bears what the raise behind it says;
+        # taking it from the join would make the raise no news, and unmailed.
+        severity = worst(incident.severity, stage.severity)
+        after = replace(after, severity=severity, rule=stage.rule or incident.rule)
     return _turned(after, stage)
 
 
