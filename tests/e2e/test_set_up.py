@@ -94,6 +94,22 @@ def test_the_first_call_sets_up_and_the_next_one_is_quick(project: Path) -> None
     assert (second.stdout, second.stderr) == ("agent status\n", "")
 
 
+def test_it_may_be_called_from_anywhere(
+    project: Path, quick: Path, tmp_path: Path
+) -> None:
+    _scudo(project, "status", python=quick)
+    (tmp_path / "link").symlink_to(project / "scudo")
+    for command, folder in (
+        ([str(tmp_path / "link")], tmp_path),
+        (["sh", "scudo"], project),
+        (["sh", "./scudo"], project),
+    ):
+        done = subprocess.run(
+            [*command, "status"], cwd=folder, capture_output=True, text=True, timeout=60
+        )
+        assert (done.stdout, done.stderr) == ("agent status\n", "")
+
+
 def test_a_changed_lock_makes_the_environment_anew(project: Path, quick: Path) -> None:
     _scudo(project, "status", python=quick)
     (project / ".venv" / "old").touch()
