@@ -50,6 +50,10 @@ class Committed:
     stages: tuple[Stage, ...]
 
 
+NOTHING = Committed(observations=(), batch=Batch(), stages=())
+"""A tick in which nothing happened."""
+
+
 def graded(settings: ProbeSettings, outcome: Outcome) -> tuple[Result, bool | None]:
     """Hold an outcome against a check's limits (`domain.md` 2).
 
@@ -85,6 +89,11 @@ class _Waiting:
     runs: list[RunEvent] = field(default_factory=list)
     drafts: list[tuple[IncidentStage, Text | None]] = field(default_factory=list)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not (self.observations or self.batches or self.runs or self.drafts)
+
 
 class Pipeline:
     """The one way from a probe's report to the ledger, incidents and outbox."""
@@ -119,6 +128,11 @@ class Pipeline:
     def last(self) -> Instant:
         """The last instant that was judged; nothing later is dated before it."""
         return self._last
+
+    @property
+    def has_reports(self) -> bool:
+        """Whether something was reported since the last tick."""
+        return bool(self._reports)
 
     def report(self, path: str, outcome: Outcome) -> None:
         """Take a probe's report: stamped now, judged at the next tick."""
@@ -164,7 +178,10 @@ class Pipeline:
         self._take(batch)
 
     def _take(self, batch: Batch) -> None:
-        self._chronicle.add(batch.changes, keep=self._keep())
+        if batch.changes:
+            self._chronicle.add(batch.changes, keep=self._keep())
+        if batch == Batch():
+            return
         self._waiting.batches.append(batch)
         self._waiting.drafts.extend((stage, None) for stage in batch.stages)
 
@@ -220,10 +237,12 @@ class Pipeline:
     async def commit(self, liveness: Liveness | None = None) -> Committed | None:
         """Make everything judged so far durable, in one transaction.
 
-        Returns None when there was nothing to write, and also when the store
-        refused: `commit_error` then says why and all of it waits.
+        Returns None when the store refused: `commit_error` then says why, and all
+        of it waits.
         """
         waiting = self._waiting
+        if waiting.empty and liveness is None:
+            return NOTHING
         write = self._as_write(waiting, liveness)
         if write is None:
             return self._publish(waiting, ())
@@ -274,8 +293,8 @@ def _last_good(before: Seen | None) -> Instant | None:
 
 
 def _merged(batches: Sequence[Batch]) -> Batch:
-    if len(batches) == 1:
-        return batches[0]
+    if len(batches) < 2:
+        return batches[0] if batches else NOTHING.batch
     checks = {memory.check: memory for batch in batches for memory in batch.checks}
     incidents = {i.incident: i for batch in batches for i in batch.incidents}
     return Batch(

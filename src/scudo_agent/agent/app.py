@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import random
+import resource
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -124,6 +125,7 @@ OnReady = Callable[[Agent], None]
 async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
     """A started agent; leaving the block stops it cleanly."""
     clock = options.clock or SystemClock()
+    _more_descriptors()
     async with AsyncExitStack() as stack:
         store = AgentStore.open(
             options.state, site=site.id, clock=clock, inline=options.simulated
@@ -149,6 +151,13 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
             # What was loaded stays: collections need not look at it again.
             gc.freeze()
         yield agent
+
+
+def _more_descriptors() -> None:
+    """An SNMP session or a connection each: the usual 1,024 are soon used up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))
 
 
 def _recorder(options: Options, stack: AsyncExitStack) -> JsonlRecorder | None:

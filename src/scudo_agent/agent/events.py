@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from scudo_agent.config.site import Site
-from scudo_agent.incident import Rule
+from scudo_agent.incident import Rule, split_subject
 from scudo_agent.instant import SECOND, Instant
 from scudo_agent.judge.batch import Change, IncidentStage
 from scudo_agent.judge.engine import Judge
@@ -117,20 +117,31 @@ class EventLog:
             if state in (before, State.UNKNOWN) or before is None:
                 continue
             word = state.upper() if state.bad else str(state)
-            self.add(at, name, word, since=since if _late(since, at) else None)
+            late = since if _late(since, at) else None
+            self.add(at, self._title(name), word, since=late)
 
     def _staged(self, stage: IncidentStage) -> None:
         if stage.kind not in {Kind.OPEN, Kind.RAISE, Kind.REOPEN}:
             return
         if stage.rule is None:
-            self.add(stage.at, stage.subject, "isolated", since=stage.since)
+            self.add(stage.at, "agent", "isolated", since=stage.since)
             return
         said = T(
             "{rule} (rule {name})",
             rule={"text": Rule(stage.rule).reason.to_json()},
             name=stage.rule,
         )
-        self.add(stage.at, stage.subject, f"severity {stage.severity}", detail=said)
+        name = self._name(stage.subject)
+        self.add(stage.at, name, f"severity {stage.severity}", detail=said)
+
+    def _name(self, subject: str) -> str:
+        """A subject as the table calls it."""
+        kind, name = split_subject(subject)
+        return self._title(name) if kind == "service" else name
+
+    def _title(self, service: str) -> str:
+        titles = self._site.services[service].title
+        return titles.get("en") or next(iter(titles.values()), service)
 
 
 def _late(since: Instant | None, at: Instant) -> bool:

@@ -95,7 +95,7 @@ class Screen:
         rows: list[Row] = []
         shown: set[str] = set()
         for service in document["services"]:
-            rows.append(self._service(service, now))
+            rows.append(self._service(service, now, tickets))
             for path in service["checks"]:
                 rows.append(self._check(checks[path], now, tickets))
                 shown.add(path)
@@ -105,7 +105,9 @@ class Screen:
         rows.extend(self._check(check, now, tickets) for check in rest)
         return rows
 
-    def _service(self, service: Mapping[str, Any], now: Instant) -> Row:
+    def _service(
+        self, service: Mapping[str, Any], now: Instant, tickets: Mapping[str, str]
+    ) -> Row:
         promise = self.say(service.get("promise"))
         count = len(service["checks"])
         need = f"need {service['need']} of {count}" if count > 1 else ""
@@ -115,6 +117,7 @@ class Screen:
             for_=_since(service["since"], now),
             last="",
             seen=promise or need,
+            remark=_ticket(tickets, f"service:{service['service']}"),
             service=True,
         )
 
@@ -133,14 +136,9 @@ class Screen:
             for_=_since(check["since"], now),
             last="" if ago is None else _ago(ago),
             seen=seen,
-            remark=self._remark(check, tickets),
+            remark=_ticket(tickets, f"check:{check['check']}")
+            or _ticket(tickets, f"warn:{check['check']}"),
         )
-
-    def _remark(self, check: Mapping[str, Any], tickets: Mapping[str, str]) -> str:
-        warning = tickets.get(f"warn:{check['check']}")
-        if warning is None:
-            return ""
-        return f"warning, severity 3 {warning}".rstrip()
 
     def events(self, lines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         """The lines of what happened."""
@@ -166,7 +164,17 @@ def _ago(us: int) -> str:
 
 
 def _tickets(document: Mapping[str, Any]) -> dict[str, str]:
-    return {one["subject"]: one["ticket"] or "" for one in document["incidents"]}
+    """What the table says of each open incident, by subject."""
+    return {
+        one["subject"]: f"severity {one['severity']} {one['ticket'] or ''}".rstrip()
+        for one in document["incidents"]
+        if one["severity"] is not None
+    }
+
+
+def _ticket(tickets: Mapping[str, str], subject: str) -> str:
+    said = tickets.get(subject, "")
+    return f"warning, {said}" if said and subject.startswith("warn:") else said
 
 
 def plain(rows: Iterable[Row]) -> Iterator[str]:
