@@ -162,6 +162,32 @@ def test_after_a_clean_stop_the_line_is_known_again() -> None:
     ]
 
 
+def test_since_when_and_for_what_a_check_waits_is_remembered() -> None:
+    chain = {
+        "vantage": ["gw/ping"],
+        "targets": {
+            "gw": {"checks": {"ping": {}}},
+            "sw": {"checks": {"ping": {}}},
+            "web": {"depends_on": ["sw/ping"], "checks": {"http": {}}},
+        },
+    }
+    run = Run(chain)
+    for second in (60, 70, 80):
+        run.see(second, "web/http", "d")
+    run.see(81, "gw/ping", "g")
+    for second in (82, 84, 86):
+        run.see(second, "web/http", "f")
+    assert run.kinds() == []
+
+    again = run.again()
+    assert again.judge.state("web/http").pending == at(80)
+    again.stop(112)
+
+    assert [(stage.kind, stage.at) for stage in again.heard.stages] == [
+        (Kind.OPEN, at(110))
+    ]
+
+
 def test_time_does_not_go_back() -> None:
     run = broken()
     with pytest.raises(ValueError, match="time goes back"):
