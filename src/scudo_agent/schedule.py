@@ -16,6 +16,10 @@ from scudo_agent.instant import SECOND
 FIRST_RUNS_US = 5 * SECOND
 """First runs are spread over this, or over the interval where it is shorter."""
 
+HASTE_US = SECOND
+"""Between two runs of a check that is probed at once: two checks that ask for one
+another must not confirm a failure within milliseconds."""
+
 TICK_US = 100_000
 """How often the agent looks for what is due: wake-ups cost, not probes."""
 
@@ -26,6 +30,7 @@ class _Plan:
     phase_us: int
     due_us: int
     pace_us: int | None = None
+    fired_us: int | None = None
     running: bool = False
     again: bool = False
 
@@ -78,7 +83,7 @@ class Schedule:
             if plan.running:
                 self.counts.missed[check] += 1
             else:
-                plan.running = True
+                plan.running, plan.fired_us = True, now_us
                 firings.append(Firing(check=check, late_us=now_us - at))
             self._push(check, plan, self._next(check, plan, at, now_us))
         self.counts.fired += len(firings)
@@ -109,16 +114,25 @@ class Schedule:
         plan.running = False
         if plan.again:
             plan.again = False
-            self._push(check, plan, now_us)
+            self._push(check, plan, self._at_once(plan, now_us))
 
     def hasten(self, checks: Iterable[str], now_us: int) -> None:
-        """Run these at once; what is running now runs once more after it."""
+        """Run these at once, but not within a second of their last run.
+
+        What is running now runs once more after it.
+        """
         for check in checks:
             plan = self._plans[check]
             if plan.running:
                 plan.again = True
-            elif plan.due_us > now_us:
-                self._push(check, plan, now_us)
+            elif plan.due_us > (at := self._at_once(plan, now_us)):
+                self._push(check, plan, at)
+
+    @staticmethod
+    def _at_once(plan: _Plan, now_us: int) -> int:
+        if plan.fired_us is None:
+            return now_us
+        return max(now_us, plan.fired_us + HASTE_US)
 
     def pace(self, check: str, every_us: int | None, now_us: int) -> None:
         """Re-probe a check every `every_us` from now on; None: its interval."""

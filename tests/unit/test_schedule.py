@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scudo_agent.instant import MINUTE, SECOND
-from scudo_agent.schedule import FIRST_RUNS_US, TICK_US, Schedule, stagger
+from scudo_agent.schedule import FIRST_RUNS_US, HASTE_US, TICK_US, Schedule, stagger
 
 CHECKS = {f"t{n}/ping": MINUTE for n in range(200)}
 
@@ -92,10 +92,23 @@ def test_hastened_checks_run_at_once_or_once_more_after_the_present_run() -> Non
     schedule.hasten(["a/b"], first + 1)
     assert schedule.due(first + 1) == []
     schedule.done("a/b", first + 2)
-    assert [f.check for f in schedule.due(first + 2)] == ["a/b"]
-    schedule.done("a/b", first + 3)
-    schedule.hasten(["a/b"], first + 4)
-    assert [f.check for f in schedule.due(first + 4)] == ["a/b"]
+    assert schedule.due(first + HASTE_US - 1) == []
+    assert [f.check for f in schedule.due(first + HASTE_US)] == ["a/b"]
+    schedule.done("a/b", first + HASTE_US + 1)
+    later = first + 3 * HASTE_US
+    schedule.hasten(["a/b"], later)
+    assert [f.check for f in schedule.due(later)] == ["a/b"]
+
+
+def test_checks_that_ask_for_one_another_run_once_a_second() -> None:
+    schedule = Schedule({"a/b": MINUTE}, now_us=0)
+    first = schedule.next_due_us() or 0
+    fired = []
+    for now in range(first, first + 5 * SECOND, TICK_US):
+        fired += schedule.due(now)
+        schedule.done("a/b", now)
+        schedule.hasten(["a/b"], now)
+    assert len(fired) == 5
 
 
 def test_a_failing_check_is_reprobed_at_its_pace_and_then_at_its_interval() -> None:

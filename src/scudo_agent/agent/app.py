@@ -24,13 +24,14 @@ from scudo_agent.agent.desks import (
     embedded_end,
     remote_end,
 )
+from scudo_agent.agent.document import Document
 from scudo_agent.agent.events import EventLog
 from scudo_agent.agent.measures import Measures, in_loop
 from scudo_agent.agent.notices import NoticeWatch
 from scudo_agent.agent.probing import EngineFactory
 from scudo_agent.agent.record import JsonlRecorder
 from scudo_agent.agent.runtime import Runtime
-from scudo_agent.agent.status import Document, StatusView
+from scudo_agent.agent.status import StatusView
 from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
 from scudo_agent.clock import Clock, SystemClock
 from scudo_agent.config.desk_answer import PATH

@@ -1,18 +1,19 @@
 """The status document: what `/status`, the live table and `status` show."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
+from scudo_agent.agent.document import (
+    FORMAT,
+    Document,
+    check_document,
+    incident_document,
+    service_document,
+    text_of,
+)
 from scudo_agent.agent.events import EventLog
 from scudo_agent.agent.runtime import Runtime
 from scudo_agent.config.site import Check, Service
-from scudo_agent.contract.year import allowed_us, contract_year
-from scudo_agent.errors import InputError
-from scudo_agent.instant import Instant, format_instant
-from scudo_agent.text import T
-
-Document = dict[str, Any]
-FORMAT = 1
+from scudo_agent.instant import format_instant
 
 
 class StatusView:
@@ -44,8 +45,8 @@ class StatusView:
             "zone": site.timezone,
             "live": True,
             "at": format_instant(runtime.timeline.now()),
-            "started": _instant(runtime.started),
-            "isolated_since": _instant(isolated),
+            "started": text_of(runtime.started),
+            "isolated_since": text_of(isolated),
             "clock": {
                 "offset_us": runtime.timeline.offset_us(),
                 "steps": dict(runtime.steps),
@@ -62,66 +63,27 @@ class StatusView:
 
     def _service(self, service: Service) -> Document:
         state, since = self._runtime.judge.service(service.id)
-        return {
-            "service": service.id,
-            "title": dict(service.title),
-            "state": str(state),
-            "since": _instant(since),
-            "contracted": service.contracted,
-            "need": service.need_words,
-            "promise": self._promise(service),
-            "checks": list(service.checks),
-        }
-
-    def _promise(self, service: Service) -> Document | None:
-        """What was promised, for the screen: the share and the time it leaves."""
-        terms = self._runtime.site.contract
-        if terms is None or not service.contracted:
-            return None
-        try:
-            year = contract_year(terms, self._runtime.timeline.now())
-        except InputError:
-            return T(
-                "promised from {day} on", day=terms.year_start.isoformat()
-            ).to_json()
-        return T(
-            "promised {target}: {allowed} a year",
-            target={"ratio": float(terms.target / 100)},
-            allowed={"duration": allowed_us(terms.target, year)},
-        ).to_json()
+        at = self._runtime.timeline.now()
+        return service_document(self._runtime.site, service, state, since=since, at=at)
 
     def _check(self, check: Check) -> Document:
         view = self._runtime.judge.state(check.path)
         seen = self._runtime.pipeline.seen.get(check.path)
-        return {
-            "check": check.path,
-            "kind": check.kind,
-            "state": str(view.state),
-            "since": _instant(view.since),
-            "failing": view.run_failed,
-            "confirm": check.confirm,
-            "last": _instant(seen.at) if seen else None,
-            "result": str(seen.result) if seen else None,
-            "seen": seen.seen.to_json() if seen else None,
-            "warned": seen.warned if seen else None,
-            "last_good": _instant(seen.last_good) if seen else None,
-        }
+        return check_document(
+            check, view.state, since=view.since, failing=view.run_failed, seen=seen
+        )
 
     def _incidents(self) -> list[Document]:
         return [
-            {
-                "incident": one.incident,
-                "subject": one.subject,
-                "since": _instant(one.since),
-                "severity": one.severity,
-                "ticket": self._tickets.get(one.incident),
-            }
+            incident_document(
+                one.incident,
+                one.subject,
+                since=one.since,
+                severity=one.severity,
+                ticket=self._tickets.get(one.incident),
+            )
             for one in self._runtime.judge.open_incidents()
         ]
-
-
-def _instant(at: Instant | None) -> str | None:
-    return None if at is None else format_instant(at)
 
 
 def _said(error: Exception | None) -> str | None:

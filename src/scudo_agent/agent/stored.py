@@ -1,7 +1,13 @@
 """What the store alone can tell: `status` and `uptime` without an agent."""
 
-from typing import Any
-
+from scudo_agent.agent.document import (
+    FORMAT,
+    Document,
+    check_document,
+    incident_document,
+    service_document,
+    text_of,
+)
 from scudo_agent.config.site import Service, Site
 from scudo_agent.instant import Instant, format_instant, seconds
 from scudo_agent.judge.service import check_timeline, service_timeline
@@ -10,8 +16,6 @@ from scudo_agent.stages import Points, lengths
 from scudo_agent.store.read import StoreReader
 from scudo_agent.store.values import Liveness
 
-Document = dict[str, Any]
-
 
 def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Document:
     """The status document of a stopped agent: as it was when it last lived."""
@@ -19,9 +23,22 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
     live = status.liveness
     last = _last_lived(live)
     moment = last if last is not None else now
-    timelines = _timelines(site, reader, moment, moment)
+    # What held until the stop: the stop itself makes everything unknown.
+    timelines = _timelines(site, reader, Instant(moment - 1), moment)
+    services, checks = [], []
+    for service in site.services.values():
+        members = [timelines[check] for check in service.checks]
+        state, since = _at(service_timeline(members, service.need), moment)
+        services.append(service_document(site, service, state, since=since, at=moment))
+    for path, check in site.checks.items():
+        state, since = _at(timelines[path], moment)
+        seen = status.seen.get(path)
+        failing = seen.failing if seen else 0
+        checks.append(
+            check_document(check, state, since=since, failing=failing, seen=seen)
+        )
     return {
-        "format": 1,
+        "format": FORMAT,
         "site": site.id,
         "customer": site.customer.name,
         "zone": site.timezone,
@@ -29,22 +46,17 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
         "at": format_instant(moment),
         "read_at": format_instant(now),
         "stopped": "cleanly" if live is not None and live.clean else "not cleanly",
-        "isolated_since": _text(status.isolation.since if status.isolation else None),
-        "services": [
-            _service(service, timelines, moment) for service in site.services.values()
-        ],
-        "checks": [
-            _check(path, timelines[path], moment, status.seen.get(path), site)
-            for path in site.checks
-        ],
+        "isolated_since": text_of(status.isolation.since if status.isolation else None),
+        "services": services,
+        "checks": checks,
         "incidents": [
-            {
-                "incident": one.incident_id,
-                "subject": one.subject,
-                "since": format_instant(one.since),
-                "severity": one.severity,
-                "ticket": one.ticket_ref,
-            }
+            incident_document(
+                one.incident_id,
+                one.subject,
+                since=one.since,
+                severity=one.severity,
+                ticket=one.ticket_ref,
+            )
             for one in status.incidents
         ],
         "desk": {"waiting": status.outbox.head_seq - status.outbox.acked_seq},
@@ -72,45 +84,6 @@ def _at(points: Points, moment: Instant) -> tuple[State, Instant | None]:
             break
         state, since = then, start
     return state, since
-
-
-def _service(
-    service: Service, timelines: dict[str, Points], moment: Instant
-) -> Document:
-    points = service_timeline([timelines[c] for c in service.checks], service.need)
-    state, since = _at(points, moment)
-    return {
-        "service": service.id,
-        "title": dict(service.title),
-        "state": str(state),
-        "since": _text(since),
-        "contracted": service.contracted,
-        "need": service.need_words,
-        "checks": list(service.checks),
-    }
-
-
-def _check(
-    path: str, points: Points, moment: Instant, seen: Any, site: Site
-) -> Document:
-    state, since = _at(points, moment)
-    return {
-        "check": path,
-        "kind": site.checks[path].kind,
-        "state": str(state),
-        "since": _text(since),
-        "failing": seen.failing if seen else 0,
-        "confirm": site.checks[path].confirm,
-        "last": _text(seen.at) if seen else None,
-        "result": str(seen.result) if seen else None,
-        "seen": seen.seen.to_json() if seen else None,
-        "warned": seen.warned if seen else None,
-        "last_good": _text(seen.last_good) if seen else None,
-    }
-
-
-def _text(at: Instant | None) -> str | None:
-    return None if at is None else format_instant(at)
 
 
 def raw_uptime(

@@ -1,0 +1,95 @@
+"""Parts of the status document, the same live and from the store."""
+
+from typing import Any
+
+from scudo_agent.config.site import Check, Service, Site
+from scudo_agent.contract.year import allowed_us, contract_year
+from scudo_agent.errors import InputError
+from scudo_agent.instant import Instant, format_instant
+from scudo_agent.model import State
+from scudo_agent.store.values import Seen
+from scudo_agent.text import T, Text
+
+Document = dict[str, Any]
+FORMAT = 1
+"""Of the whole document: it changes when a key changes its meaning."""
+
+
+def text_of(at: Instant | None) -> str | None:
+    """RFC 3339, or None."""
+    return None if at is None else format_instant(at)
+
+
+def service_document(
+    site: Site, service: Service, state: State, *, since: Instant | None, at: Instant
+) -> Document:
+    """One service, and what was promised of it as of `at`."""
+    promise = promised(site, service, at)
+    return {
+        "service": service.id,
+        "title": dict(service.title),
+        "state": str(state),
+        "since": text_of(since),
+        "contracted": service.contracted,
+        "need": service.need_words,
+        "promise": promise.to_json() if promise else None,
+        "checks": list(service.checks),
+    }
+
+
+def check_document(
+    check: Check,
+    state: State,
+    *,
+    since: Instant | None,
+    failing: int,
+    seen: Seen | None,
+) -> Document:
+    """One check; `failing` failed observations in a row are being confirmed."""
+    return {
+        "check": check.path,
+        "kind": check.kind,
+        "state": str(state),
+        "since": text_of(since),
+        "failing": failing,
+        "confirm": check.confirm,
+        "last": text_of(seen.at) if seen else None,
+        "result": str(seen.result) if seen else None,
+        "seen": seen.seen.to_json() if seen else None,
+        "warned": seen.warned if seen else None,
+        "last_good": text_of(seen.last_good) if seen else None,
+    }
+
+
+def incident_document(
+    incident: str,
+    subject: str,
+    *,
+    since: Instant,
+    severity: int | None,
+    ticket: str | None,
+) -> Document:
+    """One open incident and its ticket's public number, when the desk has one."""
+    return {
+        "incident": incident,
+        "subject": subject,
+        "since": text_of(since),
+        "severity": severity,
+        "ticket": ticket,
+    }
+
+
+def promised(site: Site, service: Service, at: Instant) -> Text | None:
+    """What was promised, for the screen: the share and the time it leaves."""
+    terms = site.contract
+    if terms is None or not service.contracted:
+        return None
+    try:
+        year = contract_year(terms, at)
+    except InputError:
+        return T("promised from {day} on", day=terms.year_start.isoformat())
+    return T(
+        "promised {target}: {allowed} a year",
+        target={"ratio": float(terms.target / 100)},
+        allowed={"duration": allowed_us(terms.target, year)},
+    )
