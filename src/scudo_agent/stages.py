@@ -8,6 +8,7 @@ of each check, what each was last seen to say, and writes the stages.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from scudo_agent import intervals
 from scudo_agent.config.site import Check, Service, Site
 from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.judge.batch import Change, IncidentStage, Member, Withdrawal
@@ -29,17 +30,10 @@ def lengths(points: Points, since: Instant, until: Instant) -> dict[State, int]:
 
     Time before the first point is `unknown` (`domain.md` 3).
     """
-    total: dict[State, int] = dict.fromkeys(State, 0)
-    at, state = since, State.UNKNOWN
-    for then, start in points:
-        if start >= until:
-            break
-        if start > at:
-            total[state] += start - at
-            at = start
-        state = then
-    total[state] += max(until - at, 0)
-    return total
+    known = intervals.lengths(points, (since, until))
+    spent = {state: known.get(state, 0) for state in State}
+    spent[State.UNKNOWN] += max(until - since, 0) - sum(known.values())
+    return spent
 
 
 class Chronicle:
