@@ -104,11 +104,12 @@ def test_break_kill_start_again_mend_stop(story: Story) -> None:
         "here/disk": _states(demo)["here/disk"],  # as full as this machine is
     }
     assert "(stand-in: as asked for)" in demo.text()
-    demo.until(_has("warn:web/tls"), limit_s=_TICKET_S)
+    demo.until(_has("web/tls", "severity 3"), limit_s=_TICKET_S)
 
     story.order("break", "web")
     broken = time.monotonic()
     demo.until(_has("web/http", "DOWN"), limit_s=_TICKET_S)
+    demo.until(_has("severity 1", "(rule S1)"), limit_s=_TICKET_S)
     demo.until(_has("mail accepted: it@demo.example"), limit_s=_TICKET_S)
     assert time.monotonic() - broken <= _TICKET_S
     ticket = story.ticket("service:sito")

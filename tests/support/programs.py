@@ -45,6 +45,7 @@ class Program:
     def __init__(self, *words: str) -> None:
         self.lines: list[str] = []
         self._rest = b""
+        self._seen = 0
         self.process = subprocess.Popen(
             [sys.executable, "-m", "scudo_agent", *words],
             stdin=subprocess.DEVNULL,
@@ -54,14 +55,13 @@ class Program:
         )
 
     def until(self, wanted: Callable[[str], bool], *, limit_s: float) -> str:
-        """The first line from now on that is wanted; fails when time is over."""
+        """The next wanted line after the one found before; fails without one."""
         deadline = time.monotonic() + limit_s
-        seen = len(self.lines)
         while True:
-            for line in self.lines[seen:]:
-                if wanted(line):
-                    return line
-            seen = len(self.lines)
+            while self._seen < len(self.lines):
+                self._seen += 1
+                if wanted(self.lines[self._seen - 1]):
+                    return self.lines[self._seen - 1]
             left = deadline - time.monotonic()
             assert left > 0, f"not within {limit_s} s; it printed:\n{self.text()}"
             assert self._read(left), f"it ended; it printed:\n{self.text()}"
