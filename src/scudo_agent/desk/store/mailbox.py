@@ -268,6 +268,7 @@ def _late(db: Connection, row: Any) -> bool:
     """Whether the opening of the same incident is told by this mail."""
     query = select(mail_outbox.c.mail_id).where(
         mail_outbox.c.tenant_id == row.tenant_id,
+        mail_outbox.c.incident_id == row.incident_id,
         mail_outbox.c.folded_into == row.message_id,
         mail_outbox.c.fold_rule == "late",
         mail_outbox.c.kind == Kind.OPEN.value,

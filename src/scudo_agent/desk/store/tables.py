@@ -218,6 +218,12 @@ Index(
     sqlite_where=text("subject_open"),
     postgresql_where=text("subject_open"),
 )
+Index(
+    "ix_incident_subject",
+    incident.c.tenant_id,
+    incident.c.site_id,
+    incident.c.subject_key,
+)
 Index("ix_incident_ticket", incident.c.tenant_id, incident.c.ticket_id)
 
 held_stage = Table(
@@ -253,6 +259,12 @@ ticket_event = Table(
     ForeignKeyConstraint(
         ["tenant_id", "ticket_id"], ["ticket.tenant_id", "ticket.ticket_id"]
     ),
+)
+Index(
+    "ix_ticket_event_incident",
+    ticket_event.c.tenant_id,
+    ticket_event.c.incident_id,
+    ticket_event.c.rev,
 )
 Index("ix_ticket_event_ticket", ticket_event.c.tenant_id, ticket_event.c.ticket_id)
 
@@ -294,6 +306,7 @@ mail_outbox = Table(
         ["tenant_id", "event_id"], ["ticket_event.tenant_id", "ticket_event.event_id"]
     ),
 )
+Index("ix_mail_outbox_ticket", mail_outbox.c.ticket_id, mail_outbox.c.state)
 Index("ix_mail_outbox_due", mail_outbox.c.state, mail_outbox.c.next_us)
 
 login_code = Table(

@@ -158,13 +158,15 @@ class Views:
 
 def _lines(scope: Scope) -> Select[Any]:
     """All that a line shows, of what the scope may see."""
+    told = ticket_event.alias()
     telling = (
-        select(
-            ticket_event.c.ticket_id, func.max(ticket_event.c.event_id).label("event")
+        select(func.max(told.c.event_id))
+        .where(
+            told.c.tenant_id == ticket.c.tenant_id,
+            told.c.ticket_id == ticket.c.ticket_id,
+            told.c.kind.in_(_TELLING),
         )
-        .where(ticket_event.c.kind.in_(_TELLING))
-        .group_by(ticket_event.c.ticket_id)
-        .subquery()
+        .scalar_subquery()
     )
     last = ticket_event.alias()
     query = (
@@ -187,12 +189,7 @@ def _lines(scope: Scope) -> Select[Any]:
             (incident.c.tenant_id == ticket.c.tenant_id)
             & (incident.c.incident_id == ticket.c.incident_id),
         )
-        .outerjoin(telling, telling.c.ticket_id == ticket.c.ticket_id)
-        .outerjoin(
-            last,
-            (last.c.tenant_id == ticket.c.tenant_id)
-            & (last.c.event_id == telling.c.event),
-        )
+        .outerjoin(last, last.c.event_id == telling)
     )
     if scope.tenant_id is not None:
         query = query.where(ticket.c.tenant_id == scope.tenant_id)

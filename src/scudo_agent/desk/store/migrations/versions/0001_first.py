@@ -296,6 +296,12 @@ def _incident() -> None:
         sa.PrimaryKeyConstraint("tenant_id", "incident_id", name=op.f("pk_incident")),
     )
     op.create_index(
+        "ix_incident_subject",
+        "incident",
+        ["tenant_id", "site_id", "subject_key"],
+        unique=False,
+    )
+    op.create_index(
         "ix_incident_ticket", "incident", ["tenant_id", "ticket_id"], unique=False
     )
     op.create_index(
@@ -357,6 +363,12 @@ def _ticket_event() -> None:
         sa.UniqueConstraint(
             "tenant_id", "event_id", name=op.f("uq_ticket_event_tenant_id_event_id")
         ),
+    )
+    op.create_index(
+        "ix_ticket_event_incident",
+        "ticket_event",
+        ["tenant_id", "incident_id", "rev"],
+        unique=False,
     )
     op.create_index(
         "ix_ticket_event_ticket",
@@ -428,4 +440,7 @@ def _mail_outbox() -> None:
     )
     op.create_index(
         "ix_mail_outbox_due", "mail_outbox", ["state", "next_us"], unique=False
+    )
+    op.create_index(
+        "ix_mail_outbox_ticket", "mail_outbox", ["ticket_id", "state"], unique=False
     )
