@@ -250,6 +250,21 @@ def test_the_reader_chooses_the_language_and_stays_on_the_page(tmp_path: Path) -
     play(tmp_path, scene)
 
 
+def test_a_time_of_another_day_says_which(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        agent = await b.agent()
+        await agent.send(stage())
+        for days, words in ((0, ">10:41:50<"), (2, ">lun 23 nov, 10:41:50<")):
+            b.clock.forward(days * 86_400)
+            await b.log_in()
+            assert words in (await b.client.get("/")).text
+        b.clock.forward(60 * 86_400)
+        await b.log_in()
+        assert "23 nov 2026, 10:41:50<" in (await b.client.get("/")).text
+
+    play(tmp_path, scene)
+
+
 def test_pages_forbid_what_they_do_not_need(tmp_path: Path) -> None:
     async def scene(b: Bench) -> None:
         await b.log_in()

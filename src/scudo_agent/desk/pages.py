@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from babel.dates import format_skeleton
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scudo_agent.desk.history import Happening, timeline
@@ -21,7 +22,7 @@ from scudo_agent.instant import (
     format_instant,
     parse_instant,
 )
-from scudo_agent.locale import Translator
+from scudo_agent.locale import Translator, formats
 from scudo_agent.text import TN, T
 from scudo_agent.wire import Evidence, Stage
 
@@ -216,11 +217,12 @@ class Page:
 
     def _when(self, at: Instant, zone: str) -> When:
         translator = self._translator
-        time = translator.time(at, zone)
-        if translator.day(at, zone) == translator.day(self._now, zone):
-            short = time
-        else:
-            short = f"{translator.day(at, zone)}, {time}"
+        there, now = formats.local(at, zone), formats.local(self._now, zone)
+        short = translator.time(at, zone)
+        if there.date() != now.date():
+            form = "MMMEd" if there.year == now.year else "yMMMEd"
+            locale = formats.babel_locale(translator.language)
+            short = f"{format_skeleton(form, there, locale=locale)}, {short}"
         return When(
             machine=format_instant(at), exact=translator.instant(at, zone), short=short
         )
