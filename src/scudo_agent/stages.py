@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from scudo_agent import intervals
 from scudo_agent.config.site import Check, Service, Site
+from scudo_agent.incident import Rule, split_subject
 from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.judge.batch import Change, IncidentStage, Member, Withdrawal
 from scudo_agent.judge.service import check_timeline, service_timeline
@@ -83,7 +84,7 @@ class StageWriter:
                 "severity": severity,
                 "rule": stage.rule,
                 "audience": self.audience(stage.subject),
-                "members": [self._evidence(m, seen) for m in self._shown(stage)],
+                "members": [self._evidence(m, stage, seen) for m in stage.members],
                 "affected": [self._service(name) for name in stage.affected],
                 "linked": list(stage.linked),
                 "previous": stage.previous,
@@ -99,20 +100,19 @@ class StageWriter:
 
     def subject(self, subject: str) -> Named:
         """The subject as people call it: a service's title or a check's path."""
-        kind, _, name = subject.partition(":")
+        kind, name = split_subject(subject)
         if kind == "service":
             return self._service(name)
-        return Named(id=subject)
+        return Named(id=subject, title={"en": name} if name else {})
 
     def _service(self, name: str) -> Named:
         service = self._site.services.get(name)
         title = dict(service.title) if service else {}
         return Named(id=f"service:{name}", title=title)
 
-    def _shown(self, stage: IncidentStage) -> tuple[Member, ...]:
-        return stage.members
-
-    def _evidence(self, member: Member, seen: Mapping[str, Seen]) -> Evidence:
+    def _evidence(
+        self, member: Member, stage: IncidentStage, seen: Mapping[str, Seen]
+    ) -> Evidence:
         check = self._site.checks.get(member.check)
         last = seen.get(member.check)
         return Evidence(
@@ -122,7 +122,8 @@ class StageWriter:
             kind=check.kind if check else "",
             endpoint=_endpoint(check),
             seen=last.seen.to_json() if last else None,
-            expected=_expected(last),
+            # Of a warning nothing else was expected: the check answers as it should.
+            expected=None if stage.rule == Rule.S4 else _expected(last),
             reproduce=_reproduce(check),
             last_good=(
                 format_instant(last.last_good) if last and last.last_good else None
@@ -143,7 +144,7 @@ class StageWriter:
         )
 
     def _points(self, subject: str) -> Points:
-        kind, _, name = subject.partition(":")
+        kind, name = split_subject(subject)
         if kind == "service" and name in self._site.services:
             return self._chronicle.service(self._site.services[name])
         return self._chronicle.timeline(name)

@@ -184,3 +184,21 @@ def test_nothing_to_write_writes_nothing(bench: Bench) -> None:
     bench.tick(seconds=5)
     bench.tick(seconds=5, erp_web=GOOD)
     assert bench.store.load().last_instant == version > Instant(0)
+
+
+def test_a_warning_is_named_by_its_check_and_expected_nothing_else(
+    bench: Bench,
+) -> None:
+    full = Outcome(
+        answered=True, seen=T("nearly full"), expected=T("room"), values={"used": 0.9}
+    )
+    for _ in range(3):
+        bench.tick(here_disk=full)
+    (stage,) = [stage for done in bench.told for stage in done.stages]
+    assert (stage.subject_key, stage.severity, stage.rule) == (
+        *("warn:here/disk", 3),
+        "S4",
+    )
+    assert stage.subject.title == {"en": "here/disk"}
+    assert stage.members[0].expected is None
+    assert stage.members[0].seen == T("nearly full").to_json()
