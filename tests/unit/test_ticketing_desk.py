@@ -382,3 +382,12 @@ def test_an_authority_that_is_no_file_is_wrong_input(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
     with pytest.raises(InputError, match="no certificate authority"):
         client("https://desk.example", ca=tmp_path / "ca.pem")
+
+
+@pytest.mark.parametrize("text", ["two words", "two\nlines", "chiave-è", "nul\0"])
+def test_a_key_that_no_header_can_carry_is_refused_and_never_told(text: str) -> None:
+    secret = Secret(text, reference="file:agent.key")
+    with pytest.raises(InputError) as refused:
+        DeskClient("http://127.0.0.1:1", secret)
+    assert str(refused.value).startswith("file:agent.key: is no key")
+    assert text not in str(refused.value)

@@ -5,6 +5,7 @@ one desk, one door).
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,16 +19,18 @@ from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.secret import Secret
 from scudo_agent.config.site import Site
 from scudo_agent.desk.app import Desk, build
+from scudo_agent.desk.auth import is_key
 from scudo_agent.desk.settings import DeskSettings, load_desk_settings
 from scudo_agent.errors import ScudoError
 from scudo_agent.model import Outcome
 from scudo_agent.text import T
-from scudo_agent.ticketing.desk import DeskClient
+from scudo_agent.ticketing.desk import DeskClient, bearer
 from scudo_agent.ticketing.port import DeskError, NoAnswer, Parcel, TicketSystem
 from scudo_agent.wire import BatchReply, Gap, Hello, HelloReply
 
 _KEY = "desk.key"
 _TIMEOUT_S = 10.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,7 +134,7 @@ async def embedded_end(desk: Desk, site: Site, state: Path, *, serve: bool) -> D
     client = DeskClient(desk.address, key, transport=transport)
     reader = httpx.AsyncClient(
         base_url=desk.address,
-        headers=_bearer(key),
+        headers=bearer(key),
         transport=transport,
         timeout=_TIMEOUT_S,
         trust_env=False,
@@ -144,15 +147,41 @@ async def embedded_end(desk: Desk, site: Site, state: Path, *, serve: bool) -> D
 def _enrol(desk: Desk, site: Site, path: Path) -> Secret:
     """Enrol with the key that was kept, and keep it."""
     try:
-        kept = path.read_text("ascii").strip() if path.exists() else None
-        key = desk.enrol_embedded(site, key=kept or None)
+        kept = _kept(path)
+        key = desk.enrol_embedded(site, key=kept)
         if key != kept:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(key + "\n")
-    except (OSError, UnicodeError) as exc:
-        raise ScudoError(f"{path}: the desk's key cannot be kept: {exc}") from None
+            _keep(path, key)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        raise ScudoError(f"{path}: the desk's key cannot be kept: {reason}") from None
     return Secret(key, reference=f"file:{path}")
+
+
+def _kept(path: Path) -> str | None:
+    """The key that was kept; None when there is none that is whole.
+
+    Only this agent uses it, and it is enrolled anew at each start: a damaged one
+    is replaced and nobody need be asked.
+    """
+    if not path.exists():
+        return None
+    key = path.read_bytes().decode("ascii", "replace").strip()
+    if is_key(key):
+        return key
+    _log.warning("%s: is damaged, the agent gets a new key", path)
+    return None
+
+
+def _keep(path: Path, key: str) -> None:
+    """Put the key in its place as a whole or not at all."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(key + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
 
 
 def remote_end(site: Site) -> DeskEnd:
@@ -164,13 +193,9 @@ def remote_end(site: Site) -> DeskEnd:
     verify = str(site.desk.ca) if site.desk.ca else True
     reader = httpx.AsyncClient(
         base_url=url,
-        headers=_bearer(key),
+        headers=bearer(key),
         verify=verify,
         timeout=_TIMEOUT_S,
         trust_env=False,
     )
     return DeskEnd(url=url, client=client, reader=DeskReader(reader))
-
-
-def _bearer(key: Secret) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key.reveal()}"}

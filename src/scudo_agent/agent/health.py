@@ -17,9 +17,10 @@ import httpx
 from scudo_agent.clock import Clock, SystemClock
 from scudo_agent.config.site import Site
 from scudo_agent.desk.settings import DeskSettings, load_desk_settings
-from scudo_agent.errors import ScudoError, StoreError
+from scudo_agent.errors import InputError, ScudoError, StoreError
 from scudo_agent.instant import DAY, SECOND
 from scudo_agent.store.read import FILE, StoreReader
+from scudo_agent.ticketing.desk import bearer
 
 _LOW_BYTES = 200 * 2**20
 _TIMEOUT_S = 5.0
@@ -241,14 +242,18 @@ def _mail(settings: DeskSettings, state: Path) -> Iterator[Finding]:
 async def _remote(site: Site) -> list[Finding]:
     url = site.desk.url or ""
     verify = str(site.desk.ca) if site.desk.ca else True
-    key = site.desk.key.reveal() if site.desk.key else ""
+    assert site.desk.key is not None
+    try:
+        headers = bearer(site.desk.key)
+    except InputError as exc:
+        return [Finding(about="desk", level="fault", seen=str(exc))]
     try:
         async with httpx.AsyncClient(
             verify=verify, timeout=_TIMEOUT_S, trust_env=False
         ) as client:
             reply = await client.get(
                 f"{url.rstrip('/')}/v1/agents/self/tickets",
-                headers={"Authorization": f"Bearer {key}"},
+                headers=headers,
             )
     except (httpx.HTTPError, OSError) as exc:
         return [

@@ -79,12 +79,14 @@ def _remote(args: argparse.Namespace, ref: str | None) -> Any:
     """From a remote desk, as the agent whose key the site file names."""
     import httpx
 
+    from scudo_agent.ticketing.desk import bearer
+
     link = _site(args, secrets=True).desk
     path = f"{link.url.rstrip('/')}/v1/agents/self/tickets"
     try:
         reply = httpx.get(
             path if ref is None else f"{path}/{ref}",
-            headers={"Authorization": f"Bearer {link.key.reveal()}"},
+            headers=bearer(link.key),
             verify=str(link.ca) if link.ca else True,
             timeout=_TIMEOUT_S,
             trust_env=False,

@@ -4,6 +4,7 @@ The desk stores only SHA-256 of them; each has at least 40 random bits and
 cannot be guessed in its life, so that a slow hash would add nothing.
 """
 
+import re
 import secrets
 from hashlib import sha256
 
@@ -25,6 +26,11 @@ _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 def new_key() -> str:
     """An agent's credential: 256 random bits, recognisable in a leak scan."""
     return f"sca_{secrets.token_urlsafe(32)}"
+
+
+def is_key(text: str) -> bool:
+    """Whether this is a whole key as `new_key` makes them."""
+    return re.fullmatch(r"sca_[A-Za-z0-9_-]{43}", text) is not None
 
 
 def new_session() -> str:

@@ -37,6 +37,15 @@ _FOR_GOOD = (400, 413, 422)
 M = TypeVar("M", bound=BaseModel)
 
 
+def bearer(key: Secret) -> dict[str, str]:
+    """The header that carries an agent's key; `InputError` when none can."""
+    value = key.reveal()
+    if not value.isascii() or not value.isprintable() or " " in value:
+        # What is wrong with it is not told: it would be a part of the key.
+        raise InputError(f"{key.reference}: is no key of an agent, but other text")
+    return {"Authorization": f"Bearer {value}"}
+
+
 class DeskClient:
     """A `TicketSystem` at `url`, speaking as the agent whose key is `key`.
 
@@ -55,6 +64,7 @@ class DeskClient:
         ca: Path | None = None,
         deadline_s: float = DEADLINE_S,
     ) -> None:
+        bearer(key)  # refused now, and not at each exchange
         self._key = key
         self._deadline_s = deadline_s
         self._agent = "self"
@@ -138,7 +148,7 @@ class DeskClient:
             content=body,
             headers={
                 **headers,
-                "Authorization": f"Bearer {self._key.reveal()}",
+                **bearer(self._key),
                 "Content-Type": "application/json",
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",
