@@ -92,7 +92,10 @@ class Runtime:
     def _resume(self) -> None:
         restart, pipeline = self._restart, self.pipeline
         pipeline.seen.update(restart.seen)
-        pipeline.take_restored(self.judge.restore(restart.checks, restart.incidents))
+        restored = self.judge.restore(
+            restart.checks, restart.incidents, at=restart.stopped_at
+        )
+        pipeline.take_restored(restored)
         if restart.killed_at is not None:
             pipeline.judge_stop(restart.killed_at, _stop(restart.killed_at, "killed"))
         now = Instant(max(self.timeline.now(), pipeline.last + 1))
