@@ -19,7 +19,7 @@ from scudo_agent.instant import SECOND, format_instant
 from scudo_agent.retry import Backoff
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.apply import STREAM
-from scudo_agent.store.values import OutboxRow
+from scudo_agent.store.values import OutboxRow, OutboxStatus
 from scudo_agent.text import T, Text
 from scudo_agent.ticketing.port import (
     BATCH_LIMIT,
@@ -125,13 +125,14 @@ class Delivery:
 
     async def _greet(self) -> None:
         store = self._store
-        head, acked = await _off(store.head)
-        age_us = await _off(lambda: store.outbox_age_us(store.timeline.now()))
+        marks = await _off(store.reader.outbox)
+        now = store.timeline.now()
+        age_us = 0 if marks.oldest is None else max(0, now - marks.oldest)
         hello = Hello(
-            epoch=await _off(store.epoch),
+            epoch=marks.epoch,
             store_id=store.store_id,
-            head_seq={STREAM: head},
-            acked_seq={STREAM: acked},
+            head_seq={STREAM: marks.head_seq},
+            acked_seq={STREAM: marks.acked_seq},
             wall=format_instant(self._clock.wall()),
             mono_us=self._clock.monotonic_us(),
             boot_id=self._clock.boot_id,
@@ -148,16 +149,20 @@ class Delivery:
             self._send_at = float("-inf")
         self._hello_failures = 0
         self._hello_at = asyncio.get_running_loop().time() + HELLO_S
-        await self._agree(reply)
+        await self._agree(reply, marks)
 
-    async def _agree(self, reply: HelloReply) -> None:
-        """Bring both sides to one mark; the desk's counts."""
-        known = await _off(self._store.epoch)
-        if reply.epoch != known and await wait(self._store.grant(reply.epoch)):
-            text = T("the desk has a new store: every event is told again")
-            self._tell(DeliveryKind.REWOUND, text)
+    async def _agree(self, reply: HelloReply, marks: OutboxStatus) -> None:
+        """Bring both sides to one mark; the desk's counts.
+
+        `marks` are from before the greeting: nobody else moves any but the head.
+        """
+        if reply.epoch != marks.epoch:
+            if await wait(self._store.grant(reply.epoch)):
+                text = T("the desk has a new store: every event is told again")
+                self._tell(DeliveryKind.REWOUND, text)
+            marks = await _off(self._store.reader.outbox)
         was = self._state
-        frozen = await _off(self._store.frozen) == reply.epoch
+        frozen = marks.frozen == reply.epoch
         error = was.error if self._send_failures else None
         self._state = replace(
             was,
@@ -173,19 +178,20 @@ class Delivery:
         if not was.connected:
             self._tell(DeliveryKind.ANSWERED, T("the desk answers"))
         if not frozen:
-            await self._align(reply.last_contiguous_seq.get(STREAM, 0))
+            await self._align(reply.last_contiguous_seq.get(STREAM, 0), marks)
 
-    async def _align(self, last: int) -> None:
+    async def _align(self, last: int, marks: OutboxStatus | None = None) -> None:
         """The desk has all up to `last`.
 
         More than our mark is a reply that was lost: sending the same again brings
         it, with the tickets' numbers.
         """
         self._desk_has = last
-        head, acked = await _off(self._store.head)
-        if last > head:
+        if marks is None or last > marks.head_seq:
+            marks = await _off(self._store.reader.outbox)
+        if last > marks.head_seq:
             await self._freeze()
-        elif last < acked:
+        elif last < marks.acked_seq:
             await wait(self._store.rewind(STREAM, last))
             text = T("the desk has events up to {seq} only: sending again", seq=last)
             self._tell(DeliveryKind.REWOUND, text)

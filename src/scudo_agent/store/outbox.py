@@ -12,8 +12,10 @@ from sqlalchemy import (
     Connection,
     ScalarSelect,
     and_,
+    bindparam,
     delete,
     exists,
+    func,
     select,
     update,
 )
@@ -23,7 +25,7 @@ from scudo_agent.instant import DAY, Instant
 from scudo_agent.model import Kind
 from scudo_agent.store import schema
 from scudo_agent.store.apply import PHASES
-from scudo_agent.store.values import IncidentState, OutboxRow
+from scudo_agent.store.values import IncidentState, OutboxRow, OutboxStatus
 from scudo_agent.wire import canonical
 
 KEPT_US = 35 * DAY
@@ -39,18 +41,46 @@ _outbox = schema.outbox
 _heads = schema.stream_head
 _incident = schema.incident
 
+# Made once: making a statement costs more than running it.
+_HEAD = select(_heads.c.head_seq, _heads.c.acked_seq).where(
+    _heads.c.stream == bindparam("of")
+)
+_NUMBER = select(schema.meta.c.value).where(schema.meta.c.key == bindparam("of"))
+_PENDING = (
+    select(_outbox)
+    .where(
+        _outbox.c.stream == bindparam("of"),
+        _outbox.c.seq
+        > select(_heads.c.acked_seq)
+        .where(_heads.c.stream == bindparam("of"))
+        .scalar_subquery(),
+    )
+    .order_by(_outbox.c.seq)
+    .limit(bindparam("most"))
+)
+_OLDEST = (
+    select(_outbox.c.created_us)
+    .where(
+        _outbox.c.stream == bindparam("of"),
+        _outbox.c.seq > bindparam("after"),
+        _outbox.c.quarantined_us.is_(None),
+    )
+    .order_by(_outbox.c.seq)
+    .limit(1)
+)
+_ASIDE = (
+    select(func.count())
+    .select_from(_outbox)
+    .where(_outbox.c.quarantined_us.is_not(None))
+)
+
 
 def pending(connection: Connection, stream: str, limit: int) -> list[OutboxRow]:
     """Rows that the desk has not acknowledged, in order, the first `limit`.
 
     Quarantined rows are among them: in their place the desk is told of a gap.
     """
-    rows = connection.execute(
-        select(_outbox)
-        .where(_outbox.c.stream == stream, _outbox.c.seq > _acked(stream))
-        .order_by(_outbox.c.seq)
-        .limit(limit)
-    )
+    rows = connection.execute(_PENDING, {"of": stream, "most": limit})
     return [
         OutboxRow(
             stream=row.stream,
@@ -73,10 +103,25 @@ def pending(connection: Connection, stream: str, limit: int) -> list[OutboxRow]:
 
 def head(connection: Connection, stream: str) -> tuple[int, int]:
     """The last number written and the last one acknowledged."""
-    row = connection.execute(
-        select(_heads.c.head_seq, _heads.c.acked_seq).where(_heads.c.stream == stream)
-    ).one()
+    row = connection.execute(_HEAD, {"of": stream}).one()
     return row.head_seq, row.acked_seq
+
+
+def status(connection: Connection, stream: str) -> OutboxStatus:
+    """How the delivery of a stream stands."""
+    last, acked = head(connection, stream)
+    oldest = None
+    if last > acked:
+        found = connection.execute(_OLDEST, {"of": stream, "after": acked})
+        oldest = _instant(found.scalar_one_or_none())
+    return OutboxStatus(
+        epoch=epoch_of(connection),
+        head_seq=last,
+        acked_seq=acked,
+        oldest=oldest,
+        quarantined=connection.execute(_ASIDE).scalar_one(),
+        frozen=frozen(connection),
+    )
 
 
 def acknowledge(
@@ -252,9 +297,7 @@ def _note(connection: Connection, key: str, value: str) -> None:
 
 
 def _number(connection: Connection, key: str) -> int | None:
-    value = connection.execute(
-        select(schema.meta.c.value).where(schema.meta.c.key == key)
-    ).scalar_one_or_none()
+    value = connection.execute(_NUMBER, {"of": key}).scalar_one_or_none()
     return None if value is None else int(value)
 
 

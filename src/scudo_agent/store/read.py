@@ -87,7 +87,7 @@ class StoreReader:
                 incidents=_incidents(connection, only_open=True),
                 isolation=_isolation(connection),
                 liveness=_liveness(connection),
-                outbox=_outbox(connection),
+                outbox=outbox.status(connection, STREAM),
             )
 
         return self.read(read)
@@ -128,7 +128,7 @@ class StoreReader:
 
     def outbox(self) -> OutboxStatus:
         """How delivery stands."""
-        return self.read(_outbox)
+        return self.read(lambda connection: outbox.status(connection, STREAM))
 
     def pending(self, stream: str = STREAM, limit: int = 200) -> list[OutboxRow]:
         """What the desk has not acknowledged, in order."""
@@ -287,29 +287,6 @@ def _liveness(connection: Connection) -> Liveness | None:
         offset_us=row.offset_us,
         pid=row.pid,
         clean=_instant(row.clean_us),
-    )
-
-
-def _outbox(connection: Connection) -> OutboxStatus:
-    table = schema.outbox
-    head, acked = outbox.head(connection, STREAM)
-    waiting = select(table.c.created_us).where(
-        table.c.stream == STREAM, table.c.seq > acked
-    )
-    oldest = connection.execute(
-        waiting.where(table.c.quarantined_us.is_(None)).order_by(table.c.seq).limit(1)
-    ).scalar_one_or_none()
-    aside = connection.execute(
-        select(func.count())
-        .select_from(table)
-        .where(table.c.quarantined_us.is_not(None))
-    ).scalar_one()
-    return OutboxStatus(
-        epoch=outbox.epoch_of(connection),
-        head_seq=head,
-        acked_seq=acked,
-        oldest=_instant(oldest),
-        quarantined=aside,
     )
 
 

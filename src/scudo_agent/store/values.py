@@ -162,7 +162,8 @@ class IncidentRow:
 class OutboxStatus:
     """How delivery stands: marks of stream I, what waits, what is set aside.
 
-    `oldest` is the instant of the oldest event that waits for the desk.
+    `oldest` is the instant of the oldest event that waits for the desk, `frozen`
+    the epoch in which nothing more is delivered.
     """
 
     epoch: int | None
@@ -170,6 +171,7 @@ class OutboxStatus:
     acked_seq: int
     oldest: Instant | None
     quarantined: int
+    frozen: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from scudo_agent.errors import StoreError
@@ -89,9 +89,14 @@ class Writer:
         running = [item for item in group if item[1].set_running_or_notify_cancel()]
         done: list[tuple[Future[Any], Any]] = []
         try:
-            with self._connection.begin():
+            with self._connection.begin() as whole:
                 for work, future in running:
-                    self._do(work, future, done)
+                    # One alone needs no savepoint: undoing it undoes everything.
+                    alone = len(running) == 1
+                    part = whole if alone else self._connection.begin_nested()
+                    self._do(work, future, done, part=part)
+                    if part is not whole and part.is_active:
+                        part.commit()
         except DatabaseError as exc:
             _log.error("nothing of %d writes was stored: %s", len(running), exc.orig)
             for _, future in running:
@@ -108,16 +113,17 @@ class Writer:
         work: Callable[[Connection], Any],
         future: "Future[Any]",
         done: list[tuple["Future[Any]", Any]],
+        *,
+        part: Transaction,
     ) -> None:
-        savepoint = self._connection.begin_nested()
+        """Do one piece of work; what it raises undoes `part`."""
         try:
             value = work(self._connection)
-            savepoint.commit()
         except OperationalError:
             # The disk or the file: SQLite may have undone the whole transaction.
             raise
         except Exception as exc:  # noqa: BLE001 - the future's owner gets it, whatever it is
-            savepoint.rollback()
+            part.rollback()
             future.set_exception(exc)
         else:
             done.append((future, value))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from scudo_agent.desk.lifecycle import Condition
@@ -73,7 +73,7 @@ class Mailbox:
         """
         now = self._now()
         with self._database.write() as db:
-            while (row := db.execute(_due(now)).first()) is not None:
+            while (row := db.execute(_DUE, {"now": now}).first()) is not None:
                 if _superseded(db, row):
                     continue
                 fence = db.execute(
@@ -131,11 +131,8 @@ class Mailbox:
 
     def next_due(self) -> Instant | None:
         """When the next pending mail wants to be looked at; None if there is none."""
-        leased = mail_outbox.c.lease_until_us > mail_outbox.c.next_us
-        at = case((leased, mail_outbox.c.lease_until_us), else_=mail_outbox.c.next_us)
-        query = select(at).where(mail_outbox.c.state == "pending").order_by(at).limit(1)
         with self._database.read() as db:
-            due = db.execute(query).scalar()
+            due = db.execute(_NEXT_DUE).scalar()
         return None if due is None else Instant(int(due))
 
     def backlog(self) -> tuple[int, Instant | None]:
@@ -161,8 +158,8 @@ class Mailbox:
         return db.execute(change).rowcount == 1
 
 
-def _due(now: Instant) -> Any:
-    """The oldest mail to send whose ticket has no older one still waiting."""
+def _due() -> Any:
+    """The oldest mail to send `:now` whose ticket has no older one still waiting."""
     earlier = aliased(mail_outbox)
     blocked = (
         select(earlier.c.mail_id)
@@ -177,16 +174,28 @@ def _due(now: Instant) -> Any:
         select(mail_outbox)
         .where(
             mail_outbox.c.state == "pending",
-            mail_outbox.c.next_us <= now,
+            mail_outbox.c.next_us <= bindparam("now"),
             or_(
                 mail_outbox.c.lease_until_us.is_(None),
-                mail_outbox.c.lease_until_us <= now,
+                mail_outbox.c.lease_until_us <= bindparam("now"),
             ),
             ~blocked,
         )
         .order_by(mail_outbox.c.mail_id)
         .limit(1)
     )
+
+
+def _next_due() -> Any:
+    """When the first pending mail wants to be looked at."""
+    leased = mail_outbox.c.lease_until_us > mail_outbox.c.next_us
+    at = case((leased, mail_outbox.c.lease_until_us), else_=mail_outbox.c.next_us)
+    return select(at).where(mail_outbox.c.state == "pending").order_by(at).limit(1)
+
+
+# Asked twice a minute; making a statement costs more than running it.
+_DUE = _due()
+_NEXT_DUE = _next_due()
 
 
 def _superseded(db: Connection, row: Any) -> bool:
