@@ -54,7 +54,9 @@ def running(state: Path) -> dict[str, Any] | None:
     try:
         data: dict[str, Any] = json.loads((state / "agent.json").read_text("utf-8"))
         os.kill(int(data["pid"]), 0)
-    except (OSError, ValueError, KeyError, TypeError):
+    except PermissionError:
+        return data  # it is another user's, and runs
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     return data
 
@@ -66,7 +68,7 @@ def live_status(state: Path) -> dict[str, Any] | None:
     agent = running(state)
     if agent is None:
         return None
-    url = f"{agent['metrics']}/status"
+    url = f"{agent.get('metrics')}/status"
     try:
         reply = httpx.get(url, timeout=5, trust_env=False)
         document: dict[str, Any] = reply.raise_for_status().json()

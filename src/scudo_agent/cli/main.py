@@ -5,10 +5,12 @@ command is used, so that `--version` costs nothing.
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 from scudo_agent import __version__
 
@@ -50,6 +52,35 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     words = sys.argv[1:] if argv is None else list(argv)
+    for stream in (sys.stdout, sys.stderr):
+        # A sign that the terminal has no letter for is better than no output.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        code = _main(words)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left (`| head`): nothing more to say.
+        _mute()
+        return 0
+    except OSError as exc:
+        if exc.errno != errno.ENOSPC or exc.filename is not None:
+            raise
+        _mute()
+        print(f"the output cannot be written: {exc.strerror}", file=sys.stderr)
+        return 1
+    return code
+
+
+def _mute() -> None:
+    """What is still in the buffer goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _main(words: Sequence[str]) -> int:
     parser = build_parser(words)
     args = parser.parse_args(words)
     if args.command is None:
@@ -65,12 +96,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ScudoError as exc:
         print(exc, file=sys.stderr)
         return exc.exit_code
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # The reader of our output left (`| head`): nothing more to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def entry() -> None:
