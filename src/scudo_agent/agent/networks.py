@@ -13,7 +13,7 @@ class Allowance:
     those are never a target's own address in a name server.
     """
 
-    __slots__ = ("_literal", "_named", "_networks")
+    __slots__ = ("_allowed", "_literal", "_named", "_networks")
 
     def __init__(
         self,
@@ -21,16 +21,26 @@ class Allowance:
         hosts: Iterable[str],
     ) -> None:
         self._networks = networks
-        self._literal: set[str] = set()
+        self._literal: tuple[str, ...] = ()
         self._named = False
+        # The address that was allowed last, which is nearly always the next one too.
+        self._allowed: str | None = None
         for host in hosts:
             try:
-                self._literal.add(str(ip_address(host.partition("%")[0])))
+                self._literal += (str(ip_address(host.partition("%")[0])),)
             except ValueError:
                 self._named = True
 
     def __call__(self, address: str) -> bool:
         """True when `address`, an IP address in text, may be connected to."""
+        if address == self._allowed:
+            return True
+        if not self._looked(address):
+            return False
+        self._allowed = address
+        return True
+
+    def _looked(self, address: str) -> bool:
         try:
             found = ip_address(address.partition("%")[0])
         except ValueError:

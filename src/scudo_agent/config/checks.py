@@ -68,6 +68,9 @@ class CheckReader:
         self._doc = doc
         self._registry = registry
         self._shared: dict[Loc, Probe | None] = {}
+        # Large sites say the same of thousands of checks: settings are frozen, and
+        # alike ones are one object.
+        self._alike: dict[tuple[str, str], Probe] = {}
         self._beside: dict[Loc, dict[str, int]] = {}
         self._default: Timing | None = None
         self._told: set[tuple[int, int]] = set()
@@ -217,6 +220,9 @@ class CheckReader:
                 self._fault(check, (kind,), what)
                 return None
             value = {model.SHORT: value}
+        alike = kind, repr(value)
+        if alike in self._alike:
+            return self._alike[alike]
         try:
             settings = model.model_validate(value, context=self._context)
         except ValidationError as exc:
@@ -229,7 +235,9 @@ class CheckReader:
                 ),
             )
             return None
-        return Probe(kind=kind, settings=settings, text=_canonical(settings))
+        probe = Probe(kind=kind, settings=settings, text=_canonical(settings))
+        self._alike[alike] = probe
+        return probe
 
     def _fault(
         self, check: RawCheck, inner: Loc, what: str, *, key: bool = False
