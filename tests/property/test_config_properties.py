@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from scudo_agent.config import load
 from scudo_agent.config.judging import judging_site, load_judging
 from scudo_agent.config.schema import site_schema
+from scudo_agent.config.yaml_scalars import plain
 from scudo_agent.config.yaml_source import parse
 from scudo_agent.errors import ConfigError, Fault
 from scudo_agent.instant import SECOND
@@ -21,7 +22,10 @@ from scudo_agent.probes.registry import SETTINGS
 from support.config_files import HEAD, TARGETS
 from support.config_kinds import KINDS
 
-ids = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=4)
+ids = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=4).filter(
+    # PyYAML writes what YAML 1.1 takes for text; `1e0` is a number in YAML 1.2.
+    lambda text: isinstance(plain(text), str) or yaml.safe_dump(text)[0] == "'"
+)
 spans = st.integers(6, 3600)
 beside = st.fixed_dictionaries(
     {},

@@ -8,6 +8,12 @@ from scudo_agent.errors import Fault
 Loc = tuple[str | int, ...]
 """The way to a value: keys and list indices from the top."""
 
+Parts = dict[str | int, tuple[tuple[int, int], "Place"]]
+"""Where the key (or the value itself, in a list) and the value stand."""
+
+_NO_PARTS: Parts = {}
+"""Of every scalar: most places of a file are one. Never written to."""
+
 
 class Place:
     """Where a value stands, and its parts by key or index.
@@ -21,12 +27,14 @@ class Place:
         self.line: int = mark.line + 1
         self.column: int = mark.column + 1
         self.text = text
-        self.parts: dict[str | int, tuple[tuple[int, int], Place]] = {}
+        self.parts: Parts = _NO_PARTS
         self.copies = 1
         self.depth = 1
 
     def add(self, name: str | int, place: "Place", key_at: tuple[int, int]) -> None:
         """Take in a part whose key (or self, in a list) stands at `key_at`."""
+        if self.parts is _NO_PARTS:
+            self.parts = {}
         self.parts[name] = (key_at, place)
         self.copies += place.copies
         self.depth = max(self.depth, place.depth + 1)

@@ -7,6 +7,7 @@ this module, whatever the bytes are.
 """
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -198,7 +199,8 @@ class _Composer:
             first = frame.place.parts[key][0]
             what = f"'{key}' stands here a second time; the first is in line {first[0]}"
             self._add(place.line, place.column, what)
-        frame.key, frame.key_at = key, (place.line, place.column)
+        # Interned: the same few keys stand in every target.
+        frame.key, frame.key_at = sys.intern(key), (place.line, place.column)
 
     def _expects_key(self) -> bool:
         if not self._stack:
