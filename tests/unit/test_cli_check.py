@@ -59,6 +59,20 @@ def test_all_faults_at_once_and_how_many(
     )
 
 
+def test_only_what_starts_something_says_that_nothing_was_started(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "site.yaml").write_text(HEAD + "targets: []\n", "utf-8")
+    fault = (
+        "demo/site.yaml:5:10: 'targets' of the site file: keys with values are "
+        "needed, such as {key: value}\n"
+    )
+    assert main(["run", "demo/site.yaml"]) == 2
+    assert capsys.readouterr().err == fault + "1 fault, nothing was started\n"
+    assert main(["status", "--site", "demo/site.yaml"]) == 2
+    assert capsys.readouterr().err == fault
+
+
 def test_both_answers_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "site.yaml").write_text(HEAD + REST, "utf-8")
     assert main(["check", "--json", "demo/site.yaml"]) == 0

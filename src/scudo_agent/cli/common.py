@@ -3,10 +3,12 @@
 import argparse
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scudo_agent.errors import InputError
+from scudo_agent.errors import ConfigError, InputError
 
 _PLACES = ("site.yaml", "demo/site.yaml", "/etc/scudo-agent/site.yaml")
 
@@ -47,6 +49,15 @@ def state_folder(args: argparse.Namespace) -> Path:
     if from_systemd := os.environ.get("STATE_DIRECTORY"):
         return Path(from_systemd.partition(":")[0])
     return site_path(args).parent / "state"
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """For commands that start something: faults end with what came of them."""
+    try:
+        yield
+    except ConfigError as exc:
+        raise InputError(exc.report()) from None
 
 
 def running(state: Path) -> dict[str, Any] | None:

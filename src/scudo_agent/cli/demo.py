@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scudo_agent.cli.common import starting
 from scudo_agent.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.minutes is not None and not 0 < args.minutes < 1_000_000:
         raise InputError("--minutes wants a number of minutes above 0")
-    return _watch(args)
+    with starting():
+        return _watch(args)
 
 
 def _change(args: argparse.Namespace) -> int:

@@ -86,13 +86,10 @@ def _main(words: Sequence[str]) -> int:
     if args.command is None:
         parser.print_help()
         return 2
-    from scudo_agent.errors import ConfigError, ScudoError
+    from scudo_agent.errors import ScudoError
 
     try:
         return int(args.run(args))
-    except ConfigError as exc:
-        print(exc.report(), file=sys.stderr)
-        return exc.exit_code
     except ScudoError as exc:
         print(exc, file=sys.stderr)
         return exc.exit_code

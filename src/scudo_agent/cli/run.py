@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scudo_agent.cli.common import add_site, site_path, state_folder
+from scudo_agent.cli.common import add_site, site_path, starting, state_folder
 
 if TYPE_CHECKING:
     from scudo_agent.agent.app import Options
@@ -52,10 +52,11 @@ def run(args: argparse.Namespace) -> int:
     from scudo_agent.probes.registry import SETTINGS
 
     path = site_path(args)
-    site = config.load(path, SETTINGS)
     options = _options(args, path)
     show = show_mode(no_table=args.no_table, service=True)
-    return run_site(site, options, Manner(show=show, level=args.log_level))
+    with starting():
+        site = config.load(path, SETTINGS)
+        return run_site(site, options, Manner(show=show, level=args.log_level))
 
 
 def _options(args: argparse.Namespace, path: Path) -> "Options":
