@@ -246,6 +246,12 @@ def test_nothing_that_arrives_fails_to_be_read(
 
 
 @pytest.mark.parametrize("kind", ["instant", "duration", "ratio", "ms", "bytes"])
+def test_a_truth_is_no_number(kind: str) -> None:
+    said = translator("it").sentence("{value}", value={kind: True})
+    assert said == f'{{"{kind}": true}}'
+
+
+@pytest.mark.parametrize("kind", ["instant", "duration", "ratio", "ms", "bytes"])
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), 10**400, -(10**17)])
 def test_an_impossible_number_is_shown_as_it_is(kind: str, number: float) -> None:
     assert translator("it").render({"id": "{x}", "values": {"x": {kind: number}}})

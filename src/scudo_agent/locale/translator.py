@@ -154,7 +154,9 @@ class Translator:
         kind, inner = next(iter(value.items()), ("", None))
         if kind == "text" and isinstance(inner, Mapping | Text) and depth < _DEEPEST:
             return self._render(inner, zone, depth + 1)
-        if isinstance(inner, int | float) and abs(inner) < _LARGEST:
+        if isinstance(inner, bool):
+            kind = "bool"
+        elif isinstance(inner, int | float) and abs(inner) < _LARGEST:
             if kind == "instant":
                 return self.instant(int(inner), zone)
             if kind == "duration":
