@@ -19,7 +19,7 @@ from scudo_agent.desk.store.database import (
     sqlite_module,
 )
 from scudo_agent.desk.store.desk_store import DeskStore
-from scudo_agent.desk.store.migrate import alembic_config, migrate
+from scudo_agent.desk.store.migrate import alembic_config, migrate, newest
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.errors import StoreError
 from support.desk_scene import play
@@ -119,6 +119,28 @@ def test_from_every_earlier_step_with_rows_to_the_declared_schema(
             assert count == 1
     finally:
         database.close()
+
+
+def test_a_store_of_the_newest_step_is_opened_without_alembic(tmp_path: Path) -> None:
+    assert newest() == steps()[-1]
+    database = Database(tmp_path)
+    migrate(database)
+    database.close()
+    again = (
+        "import sys; from pathlib import Path\n"
+        "from scudo_agent.desk.store.database import Database\n"
+        "from scudo_agent.desk.store.migrate import migrate\n"
+        "database = Database(Path(sys.argv[1]))\n"
+        "print(migrate(database), 'alembic' in sys.modules)\n"
+        "database.close()"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", again, str(tmp_path)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout.split() == [newest(), "False"]
 
 
 def test_the_comparison_sees_a_difference(tmp_path: Path) -> None:

@@ -1,19 +1,32 @@
-"""Bringing the desk's database to the newest schema, at start."""
+"""Bringing the desk's database to the newest schema, at start.
+
+Alembic is loaded only when there is something to do: it costs 10 MB for the life
+of the process.
+"""
 
 from importlib import resources
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from scudo_agent.desk.store.database import Database
 from scudo_agent.errors import StoreError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
 
-def alembic_config(db: Connection) -> Config:
+
+def newest() -> str:
+    """The last step that is packaged with the desk, by its file's number."""
+    folder = resources.files("scudo_agent.desk.store") / "migrations" / "versions"
+    names = [file.name for file in folder.iterdir() if file.name[:4].isdigit()]
+    return max(names).partition("_")[0]
+
+
+def alembic_config(db: Connection) -> "Config":
     """Alembic's configuration for the steps that are packaged with the desk."""
+    from alembic.config import Config
+
     config = Config()
     folder = resources.files("scudo_agent.desk.store") / "migrations"
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
@@ -28,6 +41,13 @@ def migrate(database: Database, *, to: str = "head") -> str:
     A database of a newer desk is refused with `StoreError`.
     """
     with database.write() as db:
+        if to == "head" and _version(db) == newest():
+            return newest()
+    from alembic import command
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    with database.write() as db:
         config = alembic_config(db)
         steps = ScriptDirectory.from_config(config)
         known = {step.revision for step in steps.walk_revisions()}
@@ -40,3 +60,11 @@ def migrate(database: Database, *, to: str = "head") -> str:
         command.upgrade(config, to)
         after = MigrationContext.configure(db).get_current_revision()
     return str(after)
+
+
+def _version(db: Connection) -> str | None:
+    """What Alembic noted in its table; None in a new database."""
+    if not inspect(db).has_table("alembic_version"):
+        return None
+    noted = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if noted is None else str(noted)
