@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import sqlite3
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import DAY, HOUR, SECOND, Instant
@@ -440,3 +442,25 @@ def _limit(store: AgentStore, pages: int) -> None:
 
 def _big_run() -> RunEvent:
     return RunEvent(kind=RunKind.STEP, at=T0, detail={"much": "x" * 100_000})
+
+
+def test_a_store_that_refuses_again_and_again_logs_it_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = opened(tmp_path)
+    writer = store._writer
+
+    def full(_db: Connection) -> None:
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("disk is full"))
+
+    for _ in range(5):
+        with pytest.raises(StoreError, match="disk is full"):
+            writer.submit(full).result(10)
+    writer.submit(lambda _db: None).result(10)
+    writer.submit(lambda _db: None).result(10)
+    store.close()
+    said = [r.getMessage() for r in caplog.records if r.levelname != "INFO"]
+    assert [("refuses" in one, "again" in one) for one in said] == [
+        (True, True),
+        (False, True),
+    ]

@@ -35,6 +35,7 @@ class Writer:
         self._path = path
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         self._closed = False
+        self._fault: str | None = None
         # Orders `submit` against `close`: nothing enters after the end mark.
         self._gate = Lock()
         self._thread: Thread | None = None
@@ -98,15 +99,26 @@ class Writer:
                     if part is not whole and part.is_active:
                         part.commit()
         except DatabaseError as exc:
-            _log.error("nothing of %d writes was stored: %s", len(running), exc.orig)
+            self._refused(str(exc.orig))
             for _, future in running:
                 if not future.done():
                     future.set_exception(
                         StoreError(f"{self._path}: not stored: {exc.orig}")
                     )
             return
+        if self._fault is not None:
+            self._fault = None
+            _log.warning("%s takes commits again", self._path)
         for future, value in done:
             future.set_result(value)
+
+    def _refused(self, fault: str) -> None:
+        """Log a fault when it begins: a full disk would have its log grow, too."""
+        if fault != self._fault:
+            self._fault = fault
+            _log.error(
+                "%s refuses commits, they are tried again: %s", self._path, fault
+            )
 
     def _do(
         self,

@@ -1,0 +1,207 @@
+"""A whole agent as a process of its own, and what machines do to processes."""
+
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from scudo_agent.instant import HOUR, SECOND, parse_instant
+from support.programs import call
+from support.real_agent import RealAgent
+
+pytestmark = pytest.mark.chaos
+
+SUSPENDED_S = 18
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[RealAgent]:
+    with closing(RealAgent(tmp_path)) as agent:
+        yield agent
+
+
+def happened(ticket: dict[str, Any]) -> list[tuple[str, str]]:
+    """What happened to a ticket and when, without its mails: those are the desk's."""
+    found = [(str(entry["at"]), str(entry["kind"])) for entry in ticket["history"]]
+    return [one for one in found if not one[1].startswith("mail")]
+
+
+def kinds(ticket: dict[str, Any]) -> list[str]:
+    """What happened to a ticket, in order; its time must never go back."""
+    found = happened(ticket)
+    assert found == sorted(found, key=lambda one: parse_instant(one[0]))
+    return [kind for _, kind in found]
+
+
+def status_of(agent: RealAgent) -> dict[str, Any]:
+    """Its status document; it must answer."""
+    status = agent.status()
+    assert status is not None, agent.tail()
+    return status
+
+
+def test_a_stopped_process_raises_no_alarm_and_says_what_it_missed(
+    agent: RealAgent,
+) -> None:
+    agent.start()
+    agent.until_state("up", "crm/db")
+    agent.until_state("up")
+    agent.erp.close()
+    agent.until_state("down")
+    agent.until_ticket("bad")
+    agent.send(signal.SIGSTOP)
+    Event().wait(SUSPENDED_S)  # the length itself is what is tested
+    agent.send(signal.SIGCONT)
+    agent.until(lambda: status_of(agent)["not_measured_us"] > 0, "it notices")
+    agent.until_state("up", "crm/db")
+    gap_s = status_of(agent)["not_measured_us"] / SECOND
+    assert abs(gap_s - SUSPENDED_S) < 3
+    agent.erp.open()
+    ticket = agent.until_ticket("recovered")
+    assert ticket["subject"] == "check:erp/db", "there is no other ticket"
+    assert kinds(ticket) == ["first_failure", "open", "note", "note", "recover"]
+    told = [entry["text"] for entry in ticket["history"]]
+    assert any(
+        re.fullmatch(r"agent back, not measured (1[5-9]|2[0-4]) s", text)
+        for text in told
+    )
+    assert any(
+        re.search(r"down \d+ s \+ (1[5-9]|2[0-4]) s unknown$", text) for text in told
+    )
+    assert agent.end() == 0
+
+
+def test_the_clock_is_set_by_an_hour_both_ways(agent: RealAgent) -> None:
+    assert Path(FAKETIME).exists(), "faketime is needed (apt-get install faketime)"
+    stamp = agent.folder / "faketime"
+
+    def shift(offset: str) -> None:
+        fresh = stamp.with_suffix(".new")
+        fresh.write_text(f"{offset}\n")
+        fresh.replace(stamp)
+
+    shift("+0")
+    agent.start(
+        env={
+            "LD_PRELOAD": FAKETIME,
+            "DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_TIMESTAMP_FILE": str(stamp),
+        }
+    )
+    agent.until_state("up")
+
+    def steps(direction: str) -> int:
+        return int(status_of(agent)["clock"]["steps"][direction])
+
+    before = parse_instant(status_of(agent)["at"])
+    shift("+1h")
+    agent.until(lambda: steps("forward") == 1, "the step forward is seen")
+    agent.until_state("up")
+    status = status_of(agent)
+    assert abs(status["not_measured_us"] - HOUR) < 2 * SECOND
+    assert parse_instant(status["at"]) - before >= HOUR
+    agent.erp.close()
+    agent.until_state("down")
+    shift("+0")
+    agent.until(lambda: steps("back") == 1, "the step back is seen")
+    agent.erp.open()
+    ticket = agent.until_ticket("recovered")
+    assert kinds(ticket) == ["first_failure", "open", "recover"]
+    status = status_of(agent)
+    assert abs(status["clock"]["offset_us"] + HOUR) < 2 * SECOND
+    assert agent.check("crm/db")["state"] == "up"
+    assert agent.end() == 0
+
+
+def test_a_full_disk_loses_nothing_and_is_told(agent: RealAgent) -> None:
+    agent.state.mkdir()
+    mount = f"mount -t tmpfs -o size=2m tmpfs {agent.told_state} && exec "
+    agent.start(before=("unshare", "-m", "sh", "-c", f'{mount}"$0" "$@"'), wait=False)
+    # The small disk is mounted for that process alone: this is the way in.
+    agent.state = Path(f"/proc/{agent.running.pid}/root{agent.told_state}")
+    agent.until_state("up")
+    fill = agent.state / "fill"
+    with suppress(OSError), fill.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+    agent.erp.close()
+    agent.until(lambda: bool(status_of(agent)["store_error"]), "it says so")
+    assert "full" in status_of(agent)["store_error"]
+    agent.until_state("down")
+    assert agent.tickets() == [], "what is not stored is not told"
+    fill.unlink()
+    ticket = agent.until_ticket("bad")
+    assert status_of(agent)["store_error"] is None
+    agent.erp.open()
+    ticket = agent.until_ticket("recovered")
+    assert kinds(ticket) == ["first_failure", "open", "recover"]
+    log = agent.log.read_text()
+    assert log.count("is full") <= 3, "the log would fill the next disk"
+    assert "takes commits again" in log
+    assert "Traceback" not in log
+    assert agent.end() == 0
+
+
+def test_a_second_agent_is_refused_and_the_first_goes_on(agent: RealAgent) -> None:
+    agent.start()
+    agent.until_state("up")
+    words = ("run", str(agent.site), "--state", str(agent.state))
+    second = call(*words, "--metrics", "127.0.0.1:0")
+    assert second.returncode == 1
+    (line,) = second.stderr.splitlines()
+    assert f"another agent (process {agent.running.pid}) uses this" in line
+    agent.erp.close()
+    agent.until_state("down")
+    agent.until_ticket("bad")
+    assert agent.end() == 0
+
+
+def test_kill_in_an_outage_again_and_again_leaves_one_ticket(agent: RealAgent) -> None:
+    agent.start()
+    agent.until_state("up")
+    agent.erp.close()
+    agent.until(lambda: agent.check()["failing"] == 1, "the first failure")
+    agent.end(signal.SIGKILL)
+    agent.start()
+    agent.until_state("down")
+    agent.end(signal.SIGKILL)
+    agent.start()
+    agent.until_state("down")
+    agent.until_ticket("bad")
+    agent.end(signal.SIGKILL)
+    agent.start()
+    agent.until_state("down")
+    agent.erp.open()
+    ticket = agent.until_ticket("recovered")
+    found = kinds(ticket)
+    assert (found[:2], found[-1]) == (["first_failure", "open"], "recover")
+    assert found.count("open") == 1
+    assert set(found[2:-1]) == {"note"}
+    status = status_of(agent)
+    agent.until(lambda: status_of(agent)["desk"]["waiting"] == 0, "all is told")
+    assert status["desk"]["connected"]
+    assert "Traceback" not in agent.log.read_text()
+    assert agent.end() == 0
+
+
+def test_signals_while_it_starts_and_twice(agent: RealAgent) -> None:
+    lock = agent.state / "agent.lock"
+    for number in (signal.SIGTERM, signal.SIGINT):
+        lock.unlink(missing_ok=True)
+        agent.start(wait=False)
+        agent.until(lock.exists, "it has the store")
+        agent.send(number)
+        assert agent.end(number) == 0, agent.tail()
+        assert not (agent.state / "agent.json").exists()
+    agent.start()
+    agent.until_state("up")
+    agent.send(signal.SIGTERM)
+    assert agent.end(signal.SIGINT) == 0
+    assert "Traceback" not in agent.log.read_text()
