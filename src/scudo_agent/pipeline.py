@@ -6,16 +6,16 @@ committed is shown, measured or delivered: when a commit fails, the batch waits
 and goes with the next tick's.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from scudo_agent.clock import Timeline
 from scudo_agent.config.probe import ProbeSettings
 from scudo_agent.config.site import Check, Site
 from scudo_agent.errors import StoreError
-from scudo_agent.instant import SECOND, Instant
-from scudo_agent.judge.batch import Batch, Change, IncidentStage
+from scudo_agent.instant import HOUR, SECOND, Instant
+from scudo_agent.judge.batch import Batch, Change, IncidentMemory, IncidentStage
 from scudo_agent.judge.engine import AgentStart, AgentStop, Event, Judge
 from scudo_agent.model import Observation, Outcome, Result
 from scudo_agent.stages import Chronicle, StageWriter
@@ -84,7 +84,7 @@ def grade(check: Check, outcome: Outcome, at: Instant) -> Observation:
 class _Waiting:
     """What has been judged and is not committed yet."""
 
-    observations: list[Observation] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     runs: list[RunEvent] = field(default_factory=list)
     drafts: list[tuple[IncidentStage, Text | None]] = field(default_factory=list)
@@ -92,7 +92,7 @@ class _Waiting:
     @property
     def empty(self) -> bool:
         """Whether nothing waits."""
-        return not (self.observations or self.batches or self.runs or self.drafts)
+        return not (self.events or self.batches or self.runs or self.drafts)
 
 
 class Pipeline:
@@ -115,6 +115,9 @@ class Pipeline:
         self._chronicle = chronicle or Chronicle()
         self._writer = StageWriter(site, self._chronicle)
         self._recorder = recorder
+        self._lasting: dict[str, tuple[Instant, Instant | None]] = {}
+        terms = site.contract
+        self._reopen_us = terms.reopen_us if terms else 4 * HOUR
         self._reports: list[Observation] = []
         self._waiting = _Waiting()
         self._last = Instant(0)
@@ -148,10 +151,7 @@ class Pipeline:
 
     def disown_reports(self) -> None:
         """What was reported since the last tick says nothing: the agent slept."""
-        self._reports = [
-            replace(seen, result=Result.UNKNOWN, warned=None, outcome=DISOWNED)
-            for seen in self._reports
-        ]
+        self._reports = []
 
     def judge_start(self, at: Instant, run: RunEvent) -> Batch:
         """The agent starts (or is back): judge it and keep it in the ledger."""
@@ -164,7 +164,7 @@ class Pipeline:
     def _judge_event(self, event: AgentStart | AgentStop, run: RunEvent) -> Batch:
         batch = self._judge.feed([event])
         self._last = Instant(max(self._last, event.at))
-        self._record([event])
+        self._waiting.events.append(event)
         self._waiting.runs.append(run)
         self._take(batch)
         return batch
@@ -173,21 +173,38 @@ class Pipeline:
         """Add a note to an open incident: it travels like every other stage."""
         self._waiting.drafts.append((stage, text))
 
-    def take_restored(self, batch: Batch) -> None:
-        """What restoring the judge changed (retired members) is judged too."""
+    def take_restored(
+        self, batch: Batch, incidents: Iterable[IncidentMemory] = ()
+    ) -> None:
+        """What restoring the judge changed (retired members) is judged too.
+
+        `incidents` are those that it was restored with: their lengths may still
+        be asked for.
+        """
+        self._remember(incidents)
         self._take(batch)
 
     def _take(self, batch: Batch) -> None:
-        if batch.changes:
-            self._chronicle.add(batch.changes, keep=self._keep())
         if batch == Batch():
             return
+        self._remember(batch.incidents)
+        if batch.changes:
+            self._chronicle.add(batch.changes, keep=self._keep())
         self._waiting.batches.append(batch)
         self._waiting.drafts.extend((stage, None) for stage in batch.stages)
 
+    def _remember(self, incidents: Iterable[IncidentMemory]) -> None:
+        """Since when each incident lasts that is open or may re-open."""
+        for memory in incidents:
+            self._lasting[memory.incident] = (memory.since, memory.recovered)
+
     def _keep(self) -> Instant:
-        open_since = [i.since for i in self._judge.open_incidents()]
-        return Instant(min([self._last, *open_since]))
+        """Back to where changes are still needed for some incident's lengths."""
+        gone = self._last - self._reopen_us - HOUR
+        for incident, (_, recovered) in list(self._lasting.items()):
+            if recovered is not None and recovered < gone:
+                del self._lasting[incident]
+        return Instant(min([self._last, *(s for s, _ in self._lasting.values())]))
 
     def judge_now(self) -> Batch:
         """Judge what was reported since the last tick, and what is due by now."""
@@ -196,10 +213,9 @@ class Pipeline:
         for seen in reports:
             self._note_seen(seen)
         if reports:
-            self._record(reports)
             batch = self._judge.feed(reports)
             self._last = reports[-1].at
-            self._waiting.observations.extend(reports)
+            self._waiting.events.extend(reports)
             self._take(batch)
             return batch
         now = Instant(self._timeline.now())
@@ -230,10 +246,6 @@ class Pipeline:
             last_good=observation.at if good else _last_good(before),
         )
 
-    def _record(self, events: Sequence[Event]) -> None:
-        if self._recorder is not None:
-            self._recorder.write(events)
-
     async def commit(self, liveness: Liveness | None = None) -> Committed | None:
         """Make everything judged so far durable, in one transaction.
 
@@ -256,8 +268,11 @@ class Pipeline:
 
     def _publish(self, done: _Waiting, stages: tuple[Stage, ...]) -> Committed | None:
         self._waiting = _Waiting()
+        if self._recorder is not None and done.events:
+            self._recorder.write(done.events)
+        observations = (e for e in done.events if isinstance(e, Observation))
         committed = Committed(
-            observations=tuple(done.observations),
+            observations=tuple(observations),
             batch=_merged(done.batches),
             stages=stages,
         )

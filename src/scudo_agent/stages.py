@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from scudo_agent import intervals
-from scudo_agent.config.site import Check, Service, Site
+from scudo_agent.config.site import Check, Service, Site, ancestors
 from scudo_agent.incident import Rule, split_subject
 from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.judge.batch import Change, IncidentStage, Member, Withdrawal
@@ -21,6 +21,7 @@ from scudo_agent.wire import Evidence, Named, Outage, PendingStage
 
 AGENT_SUBJECT = "agent"
 _KEEP_US = HOUR
+_WORST = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.UP)
 
 Points = Sequence[tuple[State, Instant]]
 """A timeline: each state holds from its instant to the next one's."""
@@ -67,6 +68,7 @@ class StageWriter:
     def __init__(self, site: Site, chronicle: Chronicle) -> None:
         self._site = site
         self._chronicle = chronicle
+        self._ancestors = ancestors(site)
 
     def write(
         self, stage: IncidentStage, seen: Mapping[str, Seen], *, note: Text | None
@@ -131,9 +133,9 @@ class StageWriter:
         )
 
     def _outage(self, stage: IncidentStage) -> Outage | None:
-        if stage.kind not in {Kind.RECOVER, Kind.RETIRE} or stage.until is None:
+        if stage.kind is not Kind.RECOVER or stage.until is None:
             return None
-        spent = lengths(self._points(stage.subject), stage.since, stage.until)
+        spent = self._spent(stage, stage.until)
         return Outage(
             since=format_instant(stage.since),
             until=format_instant(stage.until),
@@ -143,11 +145,45 @@ class StageWriter:
             up_us=spent[State.UP],
         )
 
-    def _points(self, subject: str) -> Points:
-        kind, name = split_subject(subject)
-        if kind == "service" and name in self._site.services:
-            return self._chronicle.service(self._site.services[name])
-        return self._chronicle.timeline(name)
+    def _spent(self, stage: IncidentStage, until: Instant) -> dict[State, int]:
+        """Lengths of the worst contracted service that the incident took along.
+
+        Of an incident that took none along: of all its checks together, the worst
+        of them at each instant.
+        """
+        checks = {member.check for member in stage.members}
+        timelines = [
+            self._chronicle.service(service)
+            for service in self._site.services.values()
+            if service.contracted and self._touches(checks, service)
+        ]
+        if not timelines or stage.rule == Rule.S4:
+            timelines = [worst([self._chronicle.timeline(check) for check in checks])]
+        spent = [lengths(points, stage.since, until) for points in timelines]
+        return max(spent, key=lambda one: (one[State.DOWN], one[State.DEGRADED]))
+
+    def _touches(self, checks: set[str], service: Service) -> bool:
+        """Whether the service has one of the checks, or one below one."""
+        return any(
+            check in checks or not checks.isdisjoint(self._ancestors[check])
+            for check in service.checks
+        )
+
+
+def worst(timelines: Iterable[Points]) -> Points:
+    """The worst state of several timelines at each instant: down, degraded,
+    unknown, up. Before its first point a timeline is unknown."""
+    changes = sorted(
+        (since, place, state)
+        for place, points in enumerate(timelines)
+        for state, since in points
+    )
+    held: dict[int, State] = {}
+    merged: list[tuple[State, Instant]] = []
+    for since, place, state in changes:
+        held[place] = state
+        intervals.enter(merged, min(held.values(), key=_WORST.index), since)
+    return merged
 
 
 def _endpoint(check: Check | None) -> str:

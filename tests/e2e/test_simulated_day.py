@@ -14,6 +14,7 @@ import pytest
 
 from scudo_agent import config
 from scudo_agent.agent.app import Agent, Options, running
+from scudo_agent.agent.runtime import Runtime
 from scudo_agent.agent.stored import raw_uptime
 from scudo_agent.config.judging import judging_site
 from scudo_agent.instant import (
@@ -24,13 +25,16 @@ from scudo_agent.instant import (
     Instant,
     parse_instant,
 )
-from scudo_agent.model import Outcome, State
+from scudo_agent.model import Kind, Outcome, State
 from scudo_agent.pipeline import Committed
 from scudo_agent.probes.registry import SETTINGS
 from scudo_agent.replay import read_events, replay
+from scudo_agent.schedule import TICK_US
+from scudo_agent.store.read import StoreReader
+from scudo_agent.wire import Stage
 from support.script import BAD, GOOD, ScriptEngine
 from support.sim import SimClock, simulate
-from support.sites import write_site
+from support.sites import SITE, write_site
 
 START = parse_instant("2026-03-02T08:00:00+01:00")
 Failing = dict[str, tuple[tuple[int, int], ...]]
@@ -55,6 +59,7 @@ class World:
         during: Callable[[Agent], Coroutine[Any, Any, None]],
         *,
         kill: bool = False,
+        text: str = SITE,
     ) -> None:
         """Run the agent while `during` runs; `kill` ends it without a clean stop."""
 
@@ -63,7 +68,7 @@ class World:
             return self.engines[-1]
 
         async def main() -> None:
-            site = config.load(write_site(self.folder), SETTINGS)
+            site = config.load(write_site(self.folder, text), SETTINGS)
             options = Options(
                 state=self.folder / "state",
                 desk_file=self.folder / "desk.yaml",
@@ -77,12 +82,13 @@ class World:
                 stop = asyncio.Event()
                 task = asyncio.create_task(agent.runtime.run(stop))
                 await during(agent)
-                if kill:
-                    agent.runtime.close = _nothing  # type: ignore[method-assign]
                 stop.set()
                 await task
 
-        simulate(self.clock, main())
+        with pytest.MonkeyPatch.context() as patched:
+            if kill:  # nothing of a clean stop is written
+                patched.setattr(Runtime, "close", _nothing)
+            simulate(self.clock, main())
 
     def mails(self) -> list[Any]:
         box = mailbox.Maildir(self.folder / "state" / "mail")
@@ -97,7 +103,7 @@ class World:
         return replay(site, events, None)  # type: ignore[no-any-return]
 
 
-async def _nothing() -> None:
+async def _nothing(_runtime: Runtime) -> None:
     return None
 
 
@@ -235,6 +241,106 @@ def test_with_the_gateway_and_all_beyond_gone_only_the_provider_hears(
     assert {m["To"] for m in world.mails()} == {"noc@provider.example"}
 
 
+def stages_of(agent: Agent, into: list[Stage]) -> None:
+    """Collect the stages that the agent commits from now on."""
+    agent.runtime.pipeline.listeners.append(lambda done: into.extend(done.stages))
+
+
+def test_a_recovery_has_the_lengths_of_the_service_that_was_down(world: World) -> None:
+    world.failing = {
+        "switch/ping": ((HOUR, HOUR + 20 * MINUTE),),
+        "erp/web": ((HOUR, HOUR + 40 * MINUTE),),
+    }
+    stages: list[Stage] = []
+
+    async def lives(agent: Agent) -> None:
+        stages_of(agent, stages)
+        await _seconds(2 * HOUR)
+
+    world.live(lives)
+    outage = stages[-1].outage
+    assert stages[-1].kind is Kind.RECOVER
+    assert outage is not None
+    assert abs(outage.down_us - 40 * MINUTE) < 2 * MINUTE
+    assert outage.up_us < MINUTE
+    assert outage.unknown_us == 0
+
+
+def test_a_re_opened_incident_has_the_lengths_of_both_outages(world: World) -> None:
+    world.failing = {
+        "erp/web": (
+            (HOUR, HOUR + 10 * MINUTE),
+            (4 * HOUR, 4 * HOUR + 20 * MINUTE),
+        )
+    }
+    stages: list[Stage] = []
+
+    async def lives(agent: Agent) -> None:
+        stages_of(agent, stages)
+        await _seconds(5 * HOUR)
+
+    world.live(lives)
+    kinds = [stage.kind for stage in stages]
+    assert kinds == [Kind.OPEN, Kind.RECOVER, Kind.REOPEN, Kind.RECOVER]
+    outage = stages[-1].outage
+    assert outage is not None
+    assert abs(outage.down_us - 30 * MINUTE) < 3 * MINUTE
+    assert abs(outage.up_us - 170 * MINUTE) < 3 * MINUTE
+    assert outage.unknown_us == 0
+
+
+def test_a_failure_is_confirmed_at_the_pace_of_reprobing(world: World) -> None:
+    """Also of a check that was degraded, or that nobody had seen before."""
+    world.failing = {"erp/web": ((HOUR, 2 * HOUR),)}
+    stages: list[Stage] = []
+
+    async def lives(agent: Agent) -> None:
+        stages_of(agent, stages)
+        await _seconds(2 * HOUR)
+
+    world.live(lives)
+    opened = parse_instant(stages[0].at) - parse_instant(stages[0].since)
+    assert opened <= 2 * 10 * SECOND + 3 * SECOND
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_check_that_was_taken_out_comes_back_without_its_past(
+    world: World, kill: bool
+) -> None:
+    world.failing = {"erp/web": ((HOUR, 2 * HOUR),)}
+    world.live(lambda _agent: _seconds(90 * MINUTE), kill=kill)
+    world.clock.mono_us += MINUTE
+    without = SITE.replace(", web: {tcp: {port: 443}}", "").replace(
+        "[erp/web, erp/db]", "[erp/db]"
+    )
+    world.live(lambda _agent: _seconds(HOUR), text=without)
+    world.clock.mono_us += DAY
+    accounts: list[dict[str, Any]] = []
+
+    async def after(agent: Agent) -> None:
+        await _seconds(HOUR)
+        reader, until = agent.runtime.store.reader, agent.runtime.timeline.now()
+        accounts.extend(raw_uptime(agent.runtime.site, reader, START, until))
+
+    world.live(after)
+    assert accounts[0]["seconds"]["down"] < 31 * 60
+    kinds = [str(m["Message-ID"]).split(".")[1] for m in world.mails()]
+    assert kinds == ["open"]
+
+
+def test_a_killed_agent_leaves_its_absence_unknown_in_the_account(
+    world: World,
+) -> None:
+    world.live(lambda _agent: _seconds(HOUR), kill=True)
+    later = Instant(START + DAY)
+    site = config.load(world.folder / "site.yaml", SETTINGS)
+    reader = StoreReader.open(world.folder / "state")
+    account = raw_uptime(site, reader, START, later)[0]["seconds"]
+    reader.close()
+    assert account["up"] <= HOUR // SECOND
+    assert account["unknown"] >= (DAY - HOUR) // SECOND
+
+
 @pytest.mark.parametrize("kill", [False, True])
 def test_a_restart_in_an_outage_keeps_the_ticket_and_leaves_unknown_time(
     world: World, kill: bool
@@ -271,7 +377,12 @@ def test_a_restart_in_an_outage_keeps_the_ticket_and_leaves_unknown_time(
 def test_setting_the_clock_by_an_hour_misses_no_probe(world: World, hours: int) -> None:
     seen: dict[str, Any] = {}
 
+    late: list[int] = []
+
     async def a_morning(agent: Agent) -> None:
+        agent.runtime.on_fire.append(
+            lambda firings: late.extend(firing.late_us for firing in firings)
+        )
         await _seconds(2 * HOUR)
         world.clock.step(hours * HOUR)
         await _seconds(2 * HOUR)
@@ -283,6 +394,7 @@ def test_setting_the_clock_by_an_hour_misses_no_probe(world: World, hours: int) 
     runs = [n for engine in world.engines for n in engine.runs.values()]
     assert all(239 <= n <= 243 for n in runs), runs
     assert set(seen["missed"].values()) == {0}
+    assert max(late) <= TICK_US
     forward = hours > 0
     assert seen["steps"] == {"forward": int(forward), "back": int(not forward)}
     assert abs(seen["offset"] - (0 if forward else hours * HOUR)) < SECOND
@@ -296,9 +408,11 @@ def test_setting_the_clock_by_an_hour_misses_no_probe(world: World, hours: int) 
 def test_a_suspended_machine_raises_no_alarm_and_its_time_is_unknown(
     world: World,
 ) -> None:
-    async def sleeps(_agent: Agent) -> None:
+    async def sleeps(agent: Agent) -> None:
         await _seconds(HOUR)
         world.clock.mono_us += 10 * MINUTE  # nothing of the loop ran meanwhile
+        for check in agent.runtime.site.checks:  # timeouts that fire on waking
+            agent.runtime.report(check, BAD)
         await _seconds(HOUR)
 
     world.live(sleeps)

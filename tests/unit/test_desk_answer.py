@@ -29,13 +29,13 @@ def test_a_remote_desk_adds_its_answer_to_the_vantage_checks(tmp_path: Path) -> 
 
 
 def judging_site_without_definitions(path: Path) -> object:
-    """Both views agree but for the definitions, which a replay does not know."""
+    """Both views agree but for what a replay does not know of a probe."""
     from dataclasses import replace
 
     site = judging_site(config.load(path, SETTINGS))
     known = load_judging(path).checks
     checks = {
-        name: replace(rule, definition=known[name].definition)
+        name: replace(rule, definition=known[name].definition, warns=True)
         for name, rule in site.checks.items()
     }
     return replace(site, checks=checks)

@@ -154,14 +154,20 @@ def test_reports_of_unknown_checks_are_left_alone(bench: Bench) -> None:
     assert not bench.pipeline.has_reports
 
 
-def test_disowned_reports_count_as_unknown(bench: Bench) -> None:
+def test_what_was_reported_over_a_gap_says_nothing(bench: Bench) -> None:
     bench.tick(erp_web=GOOD, switch_ping=GOOD, gateway_ping=GOOD)
     for _ in range(3):
         bench.pipeline.report("erp/web", BAD)
     bench.pipeline.disown_reports()
+    since = Instant(bench.pipeline.last + 1)
+    until = Instant(since + 600 * SECOND)
+    bench.clock.mono_us += 600 * SECOND
+    bench.pipeline.judge_stop(since, RunEvent(kind=RunKind.STOP, at=since))
+    bench.pipeline.judge_start(until, RunEvent(kind=RunKind.START, at=until))
     bench.tick(seconds=1)
+    assert bench.judge.state("erp/web").state is State.UNKNOWN
+    bench.tick(seconds=1, erp_web=GOOD)
     assert bench.judge.state("erp/web").state is State.UP
-    assert bench.pipeline.seen["erp/web"].result is Result.UNKNOWN
 
 
 def test_a_recovery_says_how_long_the_service_was_down(bench: Bench) -> None:

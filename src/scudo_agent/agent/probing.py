@@ -7,7 +7,7 @@ from itertools import groupby
 from scudo_agent.agent.networks import Allowance
 from scudo_agent.clock import Clock
 from scudo_agent.config.desk_answer import KIND as DESK
-from scudo_agent.config.site import Check, Site
+from scudo_agent.config.site import Check, Site, ancestors
 from scudo_agent.instant import SECOND
 from scudo_agent.model import Outcome
 from scudo_agent.pipeline import DISOWNED
@@ -15,25 +15,6 @@ from scudo_agent.probes.port import Engine, Job
 from scudo_agent.schedule import Firing, Schedule
 
 EngineFactory = Callable[[str], Engine]
-
-
-def ancestors(site: Site) -> dict[str, tuple[str, ...]]:
-    """Every check's ancestors: those its target depends on, and theirs.
-
-    The site file has been checked for cycles.
-    """
-    found: dict[str, tuple[str, ...]] = {}
-
-    def of_target(target: str) -> tuple[str, ...]:
-        if target not in found:
-            above: dict[str, None] = {}
-            for check in site.targets[target].depends_on:
-                above[check] = None
-                above.update(dict.fromkeys(of_target(check.partition("/")[0])))
-            found[target] = tuple(above)
-        return found[target]
-
-    return {path: of_target(check.target.id) for path, check in site.checks.items()}
 
 
 class Probing:

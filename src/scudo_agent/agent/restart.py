@@ -6,8 +6,10 @@ later of its last liveness time and its last recorded event (`judging.md`).
 
 from collections.abc import Mapping
 
+from scudo_agent.config.site import Site
 from scudo_agent.instant import Instant
-from scudo_agent.judge.batch import CheckMemory, IncidentMemory
+from scudo_agent.judge.batch import Change, CheckMemory, IncidentMemory
+from scudo_agent.model import State
 from scudo_agent.stages import Chronicle
 from scudo_agent.store.read import StoreReader
 from scudo_agent.store.values import Memory, Seen
@@ -41,6 +43,28 @@ class Restart:
         self._last = Instant(max(memory.last_instant, self.stopped_at or 0))
         self.seen: Mapping[str, Seen] = memory.seen if self.killed_at is None else {}
         """After a kill nobody knows when a check was last good."""
+
+    def retired(self, site: Site) -> tuple[Change, ...]:
+        """Checks that are in the site no more are unknown from the stop on.
+
+        Else one that comes back later would be what it was when it left.
+        """
+        if self.stopped_at is None:
+            return ()
+        return tuple(
+            Change(
+                check=memory.check,
+                state=State.UNKNOWN,
+                since=self.stopped_at,
+                decided=self.stopped_at,
+            )
+            for memory in self.gone(site)
+            if memory.state is not State.UNKNOWN
+        )
+
+    def gone(self, site: Site) -> tuple[CheckMemory, ...]:
+        """What the store remembers of checks that are in the site no more."""
+        return tuple(m for m in self.checks if m.check not in site.checks)
 
     def chronicle(self, reader: StoreReader) -> Chronicle:
         """The recent changes, for the lengths of incidents that are open."""

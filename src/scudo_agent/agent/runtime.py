@@ -19,11 +19,11 @@ from scudo_agent.incident import incident_id
 from scudo_agent.instant import SECOND, Instant, format_instant
 from scudo_agent.judge.batch import Batch, IncidentStage, Member
 from scudo_agent.judge.engine import Judge
-from scudo_agent.judge.views import IncidentView
-from scudo_agent.model import Kind, Outcome, Result, State
+from scudo_agent.judge.views import CheckView, IncidentView
+from scudo_agent.model import Kind, Outcome, State
 from scudo_agent.pipeline import Committed, Pipeline, Recorder
 from scudo_agent.schedule import TICK_US, Firing
-from scudo_agent.store.agent_store import AgentStore
+from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.values import Liveness, RunEvent, RunKind
 
 _log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 LIVENESS_US = 10 * SECOND
 SUSPENDED_US = 15 * SECOND
 """A loop that stood still for longer was suspended: it measured nothing."""
+RETRY_US = 5 * SECOND
+"""Between two commits, once the store has refused one."""
 _PULSE_S = 1.0
 _TICK_S = TICK_US / SECOND
 
@@ -74,6 +76,7 @@ class Runtime:
         self.on_refused: list[Callable[[], None]] = []
         self.alive: Instant | None = None
         self._alive_us = 0
+        self._retry_us = 0
         self._beat_us = clock.monotonic_us()
         self._suspended_us = 0
         self._pulse: asyncio.TimerHandle | None = None
@@ -86,6 +89,9 @@ class Runtime:
         if self.pipeline.commit_error is not None:
             await self.probing.close()
             raise self.pipeline.commit_error
+        gone = [memory.check for memory in self._restart.gone(self.site)]
+        if gone:
+            await wait(self.store.forget(gone))
         self._beat_us = self.clock.monotonic_us()
         self._schedule_pulse()
 
@@ -95,7 +101,8 @@ class Runtime:
         restored = self.judge.restore(
             restart.checks, restart.incidents, at=restart.stopped_at
         )
-        pipeline.take_restored(restored)
+        pipeline.take_restored(restored, restart.incidents)
+        pipeline.take_restored(Batch(changes=restart.retired(self.site)))
         if restart.killed_at is not None:
             pipeline.judge_stop(restart.killed_at, _stop(restart.killed_at, "killed"))
         now = Instant(max(self.timeline.now(), pipeline.last + 1))
@@ -167,7 +174,7 @@ class Runtime:
         if (judged := self.judge.next_due()) is not None:
             idle.append(judged - self.timeline.now())
         if self.pipeline.commit_error is not None:
-            idle.append(SECOND)
+            return max(min(idle), self._retry_us - now)
         return min(idle)
 
     def report(self, path: str, outcome: Outcome) -> None:
@@ -185,14 +192,17 @@ class Runtime:
         firings = self.probing.fire()
         for listener in self.on_fire if firings else ():
             listener(firings)
+        if before < self._retry_us:
+            return None
         liveness = None
         if before - self._alive_us >= LIVENESS_US:
             liveness = self._liveness()
         committed = await self.pipeline.commit(liveness)
         if committed is None:
+            # The store's writer has logged why; what was judged waits.
+            self._retry_us = before + RETRY_US
             for told in self.on_refused:
                 told()
-            _log.error("the store refused a commit: %s", self.pipeline.commit_error)
         elif liveness is not None:
             self._alive_us = before
             self.alive = liveness.at
@@ -206,11 +216,7 @@ class Runtime:
                 listener(batch.probe)
         for observation in self.pipeline.judged:
             view = self.judge.state(observation.check)
-            bad_run = observation.result in (Result.FAILED, Result.DEGRADED)
-            confirming = bad_run != view.state.bad or (
-                bad_run and view.state is State.UNKNOWN
-            )
-            self.probing.pace(observation.check, confirming)
+            self.probing.pace(observation.check, _confirming(view))
 
     def _schedule_pulse(self) -> None:
         loop = asyncio.get_running_loop()
@@ -287,6 +293,15 @@ class Runtime:
         await self.pipeline.commit(self._liveness(clean=now))
         if self.pipeline.commit_error is not None:
             raise self.pipeline.commit_error
+
+
+def _confirming(view: CheckView) -> bool:
+    """Whether a change of the check's state is being confirmed."""
+    if view.state is State.DOWN:
+        return view.run_good > 0
+    if view.state is State.DEGRADED:
+        return view.run_failed > 0 or view.run_good > 0
+    return view.run_failed > 0 or view.run_weak > 0
 
 
 def _new_id(at: Instant) -> str:

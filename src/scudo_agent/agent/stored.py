@@ -92,12 +92,23 @@ def raw_uptime(
     """Seconds of each state of each service in `[since, until)`, and coverage.
 
     Raw: no window excludes anything yet, and time without a known state is
-    `unknown` (`domain.md` 3). `coverage` is the share that is not unknown.
+    `unknown` (`domain.md` 3), all time after the agent's last sign of life
+    included. `coverage` is the share that is not unknown.
     """
-    timelines = _timelines(site, reader, since, until)
+    live = reader.liveness()
+    last = since if live is None else max(_last_lived(live) or since, since)
+    timelines = {
+        path: _known_until(points, last)
+        for path, points in _timelines(site, reader, since, until).items()
+    }
     return [
         _account(service, timelines, since, until) for service in site.services.values()
     ]
+
+
+def _known_until(points: Points, last: Instant) -> Points:
+    """Nothing is known beyond the last sign of life."""
+    return [*(p for p in points if p[1] < last), (State.UNKNOWN, last)]
 
 
 def _account(

@@ -8,7 +8,7 @@ import argparse
 import json
 from typing import Any
 
-from scudo_agent.cli.common import add_site, site_path, state_folder
+from scudo_agent.cli.common import add_site, running, site_path, state_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +45,10 @@ def _accounts(args: argparse.Namespace) -> list[dict[str, Any]]:
     if args.service is not None and args.service not in site.services:
         known = ", ".join(site.services) or "none"
         raise InputError(f"'{args.service}' is no service of {site.id}; it has {known}")
-    at = parse_instant(args.at) if args.at else SystemClock().wall()
     reader = StoreReader.open(state_folder(args))
+    live = reader.liveness() if running(state_folder(args)) else None
+    now = live.at if live is not None else SystemClock().wall()
+    at = parse_instant(args.at) if args.at else now
     try:
         since = _year_start(site, reader, at)
         accounts = raw_uptime(site, reader, since, at)

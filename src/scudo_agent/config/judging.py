@@ -28,6 +28,7 @@ def judging_site(site: Site) -> JudgeSite:
                 recover=check.recover,
                 local=check.target.local,
                 definition=check.definition,
+                warns=bool(check.settings.warn_limits()),
             )
             for path, check in site.checks.items()
         },

@@ -109,3 +109,22 @@ class Site:
     config_hash: str
     raw: Mapping[str, Any]
     """The file's data with secrets as references, for display."""
+
+
+def ancestors(site: Site) -> dict[str, tuple[str, ...]]:
+    """Every check's ancestors: those its target depends on, and theirs.
+
+    The site file has been checked for cycles.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+
+    def of_target(target: str) -> tuple[str, ...]:
+        if target not in found:
+            above: dict[str, None] = {}
+            for check in site.targets[target].depends_on:
+                above[check] = None
+                above.update(dict.fromkeys(of_target(check.partition("/")[0])))
+            found[target] = tuple(above)
+        return found[target]
+
+    return {path: of_target(check.target.id) for path, check in site.checks.items()}

@@ -96,7 +96,7 @@ class Restorer:
             if incident.kind == AGENT:
                 self._isolated(incident, data)
             check = self._book.checks.get(split_subject(incident.subject)[1])
-            if incident.kind == "warn" and check is not None:
+            if incident.kind == "warn" and check is not None and check.rule.warns:
                 self._warnings.adopt(incident, check)
 
     def states(self, memories: Mapping[str, CheckMemory]) -> None:

@@ -15,7 +15,8 @@ class CheckRule:
 
     `local` is true for checks of targets with `local: true` and for heartbeats
     (the set L of `judging.md`). `definition` changes whenever the definition in
-    the file does: confirmation then starts anew.
+    the file does: confirmation then starts anew. Without `warns` a warning that
+    is still open ends unmeasured: its limit was taken out.
     """
 
     path: str
@@ -25,6 +26,7 @@ class CheckRule:
     recover: int = 2
     local: bool = False
     definition: str = ""
+    warns: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

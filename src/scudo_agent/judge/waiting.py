@@ -62,7 +62,7 @@ class Waiting:
         self._due: list[tuple[Instant, int, CheckState]] = []
         self._turn = count()
         self.restored = False
-        """Until the next stop or start: what the line saw before a restart is not known."""
+        """Until the next stop or start: what the line saw before is not known."""
 
     def add(self, check: CheckState, at: Instant, *, line: bool = True) -> None:
         """A check became bad and is a member of no open incident."""
