@@ -154,6 +154,10 @@ class Desk:
     async def close(self) -> None:
         """Stop answering, stop sending, close the store; safe to call twice."""
         self._closed = True
+        if self._mailing is not None and self._worker is not None:
+            # Before the address goes that its mails name.
+            await self._worker.stop(self._mailing, patience_s=_STOP_S)
+            self._mailing = None
         if self._server is not None:
             self._server.should_exit = True
             await self._server.ended.wait()
@@ -161,10 +165,6 @@ class Desk:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-        if self._mailing is not None:
-            self._mailing.cancel()
-            await asyncio.wait([self._mailing], timeout=_STOP_S)
-            self._mailing = None
         if self._store is not None:
             await offload(self._store.close)
             self._store = None

@@ -50,14 +50,28 @@ class MailWorker:
         self._url = url
         self._rng = rng
         self._wake = asyncio.Event()
+        self._stopping = self._abandoned = False
+
+    async def stop(self, running: "asyncio.Task[None]", *, patience_s: float) -> None:
+        """End `run`, the mail under way included, in `patience_s` at most.
+
+        A mail that a slow server has not taken by then stays in the outbox, and
+        goes out again with the same Message-ID.
+        """
+        self._stopping = True
+        self._wake.set()
+        await asyncio.wait([running], timeout=patience_s)
+        self._abandoned = True
+        running.cancel()
+        await asyncio.wait([running])
 
     def wake(self) -> None:
         """There may be a new mail; call it after a commit, on the loop."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled."""
-        while True:
+        """Work until `stop`."""
+        while not self._stopping:
             self._wake.clear()
             try:
                 await self.drain()
@@ -69,7 +83,7 @@ class MailWorker:
                 _log.exception("the mail worker stumbled")
                 pause = _STORE_PAUSE_S
             try:
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(0 if self._stopping else pause):
                     await self._wake.wait()
             except TimeoutError:
                 continue
@@ -77,7 +91,10 @@ class MailWorker:
     async def drain(self) -> int:
         """Send everything that is due; return how many mails were tried."""
         tried = 0
-        while (errand := await offload(self._store.mail.claim)) is not None:
+        while not self._stopping:
+            errand = await offload(self._store.mail.claim)
+            if errand is None:
+                break
             await offload(self._deliver, errand)
             tried += 1
         return tried
@@ -92,6 +109,8 @@ class MailWorker:
         """Write, send and record one mail; blocks."""
         try:
             letter = self._letter(errand)
+            if self._abandoned:
+                return
             self._transport.send(letter.sender, letter.recipient, compose(letter))
         except TransportError as exc:
             self._failed(errand, str(exc), permanent=exc.permanent)
@@ -101,10 +120,14 @@ class MailWorker:
             _log.exception("mail %s could not be written", errand.message_id)
             self._failed(errand, f"{type(exc).__name__}: {exc}", permanent=False)
         else:
-            if not self._store.mail.sent(errand):
+            if self._abandoned:
+                _log.warning("mail %s was sent after the end", errand.message_id)
+            elif not self._store.mail.sent(errand):
                 _log.warning("mail %s was sent after its lease", errand.message_id)
 
     def _failed(self, errand: Errand, error: str, *, permanent: bool) -> None:
+        if self._abandoned:
+            return  # the store is closed, or about to be
         now = self._store.now()
         if permanent or now - errand.created > GIVE_UP_US:
             _log.error("mail %s is given up: %s", errand.message_id, error)
