@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import OperationalError
 
 from scudo_agent.errors import StoreError
@@ -152,6 +153,28 @@ def test_a_write_that_fails_in_a_group_leaves_the_others_alone(
     assert good.result()[0].seq == 1
     assert isinstance(bad.exception(), StoreError)
     assert after.result()[0].seq == 2
+
+
+@pytest.mark.parametrize("inline", [True, False])
+def test_what_the_database_refuses_is_a_store_error_with_its_cause(
+    tmp_path: Path, inline: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = AgentStore.open(
+        tmp_path, site="acme-milano", clock=StoppedClock(), inline=inline
+    )
+
+    def twice(db: Connection) -> None:
+        for _ in range(2):
+            db.execute(text("INSERT INTO meta (only) VALUES (1)"))
+
+    for _ in range(2):
+        error = store._writer.submit(twice).exception()
+        assert isinstance(error, StoreError)
+        assert isinstance(error.__cause__, IntegrityError)
+    assert store.commit(told(1)).result()[0].seq == 1
+    refused = [one for one in caplog.records if "refuses commits" in one.message]
+    assert len(refused) == 1
+    store.close()
 
 
 def test_what_waits_goes_into_one_commit(tmp_path: Path) -> None:
@@ -460,7 +483,7 @@ def test_a_store_that_refuses_again_and_again_logs_it_once(
     writer.submit(lambda _db: None).result(10)
     store.close()
     said = [r.getMessage() for r in caplog.records if r.levelname != "INFO"]
-    assert [("refuses" in one, "again" in one) for one in said] == [
-        (True, True),
-        (False, True),
+    assert [one.partition("agent.db ")[2] for one in said] == [
+        "refuses commits, they are tried again: disk is full",
+        "takes commits again",
     ]
