@@ -100,6 +100,11 @@ class Delivery:
                 # Nothing that the desk said is lost: it is asked again.
                 self._fail(T("the store failed: {reason}", reason=str(exc)))
                 self._hold_back()
+            except Exception as exc:  # noqa: BLE001 - without it no ticket is opened
+                _log.exception("the delivery stumbled")
+                reason = f"{type(exc).__name__}: {exc}"
+                self._fail(T("the delivery failed: {reason}", reason=reason))
+                self._hold_back()
 
     async def _turn(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -114,7 +119,14 @@ class Delivery:
         else:
             self._wake.clear()
             if not await self._drain():
+                self._nothing_waits()
                 await self._idle(self._hello_at - now)
+
+    def _nothing_waits(self) -> None:
+        """What held us back is over when nothing is left to send."""
+        if self._send_failures:
+            self._send_failures = 0
+            self._state = replace(self._state, error=None, failures=0)
 
     async def _idle(self, limit_s: float) -> None:
         try:

@@ -590,3 +590,56 @@ def test_a_store_that_cannot_note_an_answer_asks_again(
     rig.drains()
     assert len(rig.desk.posts()) == 3
     assert rig.desk.revs(incident_id(1)) == [1]
+
+
+def test_a_fault_that_nobody_thought_of_stops_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.tell(1)
+    real = rig.store.acknowledge
+    left = [None, None]
+
+    def odd(*args: object) -> "Future[None]":
+        if left:
+            left.pop()
+            raise LookupError("nobody thought of this")
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rig.store, "acknowledge", odd)
+
+    async def act(delivery: Delivery) -> None:
+        await rig.until(lambda: len(left) == 1, 5)
+        await asyncio.sleep(0)
+        assert delivery.state.error is not None
+        assert delivery.state.error.values["reason"] == (
+            "LookupError: nobody thought of this"
+        )
+        await rig.until(rig.drained, 60, step_s=0.2)
+        assert delivery.state.error is None
+
+    rig.run(act)
+    assert rig.desk.revs(incident_id(1)) == [1]
+    told = [one for one in caplog.records if one.exc_info is not None]
+    assert len(told) == 2
+
+
+def test_a_fault_with_nothing_left_to_send_is_over(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = rig.store.pending
+    left = [None]
+
+    def odd(*args: object) -> object:
+        if left:
+            left.pop()
+            raise StoreError("not read: disk I/O error")
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rig.store, "pending", odd)
+
+    async def act(delivery: Delivery) -> None:
+        await rig.until(lambda: delivery.state.error is not None, 5)
+        await rig.until(lambda: delivery.state.error is None, 60)
+        assert delivery.state.failures == 0
+
+    rig.run(act)

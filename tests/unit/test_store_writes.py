@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import DAY, HOUR, SECOND, Instant
@@ -165,7 +164,7 @@ def test_what_the_database_refuses_is_a_store_error_with_its_cause(
 
     def twice(db: Connection) -> None:
         for _ in range(2):
-            db.execute(text("INSERT INTO meta (only) VALUES (1)"))
+            db.execute(text("INSERT INTO meta VALUES ('x', 'y')"))
 
     for _ in range(2):
         error = store._writer.submit(twice).exception()

@@ -46,9 +46,10 @@ class Writer:
     def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
         """Do `work` in a transaction; the future is done after the COMMIT.
 
-        Whatever `work` raises undoes it alone and is the future's exception. When
-        the COMMIT itself fails, nothing of the group is stored and each of its
-        futures has a `StoreError`; later work may succeed.
+        Whatever `work` raises undoes it alone and is the future's exception; what
+        the database raises comes as the cause of a `StoreError`. When the COMMIT
+        itself fails, nothing of the group is stored and each of its futures has a
+        `StoreError`; later work may succeed.
         """
         future: Future[T] = Future()
         with self._gate:
@@ -106,7 +107,7 @@ class Writer:
                         StoreError(f"{self._path}: not stored: {exc.orig}")
                     )
             return
-        if self._fault is not None:
+        if done and self._fault is not None:
             self._fault = None
             _log.warning("%s takes commits again", self._path)
         for future, value in done:
@@ -134,6 +135,13 @@ class Writer:
         except OperationalError:
             # The disk or the file: SQLite may have undone the whole transaction.
             raise
+        except DatabaseError as exc:
+            # What was to be written does not fit: the others of the group do.
+            part.rollback()
+            self._refused(str(exc.orig))
+            refusal = StoreError(f"{self._path}: not stored: {exc.orig}")
+            refusal.__cause__ = exc
+            future.set_exception(refusal)
         except Exception as exc:  # noqa: BLE001 - the future's owner gets it, whatever it is
             part.rollback()
             future.set_exception(exc)
