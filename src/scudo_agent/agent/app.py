@@ -11,7 +11,7 @@ import os
 import random
 import resource
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from scudo_agent.agent.probing import EngineFactory
 from scudo_agent.agent.record import JsonlRecorder
 from scudo_agent.agent.runtime import Runtime
 from scudo_agent.agent.status import StatusView
+from scudo_agent.agent.vital import Vital
 from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
 from scudo_agent.clock import Clock, SystemClock
 from scudo_agent.config.desk_answer import PATH
@@ -70,7 +71,9 @@ class Options:
 class Agent:
     """One wired agent; made by `running`, used by the screen and by tests."""
 
-    def __init__(self, runtime: Runtime, desk: DeskEnd, rng: random.Random) -> None:
+    def __init__(
+        self, runtime: Runtime, desk: DeskEnd, rng: random.Random, *, vital: Vital
+    ) -> None:
         self.runtime = runtime
         self.desk = desk
         self.links: Document = {"desk": desk.url}
@@ -78,6 +81,7 @@ class Agent:
         self.notices = NoticeWatch(
             desk.reader, self.events, now=lambda: runtime.timeline.now()
         )
+        self.vital = vital
         self.on_delivery: list[Callable[[DeliveryEvent], None]] = []
         client = desk.client
         if desk.embedded is None:
@@ -124,7 +128,10 @@ OnReady = Callable[[Agent], None]
 
 @asynccontextmanager
 async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
-    """A started agent; leaving the block stops it cleanly."""
+    """A started agent; leaving the block stops it cleanly.
+
+    `ScudoError` then if a task ended without which it is none (`Agent.vital`).
+    """
     clock = options.clock or SystemClock()
     _more_descriptors()
     async with AsyncExitStack() as stack:
@@ -134,11 +141,12 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
         stack.callback(store.close)
         recorder = _recorder(options, stack)
         telemetry = _telemetry(site, options, stack)
-        desk = await _desk(site, options, clock, stack)
+        vital = Vital()
+        desk = await _desk(site, options, clock, stack, vital=vital)
         runtime = Runtime(
             site, store, clock, engines=options.engines, recorder=recorder
         )
-        agent = Agent(runtime, desk, options.rng or random.Random())
+        agent = Agent(runtime, desk, options.rng or random.Random(), vital=vital)
         _measure(agent, telemetry, options.state)
         await runtime.start()
         stack.push_async_callback(runtime.close)
@@ -152,6 +160,7 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
             # What was loaded stays: collections need not look at it again.
             gc.freeze()
         yield agent
+        agent.vital.check()
 
 
 def _more_descriptors() -> None:
@@ -209,7 +218,12 @@ def _telemetry(site: Site, options: Options, stack: AsyncExitStack) -> _Telemetr
 
 
 async def _desk(
-    site: Site, options: Options, clock: Clock, stack: AsyncExitStack
+    site: Site,
+    options: Options,
+    clock: Clock,
+    stack: AsyncExitStack,
+    *,
+    vital: Vital,
 ) -> DeskEnd:
     if site.desk.url is not None:
         end = remote_end(site)
@@ -223,6 +237,7 @@ async def _desk(
             serving = asyncio.create_task(desk.serve(), name="desk")
             # Closing the desk ends the task; what it raises is the loop's to log.
             stack.push_async_callback(asyncio.wait, [serving], timeout=0)
+            stack.callback(vital.watch(serving))
         end = await embedded_end(desk, site, options.state, serve=serve)
     stack.push_async_callback(end.client.close)
     stack.push_async_callback(end.reader.close)
@@ -263,11 +278,11 @@ async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
 
     async def stop() -> None:
         delivering.cancel()
-        with suppress(asyncio.CancelledError):
-            await delivering
+        await asyncio.wait([delivering])
         await agent.notices.close()
 
     stack.push_async_callback(stop)
+    stack.callback(agent.vital.watch(delivering))
 
 
 def _calendar(agent: Agent, stack: AsyncExitStack) -> None:
@@ -307,5 +322,6 @@ async def serve(
 ) -> None:
     """Run an agent until `stop` is set."""
     async with running(site, options) as agent:
+        agent.vital.on_fault(stop.set)
         on_ready(agent)
         await agent.runtime.run(stop)

@@ -52,6 +52,7 @@ async def _run(site: Site, options: Options, manner: Manner) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     async with running(site, options) as agent:
+        agent.vital.on_fault(stop.set)
         if manner.minutes is not None:
             loop.call_later(manner.minutes * MINUTE / SECOND, stop.set)
         show = {"table": _table, "lines": _lines, "log": _nothing}[manner.show]
