@@ -113,6 +113,15 @@ def test_a_stopped_agents_status_says_how_old_it_is() -> None:
     assert "as it was at 10:04:18, 20:00 ago" in head
 
 
+def test_an_agent_that_runs_and_is_silent_is_not_called_stopped() -> None:
+    doc = document(
+        live=False, stopped="not cleanly", read_at="2026-03-02T09:24:18Z", silent_pid=7
+    )
+    (head,) = Screen("Europe/Rome").head(doc)
+    assert "the agent runs (pid 7), but is silent: as it was" in head
+    assert "stopped" not in head
+
+
 def test_a_line_of_what_happened_is_dated_back() -> None:
     line = {
         "n": 1,

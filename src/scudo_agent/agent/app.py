@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scudo_agent import __version__
+from scudo_agent.agent.backlog import Backlog
 from scudo_agent.agent.desks import (
     DeskEnd,
     WatchedDesk,
@@ -34,12 +35,12 @@ from scudo_agent.agent.runtime import Runtime
 from scudo_agent.agent.status import StatusView
 from scudo_agent.agent.vital import Vital
 from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
-from scudo_agent.clock import Clock, SystemClock
+from scudo_agent.clock import STEP_US, Clock, SystemClock
 from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.site import Site
 from scudo_agent.deliver import Delivery, DeliveryEvent
 from scudo_agent.errors import ScudoError
-from scudo_agent.instant import HOUR
+from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.pipeline import Committed
 from scudo_agent.probes.registry import engine
 from scudo_agent.store.agent_store import AgentStore, wait
@@ -82,6 +83,10 @@ class Agent:
             desk.reader, self.events, now=lambda: runtime.timeline.now()
         )
         self.vital = vital
+        self.backlog = Backlog(runtime.store.reader)
+        for row in runtime.store.reader.status().incidents:
+            if row.ticket_ref is not None:
+                self.notices.tickets[row.incident_id] = row.ticket_ref
         self.on_delivery: list[Callable[[DeliveryEvent], None]] = []
         client = desk.client
         if desk.embedded is None:
@@ -113,7 +118,7 @@ class Agent:
 
     def _desk_status(self) -> Document:
         state = self.delivery.state
-        outbox = self.runtime.store.reader.outbox()
+        outbox = self.backlog.status
         return {
             "url": self.desk.url,
             "embedded": self.desk.embedded is not None,
@@ -139,7 +144,7 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
             options.state, site=site.id, clock=clock, inline=options.simulated
         )
         stack.callback(store.close)
-        recorder = _recorder(options, stack)
+        recorder = _recorder(options, store.timeline.now(), stack)
         telemetry = _telemetry(site, options, stack)
         vital = Vital()
         desk = await _desk(site, options, clock, stack, vital=vital)
@@ -170,11 +175,19 @@ def _more_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))
 
 
-def _recorder(options: Options, stack: AsyncExitStack) -> JsonlRecorder | None:
+def _recorder(
+    options: Options, now: Instant, stack: AsyncExitStack
+) -> JsonlRecorder | None:
     if options.record is None:
         return None
     recorder = JsonlRecorder(options.record)
     stack.callback(recorder.close)
+    if recorder.last is not None and recorder.last > now + STEP_US:
+        # What happens now could only be dated behind it, or stand before it.
+        raise ScudoError(
+            f"{options.record}: its last event is at {format_instant(recorder.last)}, "
+            f"and now it is {format_instant(now)}; name another file to record into"
+        )
     return recorder
 
 
@@ -251,6 +264,7 @@ def _measure(agent: Agent, telemetry: _Telemetry, state: Path) -> None:
         runtime,
         telemetry.metrics,
         delivery=lambda: agent.delivery.state,
+        outbox=lambda: agent.backlog.status,
         state=state,
     )
 
@@ -259,10 +273,12 @@ def _measure(agent: Agent, telemetry: _Telemetry, state: Path) -> None:
         agent.events.committed(done)
         if done.stages:
             agent.delivery.wake()
+            agent.backlog.changed()
 
     def delivered(event: DeliveryEvent) -> None:
         telemetry.metrics.delivered(event.kind.value)
         agent.notices.delivered(event)
+        agent.backlog.changed()
 
     runtime.pipeline.listeners.append(committed)
     agent.on_delivery.append(delivered)
@@ -280,6 +296,7 @@ async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
         delivering.cancel()
         await asyncio.wait([delivering])
         await agent.notices.close()
+        await agent.backlog.close()
 
     stack.push_async_callback(stop)
     stack.callback(agent.vital.watch(delivering))

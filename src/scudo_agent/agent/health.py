@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from scudo_agent.clock import Clock, SystemClock
+from scudo_agent.clock import STEP_US, Clock, SystemClock
 from scudo_agent.config.site import Site
 from scudo_agent.desk.settings import DeskSettings, load_desk_settings
 from scudo_agent.errors import InputError, ScudoError, StoreError
@@ -151,6 +151,14 @@ def _store(state: Path) -> Iterator[Finding]:
             about="store",
             level="warning",
             seen=f"{outbox.quarantined} events that the desk refused are kept aside",
+        )
+    if live is not None and abs(live.offset_us) > STEP_US:
+        yield Finding(
+            about="clock",
+            level="warning",
+            seen=f"the wall clock is {live.offset_us / SECOND:+.1f} s off what the "
+            "agent records",
+            remedy="a restart of the agent anchors anew",
         )
     age = "" if live is None else f", last alive {_ago(SystemClock().wall() - live.at)}"
     yield _ok("store", f"{waiting} events wait for the desk{age}")

@@ -52,12 +52,14 @@ class Measures:
         metrics: Metrics,
         *,
         delivery: Callable[[], DeliveryState],
+        outbox: Callable[[], OutboxStatus],
         state: Path,
     ) -> None:
         self._state = state
         self._runtime = runtime
         self._metrics = metrics
         self._delivery = delivery
+        self._outbox = outbox
 
     def committed(self, done: Committed) -> None:
         """Count observations and the commit that made them durable."""
@@ -82,14 +84,13 @@ class Measures:
         """The agent now; call it in the loop."""
         runtime = self._runtime
         desk = self._delivery()
-        outbox = runtime.store.reader.outbox()
         severities = Counter(one.severity for one in runtime.judge.open_incidents())
         return Snapshot(
             checks=[self._check(path) for path in runtime.site.checks],
             services=[self._service(name) for name in runtime.site.services],
             isolated_since=runtime.judge.isolated,
             incidents=severities,
-            outbox={"I": _stream(outbox, runtime.timeline.now())},
+            outbox={"I": _stream(self._outbox(), runtime.timeline.now())},
             desk_up=desk.connected if desk.last_answer or desk.failures else None,
             desk_answered=desk.last_answer,
             clock_offset_s=runtime.timeline.offset_us() / SECOND,

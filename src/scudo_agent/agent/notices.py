@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from scudo_agent.agent.events import EventLog
@@ -14,6 +15,7 @@ from scudo_agent.ticketing.port import DeskError
 _log = logging.getLogger(__name__)
 _EVERY_S = 0.5
 _FOR_S = 60.0
+_KEPT = 10_000
 
 
 class TicketSource(Protocol):
@@ -37,9 +39,10 @@ class NoticeWatch:
         self._source = source
         self._events = events
         self._now = now
-        self._told: set[tuple[str, int]] = set()
+        self._told: dict[str, int] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.tickets: dict[str, str] = {}
+        """Public numbers by incident, of the latest ones."""
 
     def delivered(self, event: DeliveryEvent) -> None:
         """Delivery acknowledged stages of these tickets."""
@@ -47,11 +50,19 @@ class NoticeWatch:
             self._events.add(self._now(), "desk", event.kind.value, detail=event.text)
             return
         self.tickets.update(event.tickets)
+        for kept in (self.tickets, self._told):
+            while len(kept) > _KEPT:
+                del kept[next(iter(kept))]
         for ref in set(event.tickets.values()):
             running = self._tasks.get(ref)
             if running is None or running.done():
                 task = asyncio.get_running_loop().create_task(self._follow(ref))
                 self._tasks[ref] = task
+                task.add_done_callback(partial(self._done, ref))
+
+    def _done(self, ref: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(ref) is task:
+            del self._tasks[ref]
 
     async def _follow(self, ref: str) -> None:
         deadline = asyncio.get_running_loop().time() + _FOR_S
@@ -67,10 +78,10 @@ class NoticeWatch:
             await asyncio.sleep(_EVERY_S)
 
     def _tell(self, ref: str, ticket: dict[str, Any]) -> None:
-        for number, entry in enumerate(ticket["history"]):
-            if not entry["kind"].startswith("mail") or (ref, number) in self._told:
-                continue
-            self._told.add((ref, number))
+        mails = [e for e in ticket["history"] if e["kind"].startswith("mail")]
+        known = self._told.get(ref, 0)
+        self._told[ref] = len(mails)
+        for entry in mails[known:]:
             if parse_instant(entry["at"]) < self._began:
                 continue  # of an earlier run of this agent
             self._events.add(

@@ -68,10 +68,10 @@ class Screen:
         at = parse_instant(document["at"])
         if not document["live"]:
             age = span(max(parse_instant(document["read_at"]) - at, 0))
-            yield (
-                f"{name} · the agent is stopped ({document['stopped']}): as it was at "
-                f"{self.clock(at)}, {age} ago"
-            )
+            how = f"the agent is stopped ({document['stopped']})"
+            if "silent_pid" in document:
+                how = f"the agent runs (pid {document['silent_pid']}), but is silent"
+            yield f"{name} · {how}: as it was at {self.clock(at)}, {age} ago"
             return
         yield f"{name} · {self.clock(at)}"
         if document["isolated_since"]:

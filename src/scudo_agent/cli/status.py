@@ -7,7 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scudo_agent.cli.common import add_site, live_status, site_path, state_folder
+from scudo_agent.cli.common import (
+    add_site,
+    live_status,
+    running,
+    site_path,
+    state_folder,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
     document = live_status(state)
     if document is None:
         document = _stored(site_path(args), state)
+        if (agent := running(state)) is not None:
+            document["silent_pid"] = agent["pid"]
     if args.json:
         print(json.dumps(document, indent=2, ensure_ascii=False))
         return 0
