@@ -101,7 +101,21 @@ class StoreReader:
         last change that it undoes, dated at the first.
         """
         table = schema.check_change
-        statement = select(table).where(table.c.since_us < until).order_by(table.c.id)
+        held = (
+            select(table.c.check, func.max(table.c.since_us).label("since_us"))
+            .where(table.c.since_us <= since, table.c.withdrawn_at_us.is_(None))
+            .group_by(table.c.check)
+            .subquery()
+        )
+        statement = (
+            select(table)
+            .outerjoin(held, held.c.check == table.c.check)
+            .where(
+                table.c.since_us < until,
+                table.c.since_us >= func.coalesce(held.c.since_us, 0),
+            )
+            .order_by(table.c.id)
+        )
 
         def read(connection: Connection) -> dict[str, list[Change | Withdrawal]]:
             by_check: dict[str, list[Any]] = {}
