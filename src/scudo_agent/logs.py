@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import SECOND, Instant, format_instant
@@ -35,13 +37,39 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
+class _Terminal(logging.StreamHandler[TextIO]):
+    """Logs to stderr; when that is gone there is nobody to tell."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A defect of ours is told as it is."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+class _File(logging.FileHandler):
+    """Logs to a file, and says once on stderr that it cannot."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk is one line; a defect of ours is told as it is."""
+        exc = sys.exc_info()[1]
+        if not isinstance(exc, OSError):
+            super().handleError(record)
+        elif not self._told:
+            self._told = True
+            sys.stderr.write(f"{self.baseFilename}: cannot log: {exc.strerror}\n")
+
+
 def set_up(*, file: Path | None = None, level: str = "info") -> None:
     """Send all logs to `file` (appended), else to stderr."""
     if file is None:
-        handler: logging.Handler = logging.StreamHandler(sys.stderr)
+        handler: logging.Handler = _Terminal(sys.stderr)
     else:
         try:
-            handler = logging.FileHandler(file, encoding="utf-8")
+            # For its owner's eyes: it holds names, addresses and what was seen.
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+            handler = _File(file, encoding="utf-8")
         except OSError as exc:
             raise ScudoError(f"{file}: cannot log: {exc.strerror}") from None
     handler.setFormatter(JsonFormatter())

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,3 +61,28 @@ def test_below_the_level_nothing_is_logged(tmp_path: Path) -> None:
 def test_a_log_file_that_cannot_be_opened_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ScudoError, match="cannot log"):
         logs.set_up(file=tmp_path / "no" / "agent.log")
+
+
+def test_a_disk_without_room_is_said_once_and_without_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    logs.set_up(file=Path("/dev/full"))
+    for _ in range(3):
+        logging.getLogger("x").warning("hello")
+    # What is left in the buffer cannot be written either, when it is closed.
+    with pytest.raises(OSError, match="No space left"):
+        logging.getLogger().handlers[0].close()
+    told = capsys.readouterr().err
+    assert told == "/dev/full: cannot log: No space left on device\n"
+
+
+def test_a_terminal_that_is_gone_is_not_told_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8", buffering=1) as gone:
+        monkeypatch.setattr(sys, "stderr", gone)
+        logs.set_up()
+        logging.getLogger("x").warning("hello")
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            os.dup2(nowhere.fileno(), gone.fileno())
+    assert capsys.readouterr().err == ""
