@@ -138,3 +138,12 @@ def test_a_disk_that_is_still_full_at_the_end_is_no_error(
     disk.room = 0
     recorder.write(starts(1))
     recorder.close()
+
+
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        JsonlRecorder(tmp_path / "events.jsonl").close()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o600

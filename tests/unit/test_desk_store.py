@@ -1,6 +1,8 @@
 """The desk's database file: whose it is, how it is opened, how it grows."""
 
+import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -227,6 +229,29 @@ def test_a_damaged_page_is_found_at_the_start(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(StoreError, match=r"damaged|cannot be used"):
         Database(tmp_path)
+
+
+def test_only_its_owner_may_read_a_new_store(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        database = Database(tmp_path / "state")
+        migrate(database)
+        with database.read() as db:
+            db.exec_driver_sql("SELECT 1")
+            found = {
+                file.name: stat.S_IMODE(file.stat().st_mode)
+                for file in [tmp_path / "state", *(tmp_path / "state").iterdir()]
+            }
+        database.close()
+    finally:
+        os.umask(before)
+    assert found == {
+        "state": 0o700,
+        "desk.db": 0o600,
+        "desk.db-shm": 0o600,
+        "desk.db-wal": 0o600,
+        "desk.lock": 0o600,
+    }
 
 
 def test_a_second_desk_in_the_same_folder_is_refused(tmp_path: Path) -> None:

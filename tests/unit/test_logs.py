@@ -38,6 +38,7 @@ def test_a_record_is_one_json_object_with_time_level_and_extras(tmp_path: Path) 
     assert "\x1b" not in line
     assert (data["level"], data["check"]) == ("warning", "sw/ping")
     assert parse_instant(data["t"]) > 0
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_an_exception_is_in_the_same_line(tmp_path: Path) -> None:

@@ -34,8 +34,10 @@ def test_a_new_store_knows_its_site_and_itself(tmp_path: Path) -> None:
         assert len(store.store_id) == 36
         assert store.sqlite_version == engine.dbapi().sqlite_version
         assert store.load().last_instant == 0
-        mode = (tmp_path / "deep" / "state" / FILE).stat().st_mode
-        assert not stat.S_IMODE(mode) & stat.S_IRWXO, "others may read it"
+        folder = tmp_path / "deep" / "state"
+        for file in (folder, *folder.iterdir()):
+            mode = stat.S_IMODE(file.stat().st_mode)
+            assert not mode & 0o077, f"others may read {file.name}"
     finally:
         store.close()
 

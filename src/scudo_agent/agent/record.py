@@ -34,7 +34,7 @@ class JsonlRecorder:
         self._waiting = bytearray()
         self._failing = self._ended = False
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o644)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600)
         except OSError as exc:
             raise ScudoError(f"{path}: cannot record: {exc.strerror}") from None
         try:

@@ -51,6 +51,11 @@ def state_folder(args: argparse.Namespace) -> Path:
     return site_path(args).parent / "state"
 
 
+def private() -> None:
+    """What is written from now on is for its owner's eyes only."""
+    os.umask(0o077)
+
+
 @contextmanager
 def starting() -> Iterator[None]:
     """For commands that start something: faults end with what came of them."""

@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scudo_agent.cli.common import private
 from scudo_agent.errors import InputError, ScudoError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Run until Ctrl-C, or do one thing and end."""
     from scudo_agent.desk.settings import DeskSettings, load_desk_settings
 
+    private()
     if (args.site is None) == (args.action == "agent"):
         raise InputError("a site file is named with 'desk agent', and only there")
     settings = load_desk_settings(args.settings) if args.settings else DeskSettings()

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scudo_agent.agent.app import Agent, Options, running
-from scudo_agent.cli.screen import COLOURS, HEAD, SHAPES, Screen, plain, span
+from scudo_agent.cli.common import private
+from scudo_agent.cli.screen import COLOURS, HEAD, SHAPES, Row, Screen, plain, span
 from scudo_agent.config.site import Site
 from scudo_agent.instant import MINUTE, SECOND, Instant
 
@@ -38,8 +39,9 @@ def run_site(site: Site, options: Options, manner: Manner) -> int:
     """Run an agent until Ctrl-C, SIGTERM or the end of its minutes."""
     from scudo_agent import logs
 
+    private()
     if manner.show != "log" and options.log_file is None:
-        options.state.mkdir(parents=True, exist_ok=True)
+        options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = replace(options, log_file=options.state / "agent.log")
     logs.set_up(file=options.log_file, level=manner.level)
     asyncio.run(_run(site, options, manner))
@@ -142,6 +144,14 @@ async def _table(agent: Agent, manner: Manner, log: Path | None) -> None:
             await asyncio.sleep(_REDRAW_S)
 
 
+def _least(rows: Sequence[Row]) -> tuple[int, ...]:
+    """What each column keeps on a narrow terminal: a state is never cut."""
+    state = max((len(row.state) + 2 for row in rows), default=0)
+    lasting = max((len(row.for_) for row in rows), default=0)
+    last = max((len(row.last) for row in rows), default=0)
+    return 12, max(state, 5), max(lasting, 3), max(last, 4), 8, 10
+
+
 def _picture(
     screen: Screen, document: dict[str, Any], foot: Sequence[str]
 ) -> "RenderableType":
@@ -150,11 +160,10 @@ def _picture(
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in HEAD:
-        wide = title in ("SEEN", HEAD[0])
-        table.add_column(title, no_wrap=True, overflow="ellipsis", ratio=None)
-        table.columns[-1].min_width = 12 if wide else None
-    for row in screen.rows(document):
+    rows = screen.rows(document)
+    for title, least in zip(HEAD, _least(rows), strict=True):
+        table.add_column(title, no_wrap=True, overflow="ellipsis", min_width=least)
+    for row in rows:
         colour = COLOURS.get(row.state, "")
         state = f"{SHAPES.get(row.state, '')} {row.state}".strip()
         table.add_row(

@@ -63,7 +63,7 @@ class AgentStore:
         `inline` writes without a thread, for simulations.
         """
         try:
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as exc:
             raise StoreError(f"{folder}: cannot make it: {exc.strerror}") from None
         path = folder / FILE

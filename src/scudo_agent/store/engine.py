@@ -53,7 +53,7 @@ def sqlite_version() -> str:
 def open_writer(path: Path) -> Connection:
     """The one writing connection; creates the file, refuses what is not ours."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o640))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as exc:
         raise StoreError(f"{path}: cannot open it: {exc.strerror}") from None
     engine = _engine(f"file:{quote(str(path))}?mode=rw", "BEGIN IMMEDIATE")

@@ -12,7 +12,7 @@ class FolderLock:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as exc:
             raise StoreError(f"{path}: cannot open it: {exc.strerror}") from None
         try:

@@ -42,13 +42,14 @@ class Database:
     """One desk's database file: one writer, some readers, one lock."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / "desk.db"
         self._lock_file = _lock(folder / "desk.lock")
         try:
             if self.path.exists():
                 # Before the writer's pragmas, which would change a foreign file.
                 ReadOnlyDatabase(folder, empty=True).close()
+            _private(self.path)
             self._writer = _engine(self.path, writes=True)
             self._readers = _engine(self.path, writes=False)
             self._write_lock = threading.RLock()
@@ -132,8 +133,17 @@ class ReadOnlyDatabase:
         self._engine.dispose()
 
 
+def _private(path: Path) -> None:
+    """Make a file for its owner's eyes, if it is not there; its WAL follows it."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as exc:
+        raise StoreError(f"{path}: cannot be opened: {exc.strerror}") from None
+
+
 def _lock(path: Path) -> IO[str]:
     """Take the lock of the state folder or say who has it."""
+    _private(path)
     try:
         handle = path.open("a+", encoding="ascii")
     except OSError as exc:
