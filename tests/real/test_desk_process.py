@@ -56,7 +56,7 @@ def running(folder: Path) -> Iterator[tuple[str, str, subprocess.Popen[str]]]:
     try:
         assert process.stdout is not None
         first, second = process.stdout.readline(), process.stdout.readline()
-        login = re.search(r"(/in/[0-9A-Z]{4}-[0-9A-Z]{4})", first)
+        login = re.search(r"(/in/[0-9A-Z]{5}-[0-9A-Z]{5})", first)
         listens = re.search(r"(http://[^\s]+)", second)
         assert login, first + second + _errors(process)
         assert listens, second

@@ -1,8 +1,11 @@
 """The desk's pages: who gets in, and what stands there."""
 
 import html
+import math
+import re
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.routing import Route
 
@@ -134,6 +137,43 @@ def test_guessing_codes_is_stopped_and_forgiven_after_a_minute(tmp_path: Path) -
         assert (await b.client.get(good)).status_code == 303
 
     play(tmp_path, scene)
+
+
+def test_who_guesses_locks_nobody_else_out(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        good = b.desk.login_link().removeprefix(b.desk.url)
+        other = httpx.ASGITransport(b.desk.asgi, client=("192.0.2.66", 4711))
+        async with httpx.AsyncClient(transport=other, base_url=b.desk.url) as stranger:
+            for _ in range(auth.GUESSES):
+                assert (await stranger.get("/in/AAAAA-AAAAA")).status_code == 404
+            assert (await stranger.get(good)).status_code == 429
+        assert (await b.client.get(good)).status_code == 303
+
+    play(tmp_path, scene)
+
+
+def test_guesses_from_everywhere_have_a_cap_too() -> None:
+    guesses = auth.Guesses()
+    taken = [guesses.take(f"192.0.2.{n % 250}", n) for n in range(1000)]
+    assert sum(taken) == auth.GUESSES_OF_ALL
+    assert not guesses.take("198.51.100.1", 1000)
+    assert guesses.take("198.51.100.1", 1000 + auth.GUESS_SPAN_US)
+
+
+def test_right_codes_are_no_guesses() -> None:
+    guesses = auth.Guesses()
+    for n in range(3 * auth.GUESSES):
+        assert guesses.take("192.0.2.1", n)
+        guesses.right("192.0.2.1", n)
+
+
+def test_a_code_has_49_random_bits_and_can_be_read_aloud() -> None:
+    codes = {auth.new_code() for _ in range(200)}
+    assert len(codes) == 200
+    signs = set("".join(codes)) - {"-"}
+    assert all(re.fullmatch(r"[0-9A-Z]{5}-[0-9A-Z]{5}", code) for code in codes)
+    assert 10 * math.log2(len(signs)) > 48
+    assert not signs & set("01OILU")
 
 
 def test_a_session_ends_by_logging_out_and_by_itself(tmp_path: Path) -> None:

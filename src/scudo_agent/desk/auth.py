@@ -1,11 +1,13 @@
 """Keys, codes and sessions: how they are made and how they are compared.
 
-The desk stores only SHA-256 of them; each has at least 40 random bits and
-cannot be guessed in its life, so that a slow hash would add nothing.
+The desk stores only SHA-256 of them. Keys and sessions have 256 random bits, so
+that a slow hash would add nothing; a login code has 49, lives an hour and works
+once, and at most `GUESSES_OF_ALL` codes a minute are looked at.
 """
 
 import re
 import secrets
+from collections import deque
 from hashlib import sha256
 
 from scudo_agent.instant import HOUR, MINUTE
@@ -17,9 +19,12 @@ SESSION_LIFE_US = 12 * HOUR
 """A session ends this long after it began."""
 
 GUESSES = 20
+GUESSES_OF_ALL = 600
 GUESS_SPAN_US = MINUTE
-"""More wrong login codes than that within the span are not even looked at."""
+"""More wrong login codes than that within the span, from one address and from all
+together, are not even looked at."""
 
+_CODE = 10
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -39,9 +44,9 @@ def new_session() -> str:
 
 
 def new_code() -> str:
-    """A login code as people can type it: `K7QM-2P4D`."""
-    code = "".join(secrets.choice(_ALPHABET) for _ in range(8))
-    return f"{code[:4]}-{code[4:]}"
+    """A login code as people can type it: `K7QM2-P4DVX`."""
+    code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE))
+    return f"{code[: _CODE // 2]}-{code[_CODE // 2 :]}"
 
 
 def plain_code(typed: str) -> str:
@@ -55,16 +60,27 @@ def fingerprint(secret: str) -> str:
 
 
 class Guesses:
-    """Counts wrong guesses in a sliding span, to stop a search for codes."""
+    """Counts wrong guesses in a sliding span, to stop a search for codes.
+
+    By the client's address, lest one who guesses locks everybody out; the cap on
+    all together is what stops a search from many addresses.
+    """
 
     def __init__(self) -> None:
-        self._wrong: list[int] = []
+        self._wrong: deque[tuple[int, str]] = deque()
 
-    def allowed(self, now_us: int) -> bool:
-        """Whether one more guess is looked at."""
-        self._wrong = [at for at in self._wrong if at > now_us - GUESS_SPAN_US]
-        return len(self._wrong) < GUESSES
+    def take(self, client: str, now_us: int) -> bool:
+        """Whether one more guess is looked at; it counts as wrong until `right`."""
+        wrong = self._wrong
+        while wrong and wrong[0][0] <= now_us - GUESS_SPAN_US:
+            wrong.popleft()
+        own = sum(one == client for _, one in wrong)
+        if own >= GUESSES or len(wrong) >= GUESSES_OF_ALL:
+            return False
+        wrong.append((now_us, client))
+        return True
 
-    def wrong(self, now_us: int) -> None:
-        """Count a wrong guess."""
-        self._wrong.append(now_us)
+    def right(self, client: str, now_us: int) -> None:
+        """The guess that was taken then was right: it counts no more."""
+        if (now_us, client) in self._wrong:
+            self._wrong.remove((now_us, client))

@@ -78,7 +78,8 @@ class Portal:
             # A look at the link must not use it up.
             return Response(status_code=204)
         now = self._store.now()
-        if not self._guesses.allowed(now):
+        client = request.client.host if request.client else ""
+        if not self._guesses.take(client, now):
             return self._plain(request, reader, "wait.html", 429)
         session = auth.new_session()
         person = await offload(
@@ -88,8 +89,8 @@ class Portal:
             life_us=auth.SESSION_LIFE_US,
         )
         if person is None:
-            self._guesses.wrong(now)
             return self._plain(request, reader, "spent.html", 404)
+        self._guesses.right(client, now)
         answer = RedirectResponse("/", status_code=303)
         answer.set_cookie(
             COOKIE,
