@@ -33,6 +33,8 @@ from scudo_agent.desk.store.post import Posting
 from scudo_agent.errors import PortInUseError, ScudoError
 
 _STOP_S = 10.0
+_WAITING = 128
+"""Connections that wait to be taken; without descriptors asyncio logs so many."""
 _FOR_PROGRAMS = ("/v1/", "/-/", "/static/")
 _log = logging.getLogger(__name__)
 
@@ -141,6 +143,7 @@ class Desk:
             uvicorn.Config(
                 self.asgi,
                 log_config=None,
+                backlog=_WAITING,
                 access_log=False,
                 lifespan="off",
                 proxy_headers=False,
@@ -271,7 +274,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(_WAITING)
     except OSError as exc:
         listener.close()
         raise PortInUseError(
