@@ -45,11 +45,12 @@ def _accounts(args: argparse.Namespace) -> list[dict[str, Any]]:
     if args.service is not None and args.service not in site.services:
         known = ", ".join(site.services) or "none"
         raise InputError(f"'{args.service}' is no service of {site.id}; it has {known}")
+    asked = parse_instant(args.at) if args.at else None
     reader = StoreReader.open(state_folder(args))
-    live = reader.liveness() if running(state_folder(args)) else None
-    now = live.at if live is not None else SystemClock().wall()
-    at = parse_instant(args.at) if args.at else now
     try:
+        live = reader.liveness() if running(state_folder(args)) else None
+        now = live.at if live is not None else SystemClock().wall()
+        at = now if asked is None else asked
         since = _year_start(site, reader, at)
         accounts = raw_uptime(site, reader, since, at)
     finally:
