@@ -5,6 +5,7 @@ import email
 from email.message import EmailMessage
 from email.policy import SMTP, default
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -352,3 +353,61 @@ def test_a_maildir_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None
     with pytest.raises(TransportError) as caught:
         MaildirTransport(tmp_path / "mail").send("a@b", "c@d", b"x")
     assert not caught.value.permanent
+
+
+ROOT: dict[str, Any] = {
+    "subject_key": "check:sw/ping",
+    "subject": {"id": "sw/ping", "title": {}},
+}
+ERP = [{"id": "erp", "title": {"it": "Gestionale", "en": "ERP"}}]
+
+
+def test_a_ticket_has_one_name_from_its_raise_to_its_recovery(tmp_path: Path) -> None:
+    minor: dict[str, Any] = {**ROOT, "severity": 2, "rule": "S3", "affected": []}
+
+    async def scene(b: Bench) -> None:
+        agent = await b.agent()
+        opening = stage(1, 1, **minor)
+        await agent.send(opening)
+        await b.desk.send_mails()
+        await agent.send(stage(2, 2, "raise", **ROOT, affected=ERP))
+        await b.desk.send_mails()
+        await agent.send(stage(3, 3, "recover", **ROOT, affected=[]))
+        await agent.send(stage(4, 4, "reopen", **ROOT, affected=[]))
+        await b.desk.send_mails()
+        subjects = [read(data)["Subject"] for _, data in b.mails.mails]
+        named = [subject.partition("] ")[2] for subject in subjects]
+        assert named == [
+            "sw/ping bloccato – gravità 2 (M non bloccante)",
+            "Gestionale bloccato – gravità ora 1 (H bloccante)",
+            "Gestionale di nuovo attivo dopo 30 s",
+            "Di nuovo: Gestionale bloccato – gravità 1 (H bloccante)",
+        ]
+
+    play(tmp_path, scene)
+
+
+def test_one_late_mail_has_the_name_and_severity_that_its_ticket_got(
+    tmp_path: Path,
+) -> None:
+    minor: dict[str, Any] = {**ROOT, "severity": 2, "rule": "S3", "affected": []}
+
+    async def scene(b: Bench) -> None:
+        agent = await b.agent()
+        b.clock.forward(3600)
+        await agent.send(
+            stage(1, 1, **minor),
+            stage(2, 2, "raise", **ROOT, affected=ERP),
+            stage(3, 3, "recover", **ROOT, affected=[]),
+        )
+        await b.desk.send_mails()
+        ((_, data),) = b.mails.mails
+        message = read(data)
+        assert message["Subject"].endswith(
+            "Gestionale bloccato per 30 s, già rientrato"
+        )
+        part = message.get_body(("plain",))
+        assert part is not None
+        assert "(regola S1)" in part.get_content()
+
+    play(tmp_path, scene)

@@ -350,3 +350,23 @@ def test_enrolling_again_keeps_the_key_and_renews_the_facts(tmp_path: Path) -> N
             assert reply.status_code == status
 
     play(tmp_path, scene)
+
+
+def test_a_ticket_that_recovered_and_came_back(tmp_path: Path) -> None:
+    up = evidence() | {"state": "up"}
+    again = evidence() | {"since": "2026-11-23T09:50:00Z"}
+
+    async def scene(b: Bench) -> None:
+        agent = await b.agent()
+        await agent.send(stage(), stage(2, 2, "recover", members=[up]))
+        (line,) = await agent.tickets()
+        await b.log_in()
+        page = (await b.client.get(f"/t/{line['ref']}")).text
+        assert "erp.example/login" in page
+        assert "invece di" not in page
+        await agent.send(stage(3, 3, "reopen", members=[again]))
+        page = (await b.client.get(f"/t/{line['ref']}")).text
+        assert "invece di" in page
+        assert "di nuovo in errore dalle 10:50:00" in html.unescape(page), page
+
+    play(tmp_path, scene)

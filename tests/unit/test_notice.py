@@ -97,6 +97,23 @@ def test_a_recovery_tells_how_long_from_the_first_failure() -> None:
     assert "Gravità" not in text
 
 
+@pytest.mark.parametrize("language", ["it", "en"])
+def test_a_recovery_says_what_is_seen_and_not_instead_of_what(language: str) -> None:
+    seen = T("{a}", a="200 OK").to_json()
+    back = [evidence(state="up", seen=seen), evidence(state="up", check="erp/db")]
+    told = stage("recover", members=back, outage=OUTAGE)
+    _, text = _write(told, language, evidence=(evidence(),))
+    assert "200 OK" in text
+    assert "invece di" not in text
+    assert "instead of" not in text
+
+
+@pytest.mark.parametrize("kind", ["open", "raise", "reopen"])
+def test_of_a_check_that_is_up_nothing_else_was_expected(kind: str) -> None:
+    told = stage(kind, members=[evidence(state="up")])
+    assert "invece di" not in _write(told)[1]
+
+
 def test_a_recovery_tells_when_the_ticket_closes_by_itself() -> None:
     at = 1_795_513_310_000_000
     told = stage("recover", outage=OUTAGE)
@@ -123,6 +140,19 @@ def test_a_reopening_says_that_it_is_back() -> None:
     subject, text = _write(stage("reopen"))
     assert subject.startswith(f"[{REF}] Di nuovo: Gestionale bloccato – gravità 1")
     assert f"abbiamo riaperto il ticket {REF}" in text
+
+
+def test_a_reopening_tells_since_when_it_is_bad_again() -> None:
+    members = [
+        evidence(since="2026-11-23T10:30:00Z"),
+        evidence(check="erp/db", since="2026-11-23T10:29:00Z"),
+        evidence(check="erp/tls", state="up", since="2026-11-23T10:31:00Z"),
+    ]
+    _, text = _write(stage("reopen", members=members))
+    assert "Da quando    lunedì 23 novembre 2026, 11:30:00 (ora italiana)" in text
+    assert "10:41:50" not in text
+    _, text = _write(stage("raise", members=members))
+    assert "Da quando    lunedì 23 novembre 2026, 10:41:50 (ora italiana)" in text
 
 
 def test_an_opening_that_arrives_when_all_is_over_is_one_notice() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from scudo_agent.desk import notice_words as words
 from scudo_agent.desk.store.views import Entry, TicketLine, TicketView
 from scudo_agent.instant import Instant, format_instant, parse_instant
 from scudo_agent.locale import Translator
@@ -75,7 +76,7 @@ class _Teller:
         if stage.kind is Kind.RECOVER:
             return self._recovered(stage)
         if stage.kind is Kind.REOPEN:
-            since = self._time(parse_instant(stage.since))
+            since = self._time(words.since(stage))
             return self._say(T("re-opened, failing again since {since}", since=since))
         if stage.kind is Kind.ROOT:
             name = self._translator.title(stage.subject.title, stage.subject.id)

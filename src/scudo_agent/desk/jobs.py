@@ -18,6 +18,7 @@ from scudo_agent.instant import DAY, SECOND
 from scudo_agent.locale import translator
 from scudo_agent.model import Kind
 from scudo_agent.retry import Backoff
+from scudo_agent.wire import Stage
 
 GIVE_UP_US = 5 * DAY
 """A mail that no server took for so long is given up, and the ticket shows it."""
@@ -141,7 +142,7 @@ class MailWorker:
         stage, outage = errand.stage, None
         if errand.late and errand.opening and stage.kind is Kind.RECOVER:
             # The only mail of this incident: it tells what was, not what is over.
-            stage, outage = errand.opening, stage.outage
+            stage, outage = _headed(errand.opening, errand), stage.outage
         notice = Notice(
             ref=errand.ref,
             stage=stage,
@@ -150,7 +151,7 @@ class MailWorker:
             provider=self._settings.provider.name,
             site=errand.site_id,
             evidence=tuple(errand.opening.members) if errand.opening else (),
-            affected=tuple(errand.opening.affected) if errand.opening else (),
+            affected=errand.affected,
             before=errand.before,
             follows=errand.previous,
             linked=errand.linked,
@@ -168,3 +169,11 @@ class MailWorker:
             date=self._store.now(),
             language=errand.language,
         )
+
+
+def _headed(opening: Stage, errand: Errand) -> Stage:
+    """The opening with the headline and severity that its ticket got since."""
+    if (heading := errand.heading) is None:
+        return opening
+    named = ("severity", "rule", "subject", "subject_key", "affected")
+    return opening.model_copy(update={name: getattr(heading, name) for name in named})

@@ -14,6 +14,9 @@ from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.model import MAILED, Kind
 from scudo_agent.wire import Stage
 
+HEADINGS = (Kind.OPEN, Kind.RAISE, Kind.REOPEN, Kind.ROOT)
+"""Stages that give a ticket its headline: the last one's holds."""
+
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """32 signs without I, L, O and U: nothing to misread on the telephone."""
 

@@ -35,11 +35,11 @@ _LISTED = 4
 class Notice:
     """All that one notice needs; `stage` is what it tells of.
 
-    `evidence` and `affected` are those of the opening, for stages that bring none;
-    `outage` is what ended (an opening with one reached the desk when it was over).
-    `before` is the severity that a raise left. `closes_at` is set when the desk
-    closes the ticket by itself. `replies_filed` tells whether a reply lands on the
-    ticket without anyone's help.
+    `evidence` is the opening's, for a stage that brings none; `affected` are the
+    services that the ticket was last headed with, likewise; `outage` is what ended
+    (an opening with one reached the desk when it was over). `before` is the severity
+    that a raise left. `closes_at` is set when the desk closes the ticket by itself.
+    `replies_filed` tells whether a reply lands on the ticket without anyone's help.
     """
 
     ref: str
@@ -100,6 +100,9 @@ class _Writer:
         if self.stage.kind in (Kind.RAISE, Kind.REOPEN):
             self.outage = None
         self.affected = self.stage.affected or notice.affected
+        if self.stage.kind is Kind.RECOVER:
+            # It ends under the name that the ticket had.
+            self.affected = notice.affected or self.stage.affected
         self.names = _names(self.stage, translator, self.affected)
         if words.isolated(self.stage):
             self.names = (notice.site,)
@@ -169,9 +172,10 @@ class _Writer:
     def what(self) -> str:
         member = self.evidence()
         assert member is not None
+        wanted = member.expected if words.amiss(self.stage, member) else None
         seen, expected = (
             _short(self.translator.render(text, zone=self.zone), _SEEN) if text else ""
-            for text in (member.seen, member.expected)
+            for text in (member.seen, wanted)
         )
         return self.say(words.fault(self.name, member, seen, expected))
 
@@ -197,7 +201,7 @@ class _Writer:
 
     def times(self) -> list[_Row]:
         instant = self.translator.instant
-        since = instant(parse_instant(self.stage.since), self.zone)
+        since = instant(words.since(self.stage), self.zone)
         if self.outage is None:
             return [_Row(self.say(T("Since")), since)]
         start = instant(parse_instant(self.outage.since), self.zone)

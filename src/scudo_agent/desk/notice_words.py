@@ -5,6 +5,7 @@ Whole sentences for the catalogue; nothing here knows a language or a layout.
 
 from collections.abc import Iterator, Mapping
 
+from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.model import Kind, State
 from scudo_agent.text import TN, T, Text, Value
 from scudo_agent.wire import Evidence, Outage, Stage
@@ -35,6 +36,14 @@ def warning(stage: Stage) -> bool:
 def isolated(stage: Stage) -> bool:
     """Whether the incident is the provider's own about an isolated agent."""
     return stage.audience == "provider" and stage.subject_key == "agent"
+
+
+def since(stage: Stage) -> Instant:
+    """Since when it is bad: of a relapse the newest failure, not the first outage's."""
+    bad = [one.since for one in stage.members if one.state is not State.UP]
+    if stage.kind is Kind.REOPEN and bad:
+        return max(map(parse_instant, bad))
+    return parse_instant(stage.since)
 
 
 def headline(stage: Stage, names: tuple[str, ...], site: str) -> Text:
@@ -185,6 +194,12 @@ def ending(ref: str, closes_at: int | None) -> Text:
         ref=ref,
         when={"instant": closes_at},
     )
+
+
+def amiss(stage: Stage, member: Evidence) -> bool:
+    """Whether something else was expected of a member than what was seen last."""
+    recovered = stage.kind is Kind.RECOVER and member in stage.members
+    return not recovered and member.state is not State.UP
 
 
 def fault(name: str, member: Evidence, seen: str, expected: str) -> Text:

@@ -23,6 +23,7 @@ from scudo_agent.instant import (
     parse_instant,
 )
 from scudo_agent.locale import Translator, formats
+from scudo_agent.model import State
 from scudo_agent.text import TN, T
 from scudo_agent.wire import Evidence, Stage
 
@@ -202,11 +203,15 @@ class Page:
 
     def _proof(self, member: Evidence, zone: str) -> Proof:
         render = self._translator.render
+        # Of a check that is up nothing else was expected than what was seen.
+        amiss = member.state is not State.UP
         return Proof(
             check=member.check,
             endpoint=member.endpoint,
             seen=render(member.seen, zone=zone) if member.seen else "",
-            expected=render(member.expected, zone=zone) if member.expected else "",
+            expected=render(member.expected, zone=zone)
+            if member.expected and amiss
+            else "",
             since=self._when(parse_instant(member.since), zone),
             last_good=self._when(parse_instant(member.last_good), zone)
             if member.last_good

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from scudo_agent.desk.lifecycle import Condition
+from scudo_agent.desk.lifecycle import HEADINGS, Condition
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.tables import (
     incident,
@@ -18,7 +18,7 @@ from scudo_agent.desk.store.tables import (
 )
 from scudo_agent.instant import MINUTE, Instant
 from scudo_agent.model import Kind
-from scudo_agent.wire import Stage
+from scudo_agent.wire import Named, Stage
 
 LEASE_US = 5 * MINUTE
 """A worker that does not complete a mail within this time has lost it."""
@@ -28,10 +28,11 @@ LEASE_US = 5 * MINUTE
 class Errand:
     """A claimed mail with all that its text needs.
 
-    `opening` is the stage that opened the incident, `before` the severity that
-    held before this one, `previous` and `linked` are public ticket numbers. `late`:
-    the opening's own mail was folded into this one, since it was over when the desk
-    heard of it.
+    `opening` is the stage that opened the incident, `heading` the last one that
+    gave the ticket its headline, `affected` the services last told of, `before` the
+    severity that held before this one, `previous` and `linked` are public ticket
+    numbers. `late`: the opening's own mail was folded into this one, since it was
+    over when the desk heard of it.
     """
 
     mail_id: int
@@ -49,6 +50,8 @@ class Errand:
     zone: str
     stage: Stage
     opening: Stage | None
+    heading: Stage | None
+    affected: tuple[Named, ...]
     before: int | None
     previous: str
     linked: tuple[str, ...]
@@ -249,7 +252,9 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
         )
         .order_by(ticket_event.c.rev)
     ).all()
-    stage = Stage.model_validate(history[-1].data["stage"])
+    stages = [Stage.model_validate(one.data["stage"]) for one in history]
+    stage = stages[-1]
+    headings = [one for one in stages[::-1] if one.kind in HEADINGS]
     return Errand(
         mail_id=row.mail_id,
         fence=fence,
@@ -265,7 +270,9 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
         site_id=facts.site_id,
         zone=facts.timezone,
         stage=stage,
-        opening=Stage.model_validate(history[0].data["stage"]),
+        opening=stages[0],
+        heading=next(iter(headings), None),
+        affected=next((tuple(one.affected) for one in headings if one.affected), ()),
         before=history[-2].severity if len(history) > 1 else None,
         previous="".join(_refs(db, row.tenant_id, (stage.previous,))),
         linked=_refs(db, row.tenant_id, tuple(stage.linked)),

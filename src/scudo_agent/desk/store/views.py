@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, Select, func, select
 
-from scudo_agent.desk.lifecycle import Condition, Status
+from scudo_agent.desk.lifecycle import HEADINGS, Condition, Status
 from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.tables import (
     incident,
@@ -18,11 +18,10 @@ from scudo_agent.desk.store.tables import (
     ticket_event,
 )
 from scudo_agent.instant import Instant
-from scudo_agent.model import Kind
 from scudo_agent.wire import Stage
 
 LIST_LIMIT = 500
-_TELLING = tuple(k.value for k in (Kind.OPEN, Kind.RAISE, Kind.REOPEN, Kind.ROOT))
+_TELLING = tuple(kind.value for kind in HEADINGS)
 
 
 class Reads(Protocol):
