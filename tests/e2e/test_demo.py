@@ -1,7 +1,8 @@
 """The main job, from the first command to the mail of the recovery.
 
 One demo on this machine, driven as a person would: start, break, kill, start
-again, mend, Ctrl-C; then what is left in the store is asked and replayed.
+again, mend, Ctrl-C; then what is left in the store is asked and replayed. Once
+with the desk in the agent's process, once with a desk of its own.
 """
 
 import email
@@ -11,6 +12,7 @@ import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ import pytest
 from scudo_agent.clock import SystemClock
 from scudo_agent.demo.site import prepare
 from support.programs import Program, call, data
+from support.remote_desk import prepare_remote, running_desk
 
 _FIRST_STATES_S = 10.0
 _TICKET_S = 30.0
@@ -76,10 +79,13 @@ class Story:
 
 
 @pytest.fixture
-def story(tmp_path: Path) -> Iterator[Story]:
-    one = Story(tmp_path / "demo")
-    yield one
-    one.close()
+def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
+    """A demo with an embedded desk, or with a `remote` one in another process."""
+    with ExitStack() as stack:
+        one = stack.enter_context(closing(Story(tmp_path / "demo")))
+        if getattr(request, "param", "embedded") == "remote":
+            stack.enter_context(running_desk(prepare_remote(one.folder)))
+        yield one
 
 
 def _has(*parts: str) -> Callable[[str], bool]:
@@ -91,17 +97,20 @@ def _states(program: Program) -> dict[str, str]:
     return {match[1]: match[2] for match in found if match}
 
 
+@pytest.mark.parametrize("story", ["embedded", "remote"], indirect=True)
 def test_break_kill_start_again_mend_stop(story: Story) -> None:
     began = time.monotonic()
     demo = story.start()
     demo.until(_has("try ", "break web"), limit_s=30)
     assert time.monotonic() - began <= _FIRST_STATES_S
-    assert _states(demo) == {
+    states = _states(demo)
+    assert states.pop("desk/answer", "up") == "up"  # watched where it is remote
+    assert states == {
         "web/http": "up",
         "web/tls": "up",
         "gateway/ping": "up",
         "switch/uplink": "up",
-        "here/disk": _states(demo)["here/disk"],  # as full as this machine is
+        "here/disk": states["here/disk"],  # as full as this machine is
     }
     assert "(stand-in: as asked for)" in demo.text()
     demo.until(_has("web/tls", "severity 3"), limit_s=_TICKET_S)
@@ -135,6 +144,14 @@ def test_break_kill_start_again_mend_stop(story: Story) -> None:
     assert recovery["In-Reply-To"] == opening["Message-ID"]
     assert story.ticket("warn:web/tls")["severity"] == 3
     _replayed_gives_the_same(story, after)
+    assert _exposed(story.folder) == []
+
+
+def _exposed(folder: Path) -> list[str]:
+    """Files of state and mails, and their folders, that others may look into."""
+    roots = [*folder.glob("*state"), folder / "mail"]
+    found = [file for root in roots for file in (root, *root.rglob("*"))]
+    return [str(file) for file in found if file.stat().st_mode & 0o077]
 
 
 def _replayed_gives_the_same(story: Story, ticket: dict[str, Any]) -> None:

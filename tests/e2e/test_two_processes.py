@@ -2,54 +2,24 @@
 
 import email
 import email.policy
-import json
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from email.message import Message
 from pathlib import Path
-from typing import Any
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
-from scudo_agent.clock import SystemClock
 from scudo_agent.demo.process import wait_until
 from scudo_agent.demo.servers import Servers, break_web, mend_web
-from scudo_agent.demo.site import DemoSite, prepare
+from scudo_agent.demo.site import DemoSite
 from support.programs import Program, call, data
-
-_LIMIT_S = 60.0
-
-
-def _get(url: str) -> Any:
-    """JSON or text of a page on loopback; None when nobody answers."""
-    try:
-        with urlopen(url, timeout=5) as reply:
-            return json.loads(reply.read() or b"{}")
-    except (URLError, OSError):
-        return None
-    except ValueError:
-        return {}
+from support.remote_desk import LIMIT_S, get, prepare_remote, running_desk
 
 
 @pytest.fixture
 def demo(tmp_path: Path) -> DemoSite:
-    """The demo's site with a desk elsewhere, its agent enrolled there."""
-    demo = prepare(tmp_path / "demo", clock=SystemClock(), wanted_gateway="stand-in")
-    desk = f"{{url: 'http://127.0.0.1:{demo.ports.desk}', key: file:agent.key}}"
-    text = demo.site_path.read_text()
-    text = text.replace("contract: contract.yaml", "contract: demo")
-    demo.site_path.write_text(text.replace("desk: embedded", f"desk: {desk}"))
-    text = demo.desk_path.read_text()
-    demo.desk_path.write_text(text.replace("state: state", "state: desk-state"))
-    done = call(
-        *("desk", "agent", str(demo.site_path), "--settings", str(demo.desk_path)),
-        *("--key-file", str(demo.folder / "agent.key")),
-    )
-    assert done.returncode == 0, done.stderr
-    return demo
+    return prepare_remote(tmp_path / "demo")
 
 
 @pytest.fixture
@@ -58,17 +28,8 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def _desk(demo: DemoSite, stack: ExitStack) -> Program:
-    desk = stack.enter_context(
-        closing(Program("desk", "--settings", str(demo.desk_path)))
-    )
-    url = f"http://127.0.0.1:{demo.ports.desk}/-/healthy"
-    assert wait_until(lambda: _get(url) is not None, limit_s=_LIMIT_S), desk.text()
-    return desk
-
-
 def _state(demo: DemoSite) -> str | None:
-    document = _get(f"http://127.0.0.1:{demo.ports.metrics}/status")
+    document = get(f"http://127.0.0.1:{demo.ports.metrics}/status")
     states = {one["check"]: one["state"] for one in (document or {}).get("checks", ())}
     return states.get("web/http")
 
@@ -88,23 +49,23 @@ def _mails(demo: DemoSite) -> list[Message]:
 def test_a_desk_that_is_away_gets_the_recovery_later(
     demo: DemoSite, stack: ExitStack
 ) -> None:
-    desk = _desk(demo, stack)
+    desk = stack.enter_context(running_desk(demo))
     stack.enter_context(Servers(demo).start())
     metrics = f"127.0.0.1:{demo.ports.metrics}"
     agent = stack.enter_context(
         closing(Program("run", str(demo.site_path), "--metrics", metrics))
     )
-    assert wait_until(lambda: _state(demo) == "up", limit_s=_LIMIT_S), agent.text()
+    assert wait_until(lambda: _state(demo) == "up", limit_s=LIMIT_S), agent.text()
 
     break_web(demo)
-    assert wait_until(lambda: len(_mails(demo)) == 1, limit_s=_LIMIT_S), agent.text()
+    assert wait_until(lambda: len(_mails(demo)) == 1, limit_s=LIMIT_S), agent.text()
     desk.end(signal.SIGKILL)
     mend_web(demo)
-    assert wait_until(lambda: _state(demo) == "up", limit_s=_LIMIT_S), agent.text()
+    assert wait_until(lambda: _state(demo) == "up", limit_s=LIMIT_S), agent.text()
     assert len(_mails(demo)) == 1
 
-    desk = _desk(demo, stack)
-    assert wait_until(lambda: len(_mails(demo)) == 2, limit_s=_LIMIT_S), desk.text()
+    desk = stack.enter_context(running_desk(demo))
+    assert wait_until(lambda: len(_mails(demo)) == 2, limit_s=LIMIT_S), desk.text()
     opening, recovery = _mails(demo)
     assert recovery["In-Reply-To"] == opening["Message-ID"]
     tickets = data("tickets", "--site", str(demo.site_path))
@@ -118,7 +79,7 @@ def test_a_desk_that_does_not_know_the_agent_gets_no_ticket(
     demo: DemoSite, stack: ExitStack
 ) -> None:
     (demo.folder / "agent.key").write_text("not-the-key\n")
-    _desk(demo, stack)
+    stack.enter_context(running_desk(demo))
     refused = call("tickets", "--site", str(demo.site_path))
     assert refused.returncode == 1
     (line,) = refused.stderr.strip().splitlines()
