@@ -14,7 +14,7 @@ from scudo_agent.incident import Rule, split_subject
 from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.judge.batch import Change, IncidentStage, Member, Withdrawal
 from scudo_agent.judge.service import check_timeline, service_timeline
-from scudo_agent.model import Kind, State
+from scudo_agent.model import Kind, Result, State
 from scudo_agent.store.values import Seen
 from scudo_agent.text import Text
 from scudo_agent.wire import Evidence, Named, Outage, PendingStage
@@ -124,7 +124,7 @@ class StageWriter:
             kind=check.kind if check else "",
             endpoint=_endpoint(check),
             seen=last.seen.to_json() if last else None,
-            # Of a warning nothing else was expected: the check answers as it should.
+            # Of a warning, and of a good answer, nothing else was expected.
             expected=None if stage.rule == Rule.S4 else _expected(last),
             reproduce=_reproduce(check),
             last_good=(
@@ -195,6 +195,6 @@ def _reproduce(check: Check | None) -> str:
 
 
 def _expected(seen: Seen | None) -> dict[str, object] | None:
-    if seen is None or seen.expected is None:
+    if seen is None or seen.expected is None or seen.result is Result.GOOD:
         return None
     return seen.expected.to_json()
