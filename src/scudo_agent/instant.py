@@ -37,9 +37,11 @@ def parse_instant(text: str) -> Instant:
             "such as 2026-03-01T10:00:00Z or 2026-03-01T11:00:00+01:00"
         )
     try:
-        return from_datetime(datetime.fromisoformat(text.upper().replace(" ", "T")))
-    except ValueError as exc:
+        at = from_datetime(datetime.fromisoformat(text.upper().replace(" ", "T")))
+        to_datetime(at)  # an offset may lead out of what the calendar holds
+    except (ValueError, OverflowError) as exc:
         raise InputError(f"'{text}' is not an instant: {exc}") from None
+    return at
 
 
 def from_datetime(value: datetime) -> Instant:

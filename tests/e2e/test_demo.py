@@ -97,6 +97,7 @@ def _states(program: Program) -> dict[str, str]:
     return {match[1]: match[2] for match in found if match}
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("story", ["embedded", "remote"], indirect=True)
 def test_break_kill_start_again_mend_stop(story: Story) -> None:
     began = time.monotonic()

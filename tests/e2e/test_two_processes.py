@@ -46,6 +46,7 @@ def _mails(demo: DemoSite) -> list[Message]:
     return [mail for mail in parsed if "Sito demo" in mail["Subject"]]
 
 
+@pytest.mark.chaos
 def test_a_desk_that_is_away_gets_the_recovery_later(
     demo: DemoSite, stack: ExitStack
 ) -> None:
