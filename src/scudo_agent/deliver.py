@@ -385,7 +385,7 @@ class Delivery:
     def _tell(
         self, kind: DeliveryKind, text: Text, tickets: Mapping[str, str] | None = None
     ) -> None:
-        _log.info("%s %s", kind.value, dict(text.values))
+        _log.debug("delivery %s", kind.value)
         self._on_event(DeliveryEvent(kind=kind, text=text, tickets=tickets or {}))
 
 

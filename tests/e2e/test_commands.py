@@ -177,3 +177,35 @@ def test_the_site_file_is_found_by_the_environment(
     monkeypatch.setenv("SCUDO_SITE", str(site))
     done = call("probe", "here/disk")
     assert done.returncode == 0, done.stderr
+
+
+def test_the_first_site_of_the_readme_is_in_order() -> None:
+    root = Path(__file__).parents[2]
+    assert call("check", str(root / "configs" / "first-site.yaml")).returncode == 0
+
+
+def test_a_state_folder_of_another_site_is_not_shown_as_this_ones(
+    site: Path, tmp_path: Path
+) -> None:
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.store.agent_store import AgentStore
+
+    state = site.parent / "state"
+    AgentStore.open(state, site="another", clock=SystemClock(), inline=True).close()
+    for command in ("status", "uptime", "tickets"):
+        done = call(command, "--site", str(site))
+        assert done.returncode == 1
+        assert "is the state of site 'another'" in done.stderr
+        assert done.stdout == ""
+
+
+def test_a_port_by_itself_goes_with_an_address(listener: int) -> None:
+    done = call("probe", "tcp", str(listener), "--address", "127.0.0.1")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_login_link_is_refused_where_no_desk_has_run(site: Path) -> None:
+    done = call("desk", "login", str(site))
+    assert done.returncode == 2
+    assert "no desk has run here" in done.stderr
+    assert not (site.parent / "state" / "desk.db").exists()

@@ -124,7 +124,7 @@ def _disk(state: Path) -> Iterator[Finding]:
         )
         return
     free = shutil.disk_usage(folder).free
-    seen = f"{free / 2**30:.1f} GB free at {folder}"
+    seen = f"{free / 1e9:.1f} GB free at {folder}"
     if free < _LOW_BYTES:
         remedy = f"at least {_LOW_BYTES // 2**20} MB should be free"
         yield Finding(about="disk", level="fault", seen=seen, remedy=remedy)

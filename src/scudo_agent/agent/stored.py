@@ -21,6 +21,7 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
     """The status document of a stopped agent: as it was when it last lived."""
     status = reader.status()
     live = status.liveness
+    clean = live is not None and live.clean is not None
     last = _last_lived(live)
     moment = last if last is not None else now
     # What held until the stop: the stop itself makes everything unknown.
@@ -32,7 +33,8 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
         services.append(service_document(site, service, state, since=since, at=moment))
     for path, check in site.checks.items():
         state, since = _at(timelines[path], moment)
-        seen = status.seen.get(path)
+        # After a kill only what changed is known of the runs before it.
+        seen = status.seen.get(path) if clean else None
         failing = seen.failing if seen else 0
         checks.append(
             check_document(check, state, since=since, failing=failing, seen=seen)
@@ -45,7 +47,7 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
         "live": False,
         "at": format_instant(moment),
         "read_at": format_instant(now),
-        "stopped": "cleanly" if live is not None and live.clean else "not cleanly",
+        "stopped": "cleanly" if clean else "not cleanly",
         "isolated_since": text_of(status.isolation.since if status.isolation else None),
         "services": services,
         "checks": checks,

@@ -6,9 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scudo_agent.errors import ConfigError, InputError
+from scudo_agent.errors import ConfigError, InputError, StoreError
+
+if TYPE_CHECKING:
+    from scudo_agent.config.site import Site
+    from scudo_agent.store.read import StoreReader
 
 _PLACES = ("site.yaml", "demo/site.yaml", "/etc/scudo-agent/site.yaml")
 
@@ -75,6 +79,34 @@ def running(state: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     return data
+
+
+def load_site(args: argparse.Namespace) -> "Site":
+    """The site that is meant, without its secrets: for commands that only read."""
+    from scudo_agent import config
+    from scudo_agent.probes.registry import SETTINGS
+
+    return config.load(site_path(args), SETTINGS, secrets=False)
+
+
+def open_store(site: "Site", state: Path) -> "StoreReader":
+    """The agent's store, if it is this site's; else `StoreError`."""
+    from scudo_agent.store.read import StoreReader
+
+    reader = StoreReader.open(state)
+    found = reader.status().site
+    if found != site.id:
+        reader.close()
+        raise foreign_state(state, found, site)
+    return reader
+
+
+def foreign_state(state: Path, found: str, site: "Site") -> StoreError:
+    """The state folder is another site's: nothing of it is shown as this one's."""
+    return StoreError(
+        f"{state}: is the state of site '{found}', and {site.path} is '{site.id}'; "
+        "name its folder with --state"
+    )
 
 
 def live_status(state: Path) -> dict[str, Any] | None:

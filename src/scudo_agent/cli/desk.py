@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         choices=["run", "agent", "login"],
         default="run",
-        help="run (default); agent SITE: enrol the site's agent; login: a login link",
+        help="run (default); agent SITE: enrol the site's agent; login [SITE]: a link",
     )
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
     parser.add_argument(
@@ -40,9 +40,13 @@ def run(args: argparse.Namespace) -> int:
     from scudo_agent.desk.settings import DeskSettings, load_desk_settings
 
     private()
-    if (args.site is None) == (args.action == "agent"):
-        raise InputError("a site file is named with 'desk agent', and only there")
+    if args.site is None and args.action == "agent":
+        raise InputError("whose agent? Name its site file: desk agent SITE")
+    if args.site is not None and args.action == "run":
+        raise InputError("'desk run' serves many sites: it takes no site file")
     settings = load_desk_settings(args.settings) if args.settings else DeskSettings()
+    if args.action == "login" and args.site is not None and args.settings is None:
+        settings = _embedded(args.site)
     if args.action == "agent":
         return asyncio.run(_enrol(settings, args.site, args.key_file))
     if args.action == "login":
@@ -75,10 +79,23 @@ async def _serve(settings: "DeskSettings") -> int:
     return 0
 
 
+def _embedded(site_file: Path) -> "DeskSettings":
+    """The settings of the desk that is embedded in a site's agent."""
+    from scudo_agent.agent.desks import desk_settings
+
+    folder = site_file.parent
+    return desk_settings(folder / "desk.yaml", folder / "state")
+
+
 async def _login(settings: "DeskSettings") -> int:
     from scudo_agent.clock import SystemClock
     from scudo_agent.desk.app import build
 
+    if not (settings.folder / "desk.db").exists():
+        raise InputError(
+            f"{settings.folder}: no desk has run here; name its settings with "
+            "--settings, or the site whose agent embeds it: desk login SITE"
+        )
     desk = build(settings, clock=SystemClock())
     await desk.start(mails=False)
     try:

@@ -1,6 +1,7 @@
 """An agent in the foreground: a live table, plain lines, or its log alone."""
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scudo_agent.agent.app import Agent, Options, running
+from scudo_agent.agent.events import Line
 from scudo_agent.cli.common import private
 from scudo_agent.cli.screen import COLOURS, HEAD, SHAPES, Row, Screen, plain, span
 from scudo_agent.config.site import Site
@@ -17,9 +19,21 @@ from scudo_agent.instant import MINUTE, SECOND, Instant
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+_log = logging.getLogger(__name__)
 _REDRAW_S = 0.5
 _FIRST_STATES_S = 10.0
 _LINES = 12
+
+
+def where(agent: Agent) -> tuple[str, ...]:
+    """Where the desk's page and the metrics of a running agent are."""
+    desk = agent.desk.embedded
+    login = f"   first login {desk.login_link()} (once)" if desk else ""
+    return (
+        f"desk     {agent.desk.url}{login}",
+        f"metrics  {agent.links['metrics']}/metrics",
+    )
+
 
 Foot = Callable[[Agent], Sequence[str]]
 """The lines below the table, once the agent runs."""
@@ -57,7 +71,7 @@ async def _run(site: Site, options: Options, manner: Manner) -> None:
         agent.vital.on_fault(stop.set)
         if manner.minutes is not None:
             loop.call_later(manner.minutes * MINUTE / SECOND, stop.set)
-        show = {"table": _table, "lines": _lines, "log": _nothing}[manner.show]
+        show = {"table": _table, "lines": _lines, "log": _logged}[manner.show]
         showing = asyncio.create_task(show(agent, manner, options.log_file))
         showing.add_done_callback(lambda _task: stop.set())
         await agent.runtime.run(stop)
@@ -65,12 +79,25 @@ async def _run(site: Site, options: Options, manner: Manner) -> None:
         await asyncio.wait([showing])
         if not showing.cancelled() and (error := showing.exception()):
             raise error
+    _log.info("stopped cleanly")
     if manner.show != "log":
         print(f"stopped cleanly; state is kept in {options.state}")
 
 
-async def _nothing(_agent: Agent, _manner: Manner, _log: Path | None) -> None:
-    await asyncio.Event().wait()
+async def _logged(agent: Agent, _manner: Manner, _file: Path | None) -> None:
+    """A service's log says what the live table would show."""
+    screen = Screen(agent.runtime.site.timezone)
+
+    def log(line: Line) -> None:
+        said = screen.say(line.detail)
+        _log.info("%s %s", line.name, f"{line.word}: {said}" if said else line.word)
+
+    _log.info("desk at %s, metrics at %s", agent.desk.url, agent.links["metrics"])
+    agent.events.listeners.append(log)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        agent.events.listeners.remove(log)
 
 
 def _gap(agent: Agent) -> str | None:

@@ -119,8 +119,10 @@ def _endpoint(
     """`HOST`, or `HOST:PORT` for a kind whose short form is a port.
 
     For a kind with another short form (`dns` has the name that is asked for)
-    `where` is that, and the address comes with `--address`.
+    `where` is that, and the address comes with `--address`; a bare port too.
     """
+    if kind.SHORT == "port" and where.isdigit():
+        return address, {"port": int(where)}
     host, _, port = where.rpartition(":")
     if kind.SHORT == "port" and host and port.isdigit():
         return address or host.strip("[]"), {"port": int(port)}

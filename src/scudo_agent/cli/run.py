@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the agent in the foreground."""
     from scudo_agent import config
-    from scudo_agent.cli.foreground import Manner, run_site, show_mode
+    from scudo_agent.cli.foreground import Manner, run_site, show_mode, where
     from scudo_agent.probes.registry import SETTINGS
 
     path = site_path(args)
@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     show = show_mode(no_table=args.no_table, service=True)
     with starting():
         site = config.load(path, SETTINGS)
-        return run_site(site, options, Manner(show=show, level=args.log_level))
+        return run_site(
+            site, options, Manner(show=show, level=args.log_level, foot=where)
+        )
 
 
 def _options(args: argparse.Namespace, path: Path) -> "Options":

@@ -5,15 +5,20 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scudo_agent.cli.common import (
     add_site,
+    foreign_state,
     live_status,
+    load_site,
+    open_store,
     running,
-    site_path,
     state_folder,
 )
+
+if TYPE_CHECKING:
+    from scudo_agent.config.site import Site
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the status; from the store when no agent answers."""
-    state = state_folder(args)
+    state, site = state_folder(args), load_site(args)
     document = live_status(state)
+    if document is not None and document["site"] != site.id:
+        raise foreign_state(state, document["site"], site)
     if document is None:
-        document = _stored(site_path(args), state)
+        document = _stored(site, state)
         if (agent := running(state)) is not None:
             document["silent_pid"] = agent["pid"]
     if args.json:
@@ -45,16 +52,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _stored(site_file: Path, state: Path) -> dict[str, Any]:
+def _stored(site: "Site", state: Path) -> dict[str, Any]:
     """The document as the store has it, when the agent is stopped."""
-    from scudo_agent import config
     from scudo_agent.agent.stored import stored_document
     from scudo_agent.clock import SystemClock
-    from scudo_agent.probes.registry import SETTINGS
-    from scudo_agent.store.read import StoreReader
 
-    site = config.load(site_file, SETTINGS, secrets=False)
-    reader = StoreReader.open(state)
+    reader = open_store(site, state)
     try:
         return stored_document(site, reader, now=SystemClock().wall())
     finally:

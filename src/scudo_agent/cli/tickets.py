@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from scudo_agent.cli.common import add_site, site_path, state_folder
+from scudo_agent.cli.common import (
+    add_site,
+    load_site,
+    open_store,
+    site_path,
+    state_folder,
+)
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.instant import parse_instant, to_datetime
 
@@ -61,6 +67,8 @@ def _embedded(args: argparse.Namespace, ref: str | None) -> Any:
     from scudo_agent.desk.store.views import Views
     from scudo_agent.locale import translator
 
+    if (state_folder(args) / "agent.db").exists():
+        open_store(load_site(args), state_folder(args)).close()
     desk_file = args.desk or site_path(args).parent / "desk.yaml"
     database = ReadOnlyDatabase(desk_settings(desk_file, state_folder(args)).folder)
     try:

@@ -8,7 +8,13 @@ import argparse
 import json
 from typing import Any
 
-from scudo_agent.cli.common import add_site, running, site_path, state_folder
+from scudo_agent.cli.common import (
+    add_site,
+    load_site,
+    open_store,
+    running,
+    state_folder,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,20 +39,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _accounts(args: argparse.Namespace) -> list[dict[str, Any]]:
-    from scudo_agent import config
     from scudo_agent.agent.stored import raw_uptime
     from scudo_agent.clock import SystemClock
     from scudo_agent.errors import InputError
     from scudo_agent.instant import parse_instant
-    from scudo_agent.probes.registry import SETTINGS
-    from scudo_agent.store.read import StoreReader
 
-    site = config.load(site_path(args), SETTINGS, secrets=False)
+    site = load_site(args)
     if args.service is not None and args.service not in site.services:
         known = ", ".join(site.services) or "none"
         raise InputError(f"'{args.service}' is no service of {site.id}; it has {known}")
     asked = parse_instant(args.at) if args.at else None
-    reader = StoreReader.open(state_folder(args))
+    reader = open_store(site, state_folder(args))
     try:
         live = reader.liveness() if running(state_folder(args)) else None
         now = live.at if live is not None else SystemClock().wall()
