@@ -50,3 +50,13 @@ def test_a_state_is_never_cut(width: int) -> None:
     assert "◐ degraded" in text
     assert "1 d 8 h" in text
     assert all(len(line) <= width for line in text.splitlines())
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_login_link_is_never_cut(width: int) -> None:
+    link = "http://127.0.0.1:8080/in/K7QM2-P4DVX"
+    foot = (f"desk     http://127.0.0.1:8080   first login {link} (once)",)
+    console = Console(width=width, highlight=False)
+    with console.capture() as capture:
+        console.print(_picture(Screen("Europe/Rome"), document(), foot))
+    assert link in capture.get().replace("\n", "")

@@ -203,9 +203,11 @@ def _picture(
         )
     notes = list(screen.head(document))[1:]
     lines = list(screen.events(document["events"]))[-_LINES:]
-    below = [*foot, "", *lines] if lines else list(foot)
-    texts = [Text(x, no_wrap=True, overflow="ellipsis") for x in (*notes, *below)]
-    return Group(table, *texts)
+    # A link that is cut is no link: what stands below wraps, what happened is cut.
+    below = [Text(line, overflow="fold") for line in (*notes, *foot)]
+    happened = ["", *lines] if lines else []
+    below += [Text(x, no_wrap=True, overflow="ellipsis") for x in happened]
+    return Group(table, *below)
 
 
 def show_mode(*, no_table: bool, service: bool = False) -> str:
