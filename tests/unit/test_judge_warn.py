@@ -1,7 +1,11 @@
 """Warnings: severity 3, beside the state and never in it (`domain.md` 2)."""
 
+from dataclasses import replace
+
 from scudo_agent.incident import Rule
+from scudo_agent.judge.engine import Judge
 from scudo_agent.model import Kind, State
+from support.judging_events import numbered
 from support.judging_runs import Run, at
 
 TLS = {
@@ -142,3 +146,17 @@ def test_a_warning_outlives_a_restart_and_its_check_does_not_go_unnoticed() -> N
 
     gone = run.again({"targets": {"web": {"checks": {"http": {}}}}})
     assert gone.kinds() == [("retire", "warn:web/tls")]
+
+
+def test_a_warning_whose_limit_was_taken_out_ends_as_not_measured() -> None:
+    run = Run(TLS)
+    beyond(run, 0)
+    memories = run.heard.checks.values(), run.heard.incidents.values()
+    rule = run.site.checks["web/tls"]
+
+    for warns, kinds in ((True, []), (False, [Kind.RETIRE])):
+        checks = {"web/tls": replace(rule, warns=warns)}
+        judge = Judge(replace(run.site, checks=checks), new_id=numbered())
+        batch = judge.restore(*memories)
+        assert [stage.kind for stage in batch.stages] == kinds
+        assert bool(judge.open_incidents()) is warns
