@@ -178,6 +178,43 @@ class HelloReply(_Message):
     agent_id: str
     tenant_id: str
     site_id: str
+    windows_revision: Annotated[int, Field(ge=0)] = 0
+
+
+class WindowAnnouncement(_Message):
+    """When the customer was told, and of which span."""
+
+    announced: When
+    start: When
+    end: When
+
+
+class WindowState(_Message):
+    """A maintenance window with everything that was announced of it.
+
+    `services` may hold `*`. `reason` is what the customer read. `series` is the id
+    that the occurrences of one recurring window share.
+    """
+
+    id: Annotated[str, Field(min_length=1, max_length=100)]
+    kind: Literal["ordinary", "extraordinary", "upgrade", "occasional"]
+    services: Annotated[list[str], Field(min_length=1)]
+    announcements: Annotated[list[WindowAnnouncement], Field(min_length=1)]
+    cancelled: When | None = None
+    peak_notice: When | None = None
+    reason: str = ""
+    series: str | None = None
+
+
+class Windows(_Message):
+    """`GET /v1/agents/self/windows`: all windows of the site, at a revision.
+
+    The revision grows with every announcement and cancellation; the same number
+    stands in the reply to `hello`, so that an agent knows when to ask.
+    """
+
+    revision: Annotated[int, Field(ge=0)]
+    windows: list[WindowState]
 
 
 def canonical(event: BaseModel | Mapping[str, Any]) -> bytes:
