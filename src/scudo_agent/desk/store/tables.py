@@ -71,6 +71,20 @@ tenant = Table(
     _us("updated_us"),
 )
 
+contract_version = Table(
+    "contract_version",
+    metadata,
+    _tenant(primary_key=True),
+    _text("contract_id", key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    _text("sha256"),
+    _json("body"),
+    _us("stored_us"),
+    _text("actor"),
+    CheckConstraint("revision >= 1", name="revision"),
+    ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
+)
+
 site = Table(
     "site",
     metadata,
@@ -180,6 +194,14 @@ ticket = Table(
     ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),
 )
 Index("ix_ticket_queue", ticket.c.tenant_id, ticket.c.severity, ticket.c.received_us)
+_QUIET = "condition = 'recovered' AND status != 'closed'"
+Index(
+    "ix_ticket_quiet",
+    ticket.c.tenant_id,
+    ticket.c.site_id,
+    sqlite_where=text(_QUIET),
+    postgresql_where=text(_QUIET),
+)
 
 incident = Table(
     "incident",
