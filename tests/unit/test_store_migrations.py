@@ -44,7 +44,16 @@ def _fill_1(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-FILLS: dict[int, Fill] = {0: _fill_0, 1: _fill_1}
+def _fill_2(connection: Connection) -> None:
+    """The second schema: hours of a value that has a forecast."""
+    _fill_1(connection)
+    connection.exec_driver_sql(
+        "INSERT INTO hourly VALUES"
+        " ('web/http', 0, 'disk /', 60, 3, 30.5, 0.5, 0.52, 0.51)"
+    )
+
+
+FILLS: dict[int, Fill] = {0: _fill_0, 1: _fill_1, 2: _fill_2}
 """Rows of each released schema; a new step needs those of the one before."""
 
 

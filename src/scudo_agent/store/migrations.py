@@ -109,13 +109,32 @@ CREATE TABLE stream_head (
 ) STRICT
 """
 
+_0002 = """
+CREATE TABLE hourly (
+  "check" TEXT NOT NULL,
+  hour_us INTEGER NOT NULL,
+  measure TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  offset_us INTEGER NOT NULL,
+  sum REAL NOT NULL,
+  min REAL NOT NULL,
+  max REAL NOT NULL,
+  last REAL NOT NULL,
+  PRIMARY KEY ("check", hour_us),
+  CONSTRAINT counted CHECK (n >= 1)
+) STRICT
+"""
 
-def _step_0001(connection: Connection) -> None:
-    for statement in _0001.split(";"):
-        connection.exec_driver_sql(statement)
+
+def _of(script: str) -> Step:
+    def step(connection: Connection) -> None:
+        for statement in script.split(";"):
+            connection.exec_driver_sql(statement)
+
+    return step
 
 
-STEPS: tuple[Step, ...] = (_step_0001,)
+STEPS: tuple[Step, ...] = (_of(_0001), _of(_0002))
 
 
 def migrate(connection: Connection, steps: tuple[Step, ...] = STEPS) -> int:

@@ -7,6 +7,7 @@ a text in an integer column is an error, never a surprise. JSON is text.
 from typing import Any
 
 from sqlalchemy import (
+    REAL,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -28,6 +29,10 @@ def _whole(name: str, *rules: ForeignKey, null: bool = False) -> Column[Any]:
 
 def _text(name: str, *rules: ForeignKey, null: bool = False) -> Column[Any]:
     return Column(name, Text, *rules, nullable=null)
+
+
+def _real(name: str) -> Column[Any]:
+    return Column(name, REAL, nullable=False)
 
 
 def _key(name: str) -> Column[Any]:
@@ -149,4 +154,18 @@ stream_head = _table(
     _whole("head_seq"),
     _whole("acked_seq"),
     CheckConstraint("0 <= acked_seq AND acked_seq <= head_seq", name="in_order"),
+)
+
+hourly = _table(
+    "hourly",
+    Column("check", Text, primary_key=True, nullable=False),
+    Column("hour_us", Integer, primary_key=True, nullable=False),
+    _text("measure"),
+    _whole("n"),
+    _whole("offset_us"),
+    _real("sum"),
+    _real("min"),
+    _real("max"),
+    _real("last"),
+    CheckConstraint("n >= 1", name="counted"),
 )
