@@ -179,6 +179,22 @@ class HelloReply(_Message):
     tenant_id: str
     site_id: str
     windows_revision: Annotated[int, Field(ge=0)] = 0
+    contract_id: str | None = None
+    contract_revision: Annotated[int, Field(ge=0)] = 0
+
+
+class ContractState(_Message):
+    """`GET /v1/agents/self/contract`: the version of the contract that holds.
+
+    `body` is the contract file's data with its decimals as texts, `sha256` that of
+    its canonical form. The reply to `hello` has the same id and revision (0: the
+    desk has none), so that an agent knows when to ask.
+    """
+
+    contract_id: str
+    revision: Annotated[int, Field(ge=1)]
+    sha256: str
+    body: dict[str, Any]
 
 
 class WindowAnnouncement(_Message):

@@ -4,13 +4,16 @@ Id, title, time zone, start of the year, promised uptime and the ticket rules
 are read; the rest is left to the contract engine.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from scudo_agent.config.contract_body import Body, body_of
 from scudo_agent.config.document import Document
 from scudo_agent.config.fields import Id, Span, Title, Zone
 from scudo_agent.config.wording import dotted, fault_at, faults_of
@@ -36,6 +39,9 @@ def _percent(value: Any) -> Any:
     return value
 
 
+_TARGET = Decimal("99.0")
+
+
 class _Part(BaseModel):
     # Keys of the contract that belong to later parts are none of our business.
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
@@ -59,10 +65,18 @@ class _Contract(_Part):
     tickets: _Tickets = _Tickets()
 
 
-def read_terms(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractFile:
+    """A sound contract file: its terms, and its data as it is stored."""
+
+    terms: ContractTerms
+    body: Body
+
+
+def read_contract(
     site: Document, name: str, *, base: Path
-) -> tuple[ContractTerms | None, list[Fault]]:
-    """The terms in the file that a site file names, and that file's faults.
+) -> tuple[ContractFile | None, list[Fault]]:
+    """The contract file that a site file names, and that file's faults.
 
     A file that cannot be read is a fault of the site file.
     """
@@ -73,8 +87,16 @@ def read_terms(
             return None, list(exc.faults)
         what = f"the contract '{name}' {exc.faults[0].what}"
         return None, [site.fault(("contract",), what)]
+    return read_file(doc)
+
+
+def read_file(doc: Document) -> tuple[ContractFile | None, list[Fault]]:
+    """A contract file that was read, if it is sound, and all its faults."""
     terms, faults = terms_of(doc)
-    return terms, [*doc.faults, *faults]
+    faults = [*doc.faults, *faults]
+    if terms is None or faults:
+        return None, faults
+    return ContractFile(terms=terms, body=body_of(doc)), []
 
 
 def terms_of(doc: Document) -> tuple[ContractTerms | None, list[Fault]]:
@@ -93,13 +115,30 @@ def terms_of(doc: Document) -> tuple[ContractTerms | None, list[Fault]]:
         return None, found
     # Exact figures: the decimal that stands in the file, not its float.
     written = doc.text(("uptime", "target"))
-    terms = ContractTerms(
+    return _terms(contract, Decimal(written) if written else _TARGET), []
+
+
+def terms_of_body(body: Body) -> ContractTerms:
+    """The terms of a contract that was stored; `ValueError` if it is none."""
+    uptime = body.get("uptime")
+    written = uptime.get("target") if isinstance(uptime, Mapping) else None
+    data = dict(body)
+    try:
+        target = _TARGET if written is None else Decimal(str(written))
+        if isinstance(uptime, Mapping):
+            data["uptime"] = {**uptime, "target": float(target)}
+        return _terms(_Contract.model_validate(data), target)
+    except InvalidOperation:
+        raise ValueError("uptime.target is no number") from None
+
+
+def _terms(contract: _Contract, target: Decimal) -> ContractTerms:
+    return ContractTerms(
         id=contract.id,
         title=contract.title,
         timezone=contract.timezone,
         year_start=contract.year_start,
-        target=Decimal(written) if written else Decimal("99.0"),
+        target=target,
         reopen_us=contract.tickets.reopen,
         close_after_us=contract.tickets.close_after,
     )
-    return terms, []

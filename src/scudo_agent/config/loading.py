@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scudo_agent.config.checks import CheckReader, Probe, Timing, checked, definition
-from scudo_agent.config.contracts import read_terms
+from scudo_agent.config.contracts import ContractFile, read_contract
 from scudo_agent.config.desk_answer import PATH, TARGET, desk_check
 from scudo_agent.config.keys import KeyReader
 from scudo_agent.config.outline import mapping, outline
@@ -25,7 +25,6 @@ from scudo_agent.config.site import (
     Target,
 )
 from scudo_agent.config.yaml_source import read
-from scudo_agent.contract.terms import ContractTerms
 
 
 def load(
@@ -50,9 +49,9 @@ def load(
     keys = KeyReader(doc, base=path.parent, secrets=secrets)
     credentials = {n: keys.credential(n, c) for n, c in site.credentials.items()}
     desk = keys.desk(site.desk)
-    terms: ContractTerms | None = None
+    contract: ContractFile | None = None
     if site.contract is not None and site.desk is None:
-        terms, wrong = read_terms(doc, site.contract, base=path.parent)
+        contract, wrong = read_contract(doc, site.contract, base=path.parent)
         faults += wrong
     faults += [*checks.faults, *keys.faults]
     if site.desk is not None and TARGET in view.targets:
@@ -60,7 +59,7 @@ def load(
         faults.append(doc.fault(["targets", TARGET], what, key=True))
     faults += [*reference_faults(doc, view), *rule_faults(reading)]
     refuse(doc, faults)
-    return _site(path, reading, credentials=credentials, desk=desk, terms=terms)
+    return _site(path, reading, credentials=credentials, desk=desk, contract=contract)
 
 
 def _site(
@@ -69,8 +68,9 @@ def _site(
     *,
     credentials: Mapping[str, SnmpCredential],
     desk: DeskLink,
-    terms: ContractTerms | None,
+    contract: ContractFile | None,
 ) -> Site:
+    terms = contract.terms if contract else None
     file, raw = reading.site, reading.doc.data
     targets = {
         name: _target(name, target, reading, credentials)
@@ -104,6 +104,7 @@ def _site(
         timezone=file.timezone,
         contract=terms,
         contract_id=terms.id if terms else file.contract,
+        contract_body=contract.body if contract else None,
         desk=desk,
         networks=file.networks,
         vantage=vantage,

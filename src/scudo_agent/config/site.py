@@ -99,6 +99,8 @@ class Site:
     contract: ContractTerms | None
     contract_id: str | None
     """The id of the contract, also when its file is at a remote desk."""
+    contract_body: Mapping[str, Any] | None = None
+    """The contract file's data (`config.contract_body`); None at a remote desk."""
     desk: DeskLink
     networks: tuple[IPv4Network | IPv6Network, ...] | None
     """What may be probed; None: the targets' own addresses."""
