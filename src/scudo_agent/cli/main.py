@@ -24,6 +24,7 @@ COMMANDS = {
     "uptime": "raw seconds of each service since the contract year began",
     "replay": "judge recorded events again",
     "doctor": "is everything in place: rights, clock, names, disk, desk, mail",
+    "contract": "what a contract promises: calendar, clocks, cost, uptime",
     "schema": "print the JSON Schema of the site file",
     "desk": "run the desk by itself, or administer it",
 }
