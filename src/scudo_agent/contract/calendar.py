@@ -107,9 +107,9 @@ class Calendar:
 
     def working_days(self, year: int) -> int:
         """How many working days a calendar year has."""
-        return sum(
-            map(self.is_working_day, _days(date(year, 1, 1), date(year, 12, 31)))
-        )
+        first = date(year, 1, 1).toordinal()
+        days = _days(first, date(year, 12, 31).toordinal() + 1)
+        return sum(map(self.is_working_day, days))
 
     def working_days_between(self, one: date, other: date) -> int:
         """Working days strictly between two days; 0 if `other` is not after `one`."""
