@@ -1,11 +1,17 @@
 """Short stories for the judge, told in seconds after the agent's start."""
 
-from collections.abc import Callable
 from typing import Any
 
 from scudo_agent.instant import SECOND, Instant
 from scudo_agent.judge.batch import Batch
-from scudo_agent.judge.engine import AgentStart, AgentStop, Judge
+from scudo_agent.judge.engine import (
+    AgentStart,
+    AgentStop,
+    HoldsSet,
+    Judge,
+    PausesSet,
+)
+from scudo_agent.judge.holds import Hold
 from scudo_agent.model import Observation, Result
 from support.judging_events import BEGIN, Heard, numbered
 from support.judging_sites import site_from
@@ -23,14 +29,19 @@ def at(second: int) -> Instant:
     return Instant(BEGIN + second * SECOND)
 
 
+def hold(
+    start: int, end: int, *checks: str, services: tuple[str, ...] = (), id_: str = "w1"
+) -> Hold:
+    """A window or a mute from one second to another."""
+    return Hold(id=id_, start=at(start), end=at(end), checks=checks, services=services)
+
+
 class Run:
     """A judge at work; `heard` is all that it said so far."""
 
-    def __init__(
-        self, site: dict[str, Any], held: Callable[[str], bool] | None = None
-    ) -> None:
+    def __init__(self, site: dict[str, Any], *holds: Hold) -> None:
         self.site = site_from(site)
-        self.judge = Judge(self.site, new_id=numbered(), held=held)
+        self.judge = Judge(self.site, new_id=numbered(), holds=holds)
         self.heard = Heard()
         self.heard.take(self.judge.feed([AgentStart(BEGIN)]))
 
@@ -62,6 +73,15 @@ class Run:
         """The agent's start."""
         return self.heard.take(self.judge.feed([AgentStart(at(second))]))
 
+    def hold(self, second: int, *holds: Hold) -> Batch:
+        """These windows and mutes from now on, and no others."""
+        return self.heard.take(self.judge.feed([HoldsSet(at(second), holds)]))
+
+    def pause(self, second: int, *checks: str) -> Batch:
+        """These checks are not probed from now on, and all others are."""
+        paused = PausesSet(at(second), frozenset(checks))
+        return self.heard.take(self.judge.feed([paused]))
+
     def wait(self, second: int) -> Batch:
         """Nothing but time."""
         return self.heard.take(self.judge.advance(at(second)))
@@ -70,11 +90,11 @@ class Run:
         """What happened to incidents, in order: kind and subject."""
         return [(stage.kind.value, stage.subject) for stage in self.heard.stages]
 
-    def again(self, site: dict[str, Any] | None = None) -> "Run":
+    def again(self, site: dict[str, Any] | None = None, *holds: Hold) -> "Run":
         """A new judge with the memory of this one, perhaps of another site."""
         other = Run.__new__(Run)
         other.site = self.site if site is None else site_from(site)
-        other.judge = Judge(other.site, new_id=numbered())
+        other.judge = Judge(other.site, new_id=numbered(), holds=holds)
         other.heard = Heard()
         memories = self.heard.checks.values(), self.heard.incidents.values()
         other.heard.take(other.judge.restore(*memories))

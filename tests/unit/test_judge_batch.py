@@ -5,7 +5,7 @@ from typing import Any
 from scudo_agent.incident import Rule
 from scudo_agent.judge.batch import Change, Isolation, Withdrawal
 from scudo_agent.model import Kind, State
-from support.judging_runs import Run, at
+from support.judging_runs import Run, at, hold
 
 ONE: dict[str, Any] = {"targets": {"sw": {"checks": {"ping": {}}}}}
 PAIR: dict[str, Any] = {
@@ -99,21 +99,19 @@ def test_a_relapse_reopens_and_a_late_one_follows() -> None:
 
 
 def test_a_window_holds_the_opening_and_nothing_else() -> None:
-    covered = {"sw/ping"}
-    run = Run(ONE, held=lambda path: path in covered)
+    run = Run(ONE, hold(0, 220, "sw/ping"))
     batch = run.fail(60, "sw/ping")
 
     assert batch.stages == ()
     assert run.judge.state("sw/ping").state is State.DOWN
     assert run.wait(200).stages == ()
     run.see(201, "sw/ping", "f")
-    covered.clear()
-    [stage] = run.wait(220).stages
+    [stage] = run.wait(230).stages
     assert (stage.kind, stage.at, stage.since) == (Kind.OPEN, at(220), at(60))
 
 
 def test_what_a_window_held_is_dropped_by_a_stop() -> None:
-    run = Run(ONE, held=lambda _path: True)
+    run = Run(ONE, hold(0, 900, "sw/ping"))
     run.fail(60, "sw/ping")
 
     assert run.stop(100).stages == ()
@@ -250,12 +248,10 @@ def test_a_stop_rates_what_it_opens_before_nothing_is_known() -> None:
 
 
 def test_what_is_released_together_opens_after_all_its_ancestors() -> None:
-    covered = {"m/ping", "x/ping", "y/ping"}
     targets: dict[str, Any] = {name: {"checks": {"ping": {}}} for name in "mxy"}
     targets["m"]["depends_on"] = ["x/ping", "y/ping"]
-    run = Run({"targets": targets}, held=covered.__contains__)
+    run = Run({"targets": targets}, hold(0, 90, "m/ping", "x/ping", "y/ping"))
     run.fail(60, "m/ping", "y/ping", "x/ping")
-    covered.clear()
 
     run.wait(90)
 

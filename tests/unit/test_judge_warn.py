@@ -6,7 +6,7 @@ from scudo_agent.incident import Rule
 from scudo_agent.judge.engine import Judge
 from scudo_agent.model import Kind, State
 from support.judging_events import numbered
-from support.judging_runs import Run, at
+from support.judging_runs import Run, at, hold
 
 TLS = {
     "targets": {"web": {"checks": {"tls": {}}}},
@@ -122,11 +122,9 @@ def test_a_warning_during_the_outage_is_linked_too() -> None:
 
 
 def test_a_window_holds_a_warning() -> None:
-    covered = {"web/tls"}
-    run = Run(TLS, held=lambda path: path in covered)
+    run = Run(TLS, hold(0, 240, "web/tls"))
     beyond(run, 0, 4)
     assert run.heard.stages == []
-    covered.clear()
 
     [stage] = run.see(240, "web/tls", "g", warned=True).stages
 

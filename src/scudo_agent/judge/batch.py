@@ -52,7 +52,8 @@ class IncidentStage:
     root), else None. `until` is the recovery's date. `previous` is the older
     incident of the same subject that a new one follows, `linked` the incidents
     that a person should see beside it (a check's warning and its outage).
-    `affected` are the contracted services not up that it takes along.
+    `affected` are the contracted services not up that it takes along. `held`, of
+    an opening or re-opening, are the windows and mutes that put it off.
     """
 
     incident: str
@@ -68,6 +69,7 @@ class IncidentStage:
     previous: str | None = None
     linked: tuple[str, ...] = ()
     affected: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

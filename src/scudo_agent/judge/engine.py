@@ -14,6 +14,7 @@ from scudo_agent.judge.batch import (
     IncidentMemory,
     IncidentStage,
 )
+from scudo_agent.judge.holds import Hold
 from scudo_agent.judge.memory import Restorer, check_memory, incident_memory
 from scudo_agent.judge.scene import Scene
 from scudo_agent.judge.service import service_timeline
@@ -37,15 +38,34 @@ class AgentStop:
     at: Instant
 
 
-Event = AgentStart | AgentStop | Observation
+@dataclass(frozen=True, slots=True)
+class HoldsSet:
+    """These windows and mutes hold openings back, from now on; no others do."""
+
+    at: Instant
+    holds: tuple[Hold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PausesSet:
+    """These checks are not probed from now on; all others are.
+
+    A check that becomes one of them is unknown since this instant. What is
+    observed of it meanwhile is ignored; isolation is told without it.
+    """
+
+    at: Instant
+    checks: frozenset[str]
+
+
+Event = AgentStart | AgentStop | HoldsSet | PausesSet | Observation
 
 
 class Judge:
     """States, isolation and incidents of one site.
 
-    `new_id` makes the identity of an incident that opens at an instant. `held`
-    tells whether a window or a mute covers a check just now; what it holds is
-    looked at again with every call.
+    `new_id` makes the identity of an incident that opens at an instant. `holds`
+    are the windows and mutes that are known before the first event.
     """
 
     def __init__(
@@ -53,9 +73,9 @@ class Judge:
         site: JudgeSite,
         *,
         new_id: Callable[[Instant], str],
-        held: Callable[[str], bool] | None = None,
+        holds: Iterable[Hold] = (),
     ) -> None:
-        self._scene = Scene(site, new_id=new_id, held=held)
+        self._scene = Scene(site, new_id=new_id, holds=holds)
         self._stages: list[IncidentStage] = []
         self._now = Instant(0)
 
@@ -75,6 +95,10 @@ class Judge:
                 self._scene.observe(event)
             elif isinstance(event, AgentStart):
                 self._scene.start(event.at)
+            elif isinstance(event, HoldsSet):
+                self._scene.hold(event.holds, event.at)
+            elif isinstance(event, PausesSet):
+                self._scene.pause(event.checks, event.at)
             else:
                 self._scene.stop(event.at)
         return self._finish()
@@ -136,6 +160,10 @@ class Judge:
         """Since when the agent is isolated, None while it is not."""
         return self._scene.vantage.isolated
 
+    def held_since(self) -> Instant | None:
+        """The earliest date of a bad state that only a window or a mute hides."""
+        return self._scene.waiting.held_since()
+
     def open_incidents(self) -> tuple[IncidentView, ...]:
         """Every open incident, in the order in which they opened."""
         ordered = sorted(self._scene.book.open.values(), key=lambda one: one.number)
@@ -170,9 +198,6 @@ class Judge:
 
     def _finish(self) -> Batch:
         scene = self._scene
-        if scene.waiting.muted:
-            scene.waiting.look_at_muted()
-            scene.settle(self._now)
         self._end_instant()
         drafts, isolated = scene.drafts, scene.vantage.isolated
         batch = Batch(

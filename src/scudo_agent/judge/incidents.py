@@ -16,12 +16,13 @@ class Incident:
     instant of the last opening or re-opening. `members` are the present ones,
     each with the instant at which it became pending, `ordered` the same in file
     order; `were` all since `started`.
+    `held` are the windows and mutes that put the opening off.
     `latest_up` is the latest date at which a member went up. `under` counts, for
     each contracted service, the present members that it needs, itself or below.
     """
 
     __slots__ = (
-        "id", "kind", "latest_up", "linked", "members", "number", "opened",
+        "held", "id", "kind", "latest_up", "linked", "members", "number", "opened",
         "ordered",
         "previous", "recovered", "retired", "rule", "severity", "since", "started",
         "subject", "under", "were",
@@ -40,6 +41,7 @@ class Incident:
         self.rule: Rule | None = None
         self.recovered: Instant | None = None
         self.retired = False
+        self.held: tuple[str, ...] = ()
         self.latest_up: Instant | None = None
         self.members: dict[CheckState, Instant] = {}
         self.were: dict[CheckState, None] = {}
@@ -72,6 +74,7 @@ class Incident:
         self.recovered = None
         self.severity = None
         self.rule = None
+        self.held = ()
         self.were = {}
 
 

@@ -134,5 +134,8 @@ class Opening:
         self._book.drafts.stage(Kind.JOIN, incident, at=at, joined=check.path)
 
     def _take(self, incident: Incident, check: CheckState, at: Instant) -> None:
+        if check.pending is not None and incident.started == at:
+            held = (*incident.held, *check.pending.held)
+            incident.held = tuple(dict.fromkeys(held))
         self._book.take(incident, check, at)
         self._waiting.drop(check)

@@ -5,7 +5,7 @@ checks' states, isolation, pending checks dropped, openings, members that leave
 and recoveries. When, and in which order of events, is `judge.engine`'s affair.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
 from scudo_agent.instant import Instant
@@ -13,6 +13,7 @@ from scudo_agent.judge.batch import Isolation, Withdrawal
 from scudo_agent.judge.book import Book
 from scudo_agent.judge.check import CheckState
 from scudo_agent.judge.drafts import Drafts
+from scudo_agent.judge.holds import Hold, Holds
 from scudo_agent.judge.opening import Opening
 from scudo_agent.judge.service import ServiceTally
 from scudo_agent.judge.site import JudgeSite
@@ -31,7 +32,7 @@ class Scene:
         site: JudgeSite,
         *,
         new_id: Callable[[Instant], str],
-        held: Callable[[str], bool] | None,
+        holds: Iterable[Hold],
     ) -> None:
         self.topology = topology = Topology(site)
         self.checks = {
@@ -44,9 +45,12 @@ class Scene:
         self.book = Book(
             topology, self.checks, self.services, drafts=self.drafts, new_id=new_id
         )
-        self.waiting = Waiting(topology, self.checks, self.vantage, held)
-        self.warnings = Warnings(self.book, held)
+        self.holds = Holds(topology)
+        self.holds.set(holds)
+        self.waiting = Waiting(topology, self.checks, self.vantage, self.holds)
+        self.warnings = Warnings(self.book, self.holds)
         self.running = False
+        self.paused: frozenset[str] = frozenset()
         self._opening = Opening(topology, self.book, self.waiting)
         self._stale: list[tuple[int, int, CheckState]] = []
         self._risen: list[CheckState] = []
@@ -77,7 +81,7 @@ class Scene:
         if not self.running:
             return
         with self.book.rated_at_once(at):
-            self._opening.open_all(self.waiting.held_by_ancestors_alone(), at)
+            self._opening.open_all(self.waiting.held_by_ancestors_alone(at), at)
         if self.vantage.isolated is not None:
             self._end_isolation(at)
         for check in self.waiting.clear():
@@ -90,9 +94,27 @@ class Scene:
         self._stale.clear()
         self.running = False
 
+    def hold(self, holds: Iterable[Hold], at: Instant) -> None:
+        """Windows and mutes are these from now on: some waits may be over."""
+        self.holds.set(holds)
+        self.waiting.look_at_muted()
+        if self.running:
+            self.settle(at)
+
+    def pause(self, paths: frozenset[str], at: Instant) -> None:
+        """Nobody asks these checks any more, and all others again."""
+        before, self.paused = self.paused, paths
+        checks = [self.checks[path] for path in paths if path in self.checks]
+        self.vantage.leave_out(checks)
+        for check in checks:
+            if check.path not in before:
+                self._forget(check, at)
+        if self.running:
+            self.settle(at)
+
     def observe(self, seen: Observation) -> None:
         """Take one observation and all that follows from it."""
-        if not self.running:
+        if not self.running or seen.check in self.paused:
             return
         check = self.checks[seen.check]
         at, result = seen.at, seen.result
@@ -161,13 +183,17 @@ class Scene:
                 check.queued = False
                 gone.append(check)
         for check in gone:
-            check.stale = True
-            check.clear_runs()
-            self.warnings.clear(check)
-            if check.state is not State.UNKNOWN:
-                self._change(check, State.UNKNOWN, since=at, at=at)
+            self._forget(check, at)
         if self.waiting.run_due(at) or gone:
             self.settle(at)
+
+    def _forget(self, check: CheckState, at: Instant) -> None:
+        """Nothing is known of the check any more: it is too old, or not asked."""
+        check.stale = True
+        check.clear_runs()
+        self.warnings.clear(check)
+        if check.state is not State.UNKNOWN:
+            self._change(check, State.UNKNOWN, since=at, at=at)
 
     def _queue(self, check: CheckState, at: Instant) -> None:
         check.queued = True

@@ -10,7 +10,7 @@ from scudo_agent.judge.check import CheckState
 from scudo_agent.judge.drafts import Draft
 from scudo_agent.judge.incidents import Incident
 from scudo_agent.judge.service import ServiceTally
-from scudo_agent.model import State
+from scudo_agent.model import Kind, State
 
 
 def fill_in(drafts: list[Draft], book: Book, at: Instant) -> list[IncidentStage]:
@@ -63,6 +63,7 @@ def _stage(
         previous=incident.previous,
         linked=tuple(incident.linked),
         affected=affected,
+        held=incident.held if draft.kind in (Kind.OPEN, Kind.REOPEN) else (),
     )
 
 

@@ -10,7 +10,8 @@ class Topology:
 
     `order` is the place in the file; `ancestors` are sorted by it. `under` names
     the contracted services that have a check, or one below it, among theirs;
-    `watchers` the checks whose fall can touch a contracted service.
+    `concerns` the same, or without any the other services; `watchers` the checks
+    whose fall can touch a contracted service.
     """
 
     def __init__(self, site: JudgeSite) -> None:
@@ -33,6 +34,7 @@ class Topology:
         self.line = frozenset(self.vantage) | frozenset(self.outside)
         self.services_of: dict[str, tuple[str, ...]] = {}
         self.under: dict[str, tuple[str, ...]] = {}
+        self.concerns: dict[str, tuple[str, ...]] = {}
         self.watchers: dict[str, tuple[str, ...]] = {}
         self._index_services()
 
@@ -80,15 +82,17 @@ class Topology:
     def _index_services(self) -> None:
         services_of: dict[str, list[str]] = {}
         under: dict[str, dict[str, None]] = {}
+        other: dict[str, dict[str, None]] = {}
         for service in self.site.services.values():
             watchers: dict[str, None] = {}
             for path in service.checks:
                 services_of.setdefault(path, []).append(service.id)
                 watchers |= dict.fromkeys((path, *self.ancestors[path]))
-            if not service.contracted:
-                continue
-            self.watchers[service.id] = tuple(watchers)
+            if service.contracted:
+                self.watchers[service.id] = tuple(watchers)
+            found = under if service.contracted else other
             for path in watchers:
-                under.setdefault(path, {})[service.id] = None
+                found.setdefault(path, {})[service.id] = None
         self.services_of = {path: tuple(ids) for path, ids in services_of.items()}
         self.under = {path: tuple(ids) for path, ids in under.items()}
+        self.concerns = {path: tuple(ids) for path, ids in (other | under).items()}

@@ -4,7 +4,7 @@ G is the last answer of any check of V or O since the agent's start, I the first
 failed observation of one of them after G.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from scudo_agent.instant import Instant
 from scudo_agent.judge.check import CheckState
@@ -34,12 +34,27 @@ class Vantage:
         """How many checks of V are down."""
         self._mark = 0
         self._seen = 0
+        self._left_out: frozenset[CheckState] = frozenset()
+        self._present = len(self.vantage), len(self.outside)
         self._last: tuple[CheckState, Instant] | None = None
         self._other: tuple[CheckState, Instant] | None = None
 
     def start(self) -> None:
         """The agent starts: nothing has been observed yet."""
         self.lost = None
+
+    def leave_out(self, checks: Iterable[CheckState]) -> None:
+        """Nobody asks these for a while: what the others say must do."""
+        before, self._left_out = self._left_out, frozenset(checks)
+        for check in self._left_out - before:
+            if check.outside and check.mark == self._mark and self._mark:
+                check.mark = 0
+                self._seen -= 1
+        absent = [c.vantage for c in self._left_out if c.vantage or c.outside]
+        self._present = (
+            len(self.vantage) - sum(absent),
+            len(self.outside) - len(absent) + sum(absent),
+        )
 
     def observe(self, check: CheckState, at: Instant, result: Result) -> None:
         """Take an observation of a check of V or O, before it is judged."""
@@ -69,19 +84,19 @@ class Vantage:
     @property
     def all_down(self) -> bool:
         """Whether there are vantage checks and every one is down."""
-        return bool(self.vantage) and self.down == len(self.vantage)
+        return 0 < self._present[0] == self.down
 
     @property
     def all_seen(self) -> bool:
         """Whether every check of O has been observed since I."""
-        return self.lost is not None and self._seen == len(self.outside)
+        return self.lost is not None and self._seen == self._present[1]
 
     def becomes_isolated(self) -> bool:
         """Whether all that makes the agent isolated is so now."""
         return (
             self.isolated is None
             and self.all_down
-            and bool(self.outside)
+            and bool(self._present[1])
             and self.all_seen
             and any(self._fell(check) and not check.incident for check in self.vantage)
         )

@@ -17,7 +17,8 @@ class CheckView:
     `run_weak` and `run_good` are the runs that are being confirmed ("failing 1
     of 3"): failed, degraded or failed, and good observations in a row.
     `observed` is its last observation since the agent's start. `pending` is
-    since when it waits to open, `incident` the one that it is a member of.
+    since when it waits to open, `held` the windows and mutes that hold it back,
+    `incident` the one that it is a member of.
     """
 
     state: State
@@ -32,6 +33,7 @@ class CheckView:
     observed: Instant | None
     pending: Instant | None
     incident: str | None
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ def check_view(check: CheckState) -> CheckView:
         observed=check.observed,
         pending=None if check.pending is None else check.pending.since,
         incident=None if check.incident is None else check.incident.id,
+        held=() if check.pending is None else check.pending.held,
     )
 
 

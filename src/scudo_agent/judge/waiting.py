@@ -6,12 +6,13 @@ only when something that holds it may have changed: an ancestor answered or
 fell, another check answered, a time ran out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from heapq import heappop, heappush
 from itertools import count
 
 from scudo_agent.instant import MINUTE, SECOND, Instant
 from scudo_agent.judge.check import CheckState
+from scudo_agent.judge.holds import Holds
 from scudo_agent.judge.topology import Topology
 from scudo_agent.judge.vantage import Vantage
 
@@ -28,15 +29,17 @@ LINE_LIMIT_US = 3 * MINUTE
 class Pending:
     """A bad check that is a member of no open incident, since an instant.
 
-    `line` is whether the line still holds it.
+    `line` is whether the line still holds it, `held` the ids of the windows and
+    mutes that held it back so far.
     """
 
-    __slots__ = ("check", "line", "since")
+    __slots__ = ("check", "held", "line", "since")
 
     def __init__(self, check: CheckState, since: Instant, *, line: bool) -> None:
         self.check = check
         self.since = since
         self.line = line
+        self.held: tuple[str, ...] = ()
 
 
 class Waiting:
@@ -47,15 +50,16 @@ class Waiting:
         topology: Topology,
         checks: Mapping[str, CheckState],
         vantage: Vantage,
-        held: Callable[[str], bool] | None,
+        holds: Holds,
     ) -> None:
         self._topology = topology
         self._checks = checks
         self._vantage = vantage
-        self._held = held
+        self._holds = holds
         self.pending: dict[str, Pending] = {}
         self.muted: dict[str, None] = {}
         """Held by a window or a mute alone, when last looked at."""
+        self._muted_until: Instant | None = None
         self._line: dict[str, Pending] = {}
         self._watching: dict[str, dict[str, None]] = {}
         self._again: dict[str, None] = {}
@@ -113,16 +117,20 @@ class Waiting:
 
     def next_due(self) -> Instant | None:
         """The next instant at which a wait may end by itself."""
+        until = self._muted_until if self.muted else None
         while self._due:
             due, _, check = self._due[0]
             if check.pending is not None:
-                return due
+                return due if until is None else min(due, until)
             heappop(self._due)
-        return None
+        return until
 
     def run_due(self, at: Instant) -> bool:
         """Take the waits that end at `at`; whether there was one."""
         found = False
+        if self.muted and self._muted_until is not None and self._muted_until <= at:
+            self.look_at_muted()
+            found = True
         while self._due and self._due[0][0] <= at:
             check = heappop(self._due)[2]
             if check.pending is not None:
@@ -141,8 +149,9 @@ class Waiting:
             pending = self.pending[path]
             if pending.line or self._ancestors_hold(pending, at):
                 continue
-            if self._held is not None and self._held(path):
-                self.muted[path] = None
+            held = self._holds.holding(path, at)
+            if held:
+                self._mute(pending, held, at)
                 continue
             self.muted.pop(path, None)
             out.append(pending.check)
@@ -151,14 +160,28 @@ class Waiting:
     def look_at_muted(self) -> None:
         """A window or a mute may have ended: look again."""
         self._again |= self.muted
+        self._muted_until = None
 
-    def held_by_ancestors_alone(self) -> list[CheckState]:
+    def held_by_ancestors_alone(self, at: Instant) -> list[CheckState]:
         """What a clean stop opens: neither the line nor a window holds it."""
         return [
             pending.check
             for path, pending in self.pending.items()
-            if not pending.line and not (self._held is not None and self._held(path))
+            if not pending.line and not self._holds.holding(path, at)
         ]
+
+    def held_since(self) -> Instant | None:
+        """The earliest date of a state that only a window or a mute hides."""
+        dates = (self.pending[path].check.since for path in self.muted)
+        return min((since for since in dates if since is not None), default=None)
+
+    def _mute(self, pending: Pending, held: tuple[str, ...], at: Instant) -> None:
+        pending.held = tuple(dict.fromkeys((*pending.held, *held)))
+        self.muted[pending.check.path] = None
+        # What else begins or ends until then changes nothing for what waits.
+        end = self._holds.next_end(at)
+        until = self._muted_until
+        self._muted_until = end if until is None else min(until, end or until)
 
     def _free(self, check: CheckState) -> None:
         pending = self._line.pop(check.path)

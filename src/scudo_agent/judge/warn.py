@@ -6,12 +6,11 @@ opens after `confirm` observations in a row beyond the limit, recovers after
 its check is unknown. A replay has none: recorded results say nothing of limits.
 """
 
-from collections.abc import Callable
-
 from scudo_agent.incident import Rule, warn_subject
 from scudo_agent.instant import Instant
 from scudo_agent.judge.book import Book
 from scudo_agent.judge.check import CheckState, Run
+from scudo_agent.judge.holds import Holds
 from scudo_agent.judge.incidents import Incident
 from scudo_agent.model import Kind
 
@@ -19,9 +18,9 @@ from scudo_agent.model import Kind
 class Warnings:
     """Runs beyond and within the limit, of the checks that have one."""
 
-    def __init__(self, book: Book, held: Callable[[str], bool] | None) -> None:
+    def __init__(self, book: Book, holds: Holds) -> None:
         self._book = book
-        self._held = held
+        self._holds = holds
         self._runs: dict[str, tuple[Run, Run]] = {}
 
     def observe(self, check: CheckState, at: Instant, warned: bool) -> None:
@@ -57,7 +56,7 @@ class Warnings:
         subject = warn_subject(check.path)
         if subject in self._book.open:
             return
-        if self._held is not None and self._held(check.path):
+        if self._holds.holding(check.path, at):
             return
         incident = self._book.may_reopen(subject, since)
         if incident is None:
