@@ -98,6 +98,8 @@ def _value(name: str, kind: type) -> object:
         return True
     if kind is int:
         return 1
+    if kind is bytes:
+        return b"x"
     return {} if kind is dict else "x"
 
 
