@@ -25,10 +25,11 @@ from scudo_agent.contract.hours import (
 )
 from scudo_agent.contract.model import Contract, DayRule, Span, Weekly
 from scudo_agent.errors import InputError
-from scudo_agent.instant import Instant
+from scudo_agent.instant import DAY, MINUTE, Instant
 from scudo_agent.intervals import Interval
 
 _SATURDAY, _SUNDAY = 5, 6
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class DayKind(StrEnum):
@@ -170,14 +171,16 @@ class Calendar:
         first, last = local_day(zone, start), local_day(zone, Instant(end - 1))
         out: list[Interval] = []
         for day in _days(first.toordinal(), last.toordinal() + 1):
+            # No clock is put on or back in a fixed offset.
+            midnight = (day.toordinal() - _EPOCH) * DAY - rule.offset_us
             for span in self.permitted(day):
-                begin, stop = (wall(zone, day, minute) for minute in span)
+                begin, stop = (midnight + minute * MINUTE for minute in span)
                 begin, stop = max(begin, start), min(stop, end)
                 if begin >= stop:
                     continue
                 if out and out[-1][1] == begin:
                     begin = out.pop()[0]
-                out.append((begin, stop))
+                out.append((Instant(begin), Instant(stop)))
         return out
 
     def local_day(self, at: Instant) -> date:
