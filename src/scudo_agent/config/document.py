@@ -1,6 +1,7 @@
 """A file's data with the position of each piece, for faults that point at it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from scudo_agent.errors import Fault
@@ -88,3 +89,28 @@ class Document:
                 return None
             place = place.parts[part][1]
         return place.text
+
+
+@dataclass(frozen=True, slots=True)
+class _NoMark:
+    """Data that came from no file has no lines: faults then name the whole."""
+
+    line: int = -1
+    column: int = -1
+
+
+def of_data(name: str, data: Mapping[str, Any]) -> Document:
+    """A document of data that was read elsewhere (JSON); its faults have no line."""
+    return Document(name, dict(data), _place(data), [])
+
+
+def _place(value: Any) -> Place:
+    parts: Mapping[Any, Any] = {}
+    if isinstance(value, Mapping):
+        parts = value
+    elif isinstance(value, list | tuple):
+        parts = dict(enumerate(value))
+    place = Place(_NoMark(), None if parts else str(value))
+    for part, inner in parts.items():
+        place.add(part, _place(inner), (0, 0))
+    return place

@@ -209,11 +209,86 @@ Billing = CardBilling | HourlyBilling | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """What a request may be about; `severity` is its provisional code.
+
+    `title` by language. A category is blocking when its code is 1 (`domain.md` 5).
+    """
+
+    id: str
+    title: Mapping[str, str]
+    severity: int | None = None
+
+
+class Team(StrEnum):
+    """Who works for the customer: the project's own team only, it first, anyone."""
+
+    OWN_ONLY = "own_only"
+    OWN_PREFERRED = "own_preferred"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRules:
+    """How requests are made and handled (`domain.md` 5, 8).
+
+    `channels` empty: all; `required`: what a complete request has; `interventions`:
+    how the work is done; `closing`: what the customer gets at the end.
+    """
+
+    channels: tuple[str, ...] = ()
+    categories: tuple[Category, ...] = ()
+    required: tuple[str, ...] = ()
+    interventions: tuple[str, ...] = ()
+    team: Team = Team.ANY
+    closing: tuple[str, ...] = ()
+
+    def category(self, name: str) -> Category | None:
+        """The category with this id."""
+        return next((c for c in self.categories if c.id == name), None)
+
+
+class TermStart(StrEnum):
+    """What happened on the day that `year_start` is."""
+
+    SIGNATURE = "signature"
+    FINAL_ACCEPTANCE = "final_acceptance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """The contract lasts `months` from `year_start`; then it may become another."""
+
+    months: int
+    start: TermStart = TermStart.SIGNATURE
+    converts_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraTime:
+    """Help outside service hours: with a PIN, and if `h24` at any hour."""
+
+    pin: bool = True
+    h24: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warranty:
+    """Months from purchase, up to `extended` with the extension; what it covers."""
+
+    months: int = 12
+    extended: int | None = None
+    covers: frozenset[str] = frozenset()
+    not_covered: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
     """What was promised to one customer, as its file says it.
 
     `year_start` is a local date in `timezone`. A 29 February is 1 March in other
-    years.
+    years. `supply`: how the system was got, empty for any way; `covers`: what is in
+    the price beside the help desk; `module`: what the customer must have.
     """
 
     id: str
@@ -227,6 +302,13 @@ class Contract:
     clocks: tuple[ClockRule, ...] = ()
     tickets: TicketRules = TicketRules()
     billing: Billing = None
+    requests: RequestRules = RequestRules()
+    term: Term | None = None
+    supply: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
+    module: str | None = None
+    extra_time: ExtraTime | None = None
+    warranty: Warranty | None = None
 
 
 class WindowKind(StrEnum):
