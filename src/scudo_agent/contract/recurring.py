@@ -8,12 +8,13 @@ import re
 from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from scudo_agent.contract.hours import wall
 from scudo_agent.errors import InputError
-from scudo_agent.instant import MINUTE, Instant, from_datetime, to_datetime
+from scudo_agent.instant import MINUTE, Instant
 
 OCCURRENCES_LIMIT = 200
 """More occurrences than that are no plan but a slip of the pen."""
@@ -107,7 +108,7 @@ def parse_rule(text: str) -> Rule:
             )
         if (first, second) == ("last", "day"):
             return Rule(day=-1, start=start, end=end)
-        if first == "day" and re.fullmatch(r"\d{1,2}", second) and 1 <= int(second):
+        if first == "day" and re.fullmatch(r"\d{1,2}", second) and int(second) > 0:
             if int(second) > 28:
                 raise InputError(
                     f"'{text[:60]}': not every month has a day {second}; "
@@ -129,7 +130,7 @@ def occurrences(
         where = ZoneInfo(zone)
     except (ValueError, OSError, KeyError):
         raise InputError(f"'{zone[:60]}' is no time zone") from None
-    if not (_EARLIEST <= first and last <= _LATEST):
+    if first < _EARLIEST or last > _LATEST:
         raise InputError(f"a series lies between {_EARLIEST} and {_LATEST}")
     if last < first:
         raise InputError(f"the series ends on {last}, before it begins on {first}")
@@ -148,39 +149,9 @@ def occurrences(
     return tuple(found)
 
 
-def wall_instant(day: date, minute: int, zone: ZoneInfo) -> Instant:
-    """The instant of a local wall time; `minute` may lead into the next day.
-
-    One that does not exist is the instant at which the gap ends, a doubled one the
-    first (`domain.md` 1).
-    """
-    ahead, minute = divmod(minute, _DAY_MINUTES)
-    wall = datetime.combine(day + timedelta(days=ahead), time(), tzinfo=zone)
-    wall = wall.replace(hour=minute // 60, minute=minute % 60, fold=0)
-    before, after = wall.utcoffset(), wall.replace(fold=1).utcoffset()
-    assert before is not None
-    assert after is not None
-    at = from_datetime(wall)
-    if after <= before:
-        return at
-    # In a gap: read with the offset before it, the wall time lies after its end.
-    low, high = from_datetime(wall.replace(fold=1)), at
-    while high - low > 1:
-        middle = Instant((low + high) // 2)
-        if _offset(middle, zone) == before:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _offset(at: Instant, zone: ZoneInfo) -> timedelta | None:
-    return to_datetime(at).astimezone(zone).utcoffset()
-
-
 def _occurrence(rule: Rule, zone: ZoneInfo, day: date) -> Occurrence:
     until = rule.end if rule.end > rule.start else rule.end + _DAY_MINUTES
-    start, end = wall_instant(day, rule.start, zone), wall_instant(day, until, zone)
+    start, end = wall(zone, day, rule.start), wall(zone, day, until)
     usual = (until - rule.start) * MINUTE
     if end <= start:
         return Occurrence(day=day, start=start, end=start, shift=Shift.GONE)

@@ -96,6 +96,7 @@ site = Table(
     _text("contract_title", null=True),
     _us("created_us"),
     _us("updated_us"),
+    _int("windows_revision", default="0"),
     ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
 )
 
@@ -322,11 +323,11 @@ mail_outbox = Table(
     metadata,
     Column("mail_id", _SERIAL, primary_key=True, autoincrement=True),
     _tenant(),
-    Column("ticket_id", _BIG, nullable=False),
+    Column("ticket_id", _BIG, nullable=True),
     _text("incident_id", null=True),
     _text("kind"),
     _int("rev"),
-    Column("event_id", _BIG, nullable=False),
+    Column("event_id", _BIG, nullable=True),
     _text("state"),
     _text("message_id"),
     _text("in_reply_to", null=True),
@@ -342,11 +343,16 @@ mail_outbox = Table(
     _text("folded_into", null=True),
     _text("fold_rule", null=True),
     _text("last_error", null=True),
+    _text("window_thread", null=True),
     UniqueConstraint("tenant_id", "incident_id", "kind", "rev"),
     UniqueConstraint("tenant_id", "message_id"),
+    UniqueConstraint("tenant_id", "mail_id"),
     CheckConstraint("state IN ('pending', 'sent', 'folded', 'failed')", name="state"),
     CheckConstraint(
         "(state = 'folded') = (folded_into IS NOT NULL)", name="folded_into"
+    ),
+    CheckConstraint(
+        "ticket_id IS NOT NULL OR window_thread IS NOT NULL", name="window"
     ),
     ForeignKeyConstraint(
         ["tenant_id", "ticket_id"], ["ticket.tenant_id", "ticket.ticket_id"]
@@ -356,6 +362,7 @@ mail_outbox = Table(
     ),
 )
 Index("ix_mail_outbox_ticket", mail_outbox.c.ticket_id, mail_outbox.c.state)
+Index("ix_mail_outbox_window", mail_outbox.c.window_thread, mail_outbox.c.state)
 Index("ix_mail_outbox_due", mail_outbox.c.state, mail_outbox.c.next_us)
 
 login_code = Table(

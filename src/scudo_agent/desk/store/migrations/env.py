@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from scudo_agent.desk.store.tables import metadata
+from scudo_agent.desk.store import window_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=window_tables.metadata,
     # SQLite's DDL is transactional once we begin the transaction ourselves.
     transactional_ddl=True,
 )
