@@ -8,13 +8,22 @@ from typing import Any
 from scudo_agent.errors import ConfigError, Fault, InputError
 from scudo_agent.instant import Instant, format_instant, parse_instant
 from scudo_agent.judge.batch import Batch, Change, IncidentStage, Withdrawal
-from scudo_agent.judge.engine import AgentStart, AgentStop, Event, Judge
+from scudo_agent.judge.engine import (
+    AgentStart,
+    AgentStop,
+    Event,
+    HoldsSet,
+    Judge,
+    PausesSet,
+)
+from scudo_agent.judge.holds import Hold
 from scudo_agent.judge.service import Timeline, check_timeline, service_timeline
 from scudo_agent.judge.site import JudgeSite
 from scudo_agent.model import Kind, Observation, Result, State
 
 _CHECK_KEYS = {"t", "check", "result"}
 _AGENT_KEYS = {"t", "agent"}
+_HOLD_KEYS = {"id", "start", "end", "services", "checks"}
 _RESULTS = ", ".join(Result)
 
 
@@ -72,22 +81,62 @@ def _event(line: str, checks: Container[str]) -> Event:
         raise InputError(f"this is no JSON: {exc}") from None
     if not isinstance(data, dict):
         raise InputError('an event is an object such as {"t": …, "agent": "start"}')
-    keys = _AGENT_KEYS if "agent" in data else _CHECK_KEYS
-    for key in (*sorted(keys - data.keys()), *sorted(data.keys() - keys)):
-        missing = key in keys
-        raise InputError(
-            f"'{key}' is missing" if missing else f"'{key}' is no key of an event"
-        )
+    # What only a live agent's record has: windows, mutes and pauses.
+    live = next((key for key in ("holds", "paused") if key in data), None)
+    keys = {"t", live} if live else _AGENT_KEYS if "agent" in data else _CHECK_KEYS
+    _only(keys, data)
     if not isinstance(data["t"], str):
         raise InputError("'t' is not a text such as \"2026-03-01T10:00:00Z\"")
     at = parse_instant(data["t"])
     if "agent" in data:
         return _agent(at, data["agent"])
+    if live == "holds":
+        return HoldsSet(at, tuple(_hold(one, checks) for one in _list(data["holds"])))
+    if live == "paused":
+        return PausesSet(at, frozenset(_paths(data["paused"], checks)))
     if not isinstance(data["check"], str) or data["check"] not in checks:
         raise InputError(f"'{data['check']}' is no check of the site")
     if data["result"] not in list(Result):
         raise InputError(f"'{data['result']}' is no result: use one of {_RESULTS}")
     return Observation(check=data["check"], at=at, result=Result(data["result"]))
+
+
+def _only(keys: set[str], data: dict[str, Any]) -> None:
+    for key in sorted(keys - data.keys()):
+        raise InputError(f"'{key}' is missing")
+    for key in sorted(data.keys() - keys):
+        raise InputError(f"'{key}' is no key of an event")
+
+
+def _hold(data: object, checks: Container[str]) -> Hold:
+    if not isinstance(data, dict):
+        raise InputError("a hold is an object such as the record of a run has")
+    _only(_HOLD_KEYS, data)
+    if not all(isinstance(data[key], str) for key in ("id", "start", "end")):
+        raise InputError("'id', 'start' and 'end' of a hold are texts")
+    start, end = parse_instant(data["start"]), parse_instant(data["end"])
+    if end < start:
+        raise InputError(f"a hold ends at {data['end']}, before its start")
+    return Hold(
+        id=data["id"],
+        start=start,
+        end=end,
+        services=tuple(map(str, _list(data["services"]))),
+        checks=tuple(_paths(data["checks"], checks)),
+    )
+
+
+def _paths(data: object, checks: Container[str]) -> list[str]:
+    for path in _list(data):
+        if not isinstance(path, str) or path not in checks:
+            raise InputError(f"'{path}' is no check of the site")
+    return [str(path) for path in _list(data)]
+
+
+def _list(data: object) -> list[Any]:
+    if not isinstance(data, list):
+        raise InputError(f"'{data}' is not a list")
+    return data
 
 
 def _agent(at: Instant, word: object) -> Event:

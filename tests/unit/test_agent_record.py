@@ -11,7 +11,8 @@ import pytest
 from scudo_agent.agent.record import JsonlRecorder
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import SECOND, Instant, parse_instant
-from scudo_agent.judge.engine import AgentStart
+from scudo_agent.judge.engine import AgentStart, HoldsSet, PausesSet
+from scudo_agent.judge.holds import Hold
 from scudo_agent.replay import read_events
 
 T0 = parse_instant("2026-11-23T09:41:50Z")
@@ -147,3 +148,25 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_windows_mutes_and_pauses_come_back_as_they_were(tmp_path: Path) -> None:
+    hold = Hold(
+        id="window:w1",
+        start=T0,
+        end=Instant(T0 + 90 * SECOND),
+        services=("erp", "*"),
+        checks=("web/http",),
+    )
+    events = [
+        AgentStart(T0),
+        HoldsSet(T0, (hold,)),
+        PausesSet(Instant(T0 + 1), frozenset({"web/http", "sw/ping"})),
+        HoldsSet(Instant(T0 + 2), ()),
+    ]
+    recorder = JsonlRecorder(tmp_path / "events.jsonl")
+    recorder.write(events)
+    recorder.close()
+
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert read_events(lines, ("web/http", "sw/ping"), "events") == events

@@ -148,3 +148,65 @@ def test_plain_output_names_incidents(
     out = capsys.readouterr().out
     assert "check:sw/ping  severity 2" in out
     assert "recovered, dated 2026-03-01T10:03:30Z" in out
+
+
+def test_windows_and_pauses_of_a_record_are_judged_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        START,
+        '{"t": "2026-03-01T10:00:00Z", "holds": [{"id": "window:w1",'
+        ' "start": "2026-03-01T10:00:00Z", "end": "2026-03-01T10:02:00Z",'
+        ' "services": ["*"], "checks": []}]}',
+        *(
+            f'{{"t": "2026-03-01T10:01:{second}Z", "check": "sw/ping",'
+            ' "result": "failed"}'
+            for second in (10, 20, 30)
+        ),
+        '{"t": "2026-03-01T10:02:10Z", "paused": ["sw/ping"]}',
+    ]
+    command = write(tmp_path, SITE, lines)
+
+    assert main([*command, "--until", "2026-03-01T10:10:00Z", "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    [incident] = told["incidents"]
+    assert incident["events"] == [{"t": "2026-03-01T10:02:00Z", "kind": "open"}]
+    assert incident["since"] == "2026-03-01T10:01:10Z"
+    assert told["checks"][0]["changes"][-1] == {
+        "state": "unknown",
+        "since": "2026-03-01T10:02:10Z",
+        "decided": "2026-03-01T10:02:10Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("rest", "what"),
+    [
+        ('"holds": 3', "'3' is not a list"),
+        ('"holds": [3]', "a hold is an object"),
+        ('"holds": [{"id": "w"}]', "'checks' is missing"),
+        ('"paused": ["sw/pin"]', "'sw/pin' is no check of the site"),
+        ('"paused": [], "agent": "stop"', "'agent' is no key of an event"),
+        (
+            '"holds": [{"id": "w", "start": "2026-03-01T10:00:00Z", "end":'
+            ' "2026-03-01T09:00:00Z", "services": [], "checks": []}]',
+            "before its start",
+        ),
+        (
+            '"holds": [{"id": 1, "start": "2026-03-01T10:00:00Z", "end":'
+            ' "2026-03-01T11:00:00Z", "services": [], "checks": []}]',
+            "are texts",
+        ),
+    ],
+)
+def test_a_bad_window_of_a_record_has_its_line(
+    rest: str, what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = f'{{"t": "2026-03-01T10:00:00Z", {rest}}}'
+
+    assert main([*write(tmp_path, SITE, [START, line]), "--json"]) == 2
+
+    said = capsys.readouterr().err
+    assert "events.jsonl:2:1:" in said
+    assert what in said

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.instant import Instant, format_instant, parse_instant
-from scudo_agent.judge.engine import AgentStart, Event
+from scudo_agent.judge.engine import AgentStart, Event, HoldsSet, PausesSet
+from scudo_agent.judge.holds import Hold
 from scudo_agent.model import Observation
 
 KEPT_BYTES = 1 << 20
@@ -118,9 +119,23 @@ class JsonlRecorder:
         os.close(self._file)
 
 
-def _as_json(event: Event) -> dict[str, str]:
+def _as_json(event: Event) -> dict[str, object]:
+    at = format_instant(event.at)
     if isinstance(event, Observation):
-        at = format_instant(event.at)
         return {"t": at, "check": event.check, "result": str(event.result)}
+    if isinstance(event, HoldsSet):
+        return {"t": at, "holds": [_hold(hold) for hold in event.holds]}
+    if isinstance(event, PausesSet):
+        return {"t": at, "paused": sorted(event.checks)}
     what = "start" if isinstance(event, AgentStart) else "stop"
-    return {"t": format_instant(event.at), "agent": what}
+    return {"t": at, "agent": what}
+
+
+def _hold(hold: Hold) -> dict[str, object]:
+    return {
+        "id": hold.id,
+        "start": format_instant(hold.start),
+        "end": format_instant(hold.end),
+        "services": list(hold.services),
+        "checks": list(hold.checks),
+    }

@@ -177,10 +177,10 @@ class Waiting:
 
     def _mute(self, pending: Pending, held: tuple[str, ...], at: Instant) -> None:
         pending.held = tuple(dict.fromkeys((*pending.held, *held)))
-        self.muted[pending.check.path] = None
-        # What else begins or ends until then changes nothing for what waits.
+        # What begins until then changes nothing for what waits.
         end = self._holds.next_end(at)
-        until = self._muted_until
+        until = self._muted_until if self.muted else None
+        self.muted[pending.check.path] = None
         self._muted_until = end if until is None else min(until, end or until)
 
     def _free(self, check: CheckState) -> None:
