@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import ColumnElement
+
+from scudo_agent.desk.store.tables import ticket
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentIdentity:
@@ -47,3 +51,15 @@ class Scope:
     def of_staff(cls) -> "Scope":
         """All tickets of all customers."""
         return cls(provider=True)
+
+
+def within(scope: Scope) -> list[ColumnElement[bool]]:
+    """What a ticket must fulfil to be seen."""
+    conditions: list[ColumnElement[bool]] = []
+    if scope.tenant_id is not None:
+        conditions.append(ticket.c.tenant_id == scope.tenant_id)
+    if scope.site_id is not None:
+        conditions.append(ticket.c.site_id == scope.site_id)
+    if not scope.provider:
+        conditions.append(ticket.c.audience == "customer")
+    return conditions
