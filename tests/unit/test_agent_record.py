@@ -11,7 +11,7 @@ import pytest
 from scudo_agent.agent.record import JsonlRecorder
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import SECOND, Instant, parse_instant
-from scudo_agent.judge.engine import AgentStart, HoldsSet, PausesSet
+from scudo_agent.judge.engine import AgentStart, Event, HoldsSet, PausesSet
 from scudo_agent.judge.holds import Hold
 from scudo_agent.replay import read_events
 
@@ -158,7 +158,7 @@ def test_windows_mutes_and_pauses_come_back_as_they_were(tmp_path: Path) -> None
         services=("erp", "*"),
         checks=("web/http",),
     )
-    events = [
+    events: list[Event] = [
         AgentStart(T0),
         HoldsSet(T0, (hold,)),
         PausesSet(Instant(T0 + 1), frozenset({"web/http", "sw/ping"})),

@@ -53,7 +53,19 @@ def _fill_2(connection: Connection) -> None:
     )
 
 
-FILLS: dict[int, Fill] = {0: _fill_0, 1: _fill_1, 2: _fill_2}
+def _fill_3(connection: Connection) -> None:
+    """The third: the copy of the desk's windows, mutes and pauses."""
+    _fill_2(connection)
+    for statement in (
+        'INSERT INTO window_copy VALUES (1, 7, 880, \'{"revision":7,"windows":[]}\')',
+        "INSERT INTO intervention VALUES ('i-1', 'mute', 'service', 'web', 870, 2000,"
+        " 'disks', 'anna', NULL, NULL), ('i-2', 'pause', 'check', 'web/http', 860,"
+        " 3000, 'moved', 'ugo', 865, 'ugo')",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+FILLS: dict[int, Fill] = {0: _fill_0, 1: _fill_1, 2: _fill_2, 3: _fill_3}
 """Rows of each released schema; a new step needs those of the one before."""
 
 
@@ -83,6 +95,13 @@ def test_rows_of_an_earlier_store_are_there_after_the_migration(
         assert len(store.reader.timelines(_at(0), _at(10**6))["web/http"]) == 2
         assert store.reader.incidents()[0].state is IncidentState.OPEN_LOCAL
         assert [row.seq for row in store.pending()] == [1]
+    if version > 2:
+        copy = store.reader.windows()
+        assert copy is not None
+        assert (copy.fetched, copy.windows.revision) == (880, 7)
+        [mute] = store.reader.interventions(_at(865))
+        assert (mute.id, mute.name, mute.end) == ("i-1", "web", 2000)
+        assert len(store.reader.interventions()) == 2
     assert store.commit(told(7)).result()[0].seq == (2 if version else 1)
     store.close()
 

@@ -18,14 +18,14 @@ from sqlalchemy.exc import DatabaseError
 from scudo_agent.clock import Clock, Timeline
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import HOUR, Instant, format_instant
-from scudo_agent.store import engine, outbox, schema
+from scudo_agent.store import engine, leave, outbox, schema
 from scudo_agent.store.apply import STREAM, apply
 from scudo_agent.store.lock import FolderLock
 from scudo_agent.store.migrations import migrate
 from scudo_agent.store.read import FILE, StoreReader, known
-from scudo_agent.store.values import Memory, OutboxRow, Write
+from scudo_agent.store.values import Intervention, Memory, OutboxRow, Write
 from scudo_agent.store.writer import Writer
-from scudo_agent.wire import Stage
+from scudo_agent.wire import Stage, Windows
 
 T = TypeVar("T")
 LOCK = "agent.lock"
@@ -187,6 +187,19 @@ class AgentStore:
         return self._writer.submit(
             lambda db: outbox.note_attempt(db, stream, *span, error=error)
         )
+
+    def keep_windows(self, windows: Windows) -> "Future[None]":
+        """Replace the copy of the desk's windows, as a whole."""
+        at = self.timeline.now()
+        return self._writer.submit(lambda db: leave.keep_windows(db, windows, at=at))
+
+    def intervene(self, order: Intervention) -> "Future[None]":
+        """Keep a mute or a pause."""
+        return self._writer.submit(lambda db: leave.begin(db, order))
+
+    def end_intervention(self, id_: str, at: Instant, actor: str) -> "Future[None]":
+        """A person ended a mute or a pause before its time."""
+        return self._writer.submit(lambda db: leave.end(db, id_, at=at, actor=actor))
 
     def house_keep(self, reopen_us: int = 4 * HOUR) -> "Future[tuple[int, int]]":
         """Seal what cannot re-open, drop what was acknowledged 35 days ago.

@@ -125,6 +125,30 @@ CREATE TABLE hourly (
 ) STRICT
 """
 
+_0003 = """
+CREATE TABLE window_copy (
+  id INTEGER NOT NULL PRIMARY KEY,
+  revision INTEGER NOT NULL,
+  fetched_us INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  CONSTRAINT one_copy CHECK (id = 1)
+) STRICT;
+CREATE TABLE intervention (
+  id TEXT NOT NULL PRIMARY KEY,
+  kind TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  name TEXT NOT NULL,
+  since_us INTEGER NOT NULL,
+  until_us INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  ended_us INTEGER,
+  ended_by TEXT,
+  CONSTRAINT lasting CHECK (until_us > since_us)
+) STRICT;
+CREATE INDEX intervention_by_end ON intervention (until_us)
+"""
+
 
 def _of(script: str) -> Step:
     def step(connection: Connection) -> None:
@@ -134,7 +158,7 @@ def _of(script: str) -> Step:
     return step
 
 
-STEPS: tuple[Step, ...] = (_of(_0001), _of(_0002))
+STEPS: tuple[Step, ...] = (_of(_0001), _of(_0002), _of(_0003))
 
 
 def migrate(connection: Connection, steps: tuple[Step, ...] = STEPS) -> int:

@@ -19,13 +19,14 @@ from scudo_agent.judge.batch import (
     Withdrawal,
 )
 from scudo_agent.model import Result, State
-from scudo_agent.store import outbox, schema
+from scudo_agent.store import leave, outbox, schema
 from scudo_agent.store.apply import STREAM
 from scudo_agent.store.engine import open_reader, unusable
 from scudo_agent.store.migrations import STEPS
 from scudo_agent.store.values import (
     IncidentRow,
     IncidentState,
+    Intervention,
     Liveness,
     Memory,
     OutboxRow,
@@ -34,6 +35,7 @@ from scudo_agent.store.values import (
     RunKind,
     Seen,
     StoreStatus,
+    WindowCopy,
 )
 from scudo_agent.text import Text
 
@@ -143,6 +145,14 @@ class StoreReader:
     def outbox(self) -> OutboxStatus:
         """How delivery stands."""
         return self.read(lambda connection: outbox.status(connection, STREAM))
+
+    def windows(self) -> WindowCopy | None:
+        """The copy of the desk's windows; None before the first one."""
+        return self.read(leave.windows)
+
+    def interventions(self, since: Instant = _EVER) -> tuple[Intervention, ...]:
+        """Mutes and pauses that were in force at `since` or later."""
+        return self.read(lambda connection: leave.interventions(connection, since))
 
     def pending(self, stream: str = STREAM, limit: int = 200) -> list[OutboxRow]:
         """What the desk has not acknowledged, in order."""
@@ -322,6 +332,9 @@ def _last_instant(connection: Connection) -> Instant:
         schema.outbox.c.created_us,
         schema.outbox.c.acked_us,
         schema.outbox.c.quarantined_us,
+        schema.window_copy.c.fetched_us,
+        schema.intervention.c.since_us,
+        schema.intervention.c.ended_us,
     )
     found = (
         connection.execute(select(func.max(column))).scalar_one() for column in columns

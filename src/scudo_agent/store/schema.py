@@ -169,3 +169,28 @@ hourly = _table(
     _real("last"),
     CheckConstraint("n >= 1", name="counted"),
 )
+
+window_copy = _table(
+    "window_copy",
+    Column("id", Integer, primary_key=True),
+    _whole("revision"),
+    _whole("fetched_us"),
+    _text("body"),
+    CheckConstraint("id = 1", name="one_copy"),
+)
+
+intervention = _table(
+    "intervention",
+    _key("id"),
+    _text("kind"),
+    _text("scope"),
+    _text("name"),
+    _whole("since_us"),
+    _whole("until_us"),
+    _text("reason"),
+    _text("actor"),
+    _whole("ended_us", null=True),
+    _text("ended_by", null=True),
+    CheckConstraint("until_us > since_us", name="lasting"),
+    Index("intervention_by_end", "until_us"),
+)

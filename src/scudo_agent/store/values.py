@@ -14,7 +14,7 @@ from scudo_agent.judge.batch import (
 )
 from scudo_agent.model import Kind, Result
 from scudo_agent.text import Text
-from scudo_agent.wire import PendingStage
+from scudo_agent.wire import PendingStage, Windows
 
 
 class RunKind(StrEnum):
@@ -51,6 +51,60 @@ class RunEvent:
     kind: RunKind
     at: Instant
     detail: Mapping[str, object] = field(default_factory=dict)
+
+
+class InterventionKind(StrEnum):
+    """What a person told the agent to leave alone for a while."""
+
+    MUTE = "mute"
+    """No tickets; measured and counted as ever."""
+    PAUSE = "pause"
+    """Not probed: unknown."""
+
+
+class Scope(StrEnum):
+    """What an intervention is about."""
+
+    SERVICE = "service"
+    TARGET = "target"
+    CHECK = "check"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intervention:
+    """A mute or a pause: of what, from when to when, by whom and why.
+
+    `name` is a service, a target or a check (`target/check`). It ends at `until`
+    by itself, or at `ended` when a person ended it earlier.
+    """
+
+    id: str
+    kind: InterventionKind
+    scope: Scope
+    name: str
+    since: Instant
+    until: Instant
+    reason: str
+    actor: str
+    ended: Instant | None = None
+    ended_by: str | None = None
+
+    @property
+    def end(self) -> Instant:
+        """When it ends, or ended."""
+        return self.until if self.ended is None else min(self.ended, self.until)
+
+    def at(self, at: Instant) -> bool:
+        """Whether it is in force at an instant."""
+        return self.since <= at < self.end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowCopy:
+    """The desk's windows as this agent last heard of them, and when it did."""
+
+    fetched: Instant
+    windows: Windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
