@@ -116,8 +116,8 @@ class Pipeline:
         self._writer = StageWriter(site, self._chronicle)
         self._recorder = recorder
         self._lasting: dict[str, tuple[Instant, Instant | None]] = {}
-        terms = site.contract
-        self._reopen_us = terms.reopen_us if terms else 4 * HOUR
+        contract = site.contract
+        self._reopen_us = contract.tickets.reopen_us if contract else 4 * HOUR
         self._reports: list[Observation] = []
         self._waiting = _Waiting()
         self._last = Instant(0)

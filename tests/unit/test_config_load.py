@@ -92,10 +92,10 @@ def test_the_contract_gives_its_terms_and_its_target_to_the_last_digit(
     site = loaded(tmp_path, example(tmp_path))
     assert site.contract is not None
     assert site.contract_id == site.contract.id == "altec-scudo-360"
-    assert str(site.contract.target) == "99.90"
-    assert site.contract.target == Decimal("99.9")
-    assert site.contract.reopen_us == 4 * HOUR
-    assert site.contract.close_after_us == 72 * HOUR
+    assert str(site.contract.uptime.target) == "99.90"
+    assert site.contract.uptime.target == Decimal("99.9")
+    assert site.contract.tickets.reopen_us == 4 * HOUR
+    assert site.contract.tickets.close_after_us == 72 * HOUR
 
 
 def test_with_a_remote_desk_the_contract_is_an_id(
@@ -272,8 +272,11 @@ def test_the_committed_example_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     site = load(configs / "acme-milano.yaml", SETTINGS)
     assert len(site.checks) == 9
     assert site.contract is not None
-    assert (site.contract.id, str(site.contract.target)) == ("altec-scudo-360", "99.0")
-    assert site.contract.close_after_us is None
+    assert (site.contract.id, str(site.contract.uptime.target)) == (
+        "altec-scudo-360",
+        "99.0",
+    )
+    assert site.contract.tickets.close_after_us is None
 
 
 def test_many_ways_to_one_dependency_are_gone_once(tmp_path: Path) -> None:

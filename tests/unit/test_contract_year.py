@@ -5,18 +5,18 @@ from decimal import Decimal
 
 import pytest
 
-from scudo_agent.contract.terms import ContractTerms
+from scudo_agent.contract.model import NO_HOURS, Contract, ServiceHours
 from scudo_agent.contract.year import allowed_us, contract_year
 from scudo_agent.errors import InputError
 from scudo_agent.instant import DAY, HOUR, MINUTE, format_instant, parse_instant
 
 
-def terms(start: str) -> ContractTerms:
-    return ContractTerms(
+def terms(start: str) -> Contract:
+    return Contract(
         id="c",
         title="C",
         year_start=date.fromisoformat(start),
-        target=Decimal("99.0"),
+        service_hours=ServiceHours(weekly=NO_HOURS),
     )
 
 

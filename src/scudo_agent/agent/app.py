@@ -304,8 +304,8 @@ async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
 
 def _calendar(agent: Agent, stack: AsyncExitStack) -> None:
     async def keep_house() -> None:
-        terms = agent.runtime.site.contract
-        reopen_us = terms.reopen_us if terms else 4 * HOUR
+        contract = agent.runtime.site.contract
+        reopen_us = contract.tickets.reopen_us if contract else 4 * HOUR
         await wait(agent.runtime.store.house_keep(reopen_us))
 
     jobs = CalendarJobs(

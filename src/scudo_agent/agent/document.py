@@ -81,15 +81,15 @@ def incident_document(
 
 def promised(site: Site, service: Service, at: Instant) -> Text | None:
     """What was promised, for the screen: the share and the time it leaves."""
-    terms = site.contract
-    if terms is None or not service.contracted:
+    contract = site.contract
+    if contract is None or not service.contracted:
         return None
     try:
-        year = contract_year(terms, at)
+        year = contract_year(contract, at)
     except InputError:
-        return T("promised from {day} on", day=terms.year_start.isoformat())
+        return T("promised from {day} on", day=contract.year_start.isoformat())
     return T(
         "promised {target}: {allowed} a year",
-        target={"ratio": float(terms.target / 100)},
-        allowed={"duration": allowed_us(terms.target, year)},
+        target={"ratio": float(contract.uptime.target / 100)},
+        allowed={"duration": allowed_us(contract.uptime.target, year)},
     )

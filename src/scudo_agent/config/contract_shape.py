@@ -151,10 +151,14 @@ class ExtraFile(Model):
     weekly: WeeklyFile
 
 
+def _office_hours() -> WeeklyFile:
+    return {"mon-fri": ((540, 1080),)}
+
+
 class HoursFile(Model):
     """`service_hours`: of the week, of half-days, and extra ones."""
 
-    weekly: WeeklyFile
+    weekly: WeeklyFile = Field(default_factory=_office_hours)
     half_days: HalfDaysFile = HalfDaysFile()
     extra: tuple[ExtraFile, ...] = ()
 
@@ -284,7 +288,7 @@ class ContractFile(Model):
     year_start: Date
     holidays: HolidaysFile = HolidaysFile()
     uptime: UptimeFile = UptimeFile()
-    service_hours: HoursFile
+    service_hours: HoursFile = HoursFile()
     carenza: CarenzaFile = CarenzaFile()
     clocks: tuple[ClockFile, ...] = ()
     tickets: TicketsFile = TicketsFile()
@@ -304,4 +308,3 @@ class LenientContract(ContractFile):
     id: str = ""
     title: str = ""
     year_start: date = date(2000, 1, 1)
-    service_hours: HoursFile = HoursFile(weekly={})

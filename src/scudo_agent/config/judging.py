@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from scudo_agent.config.checks import CheckReader
-from scudo_agent.config.contracts import read_contract
+from scudo_agent.config.contract_file import read_named
 from scudo_agent.config.desk_answer import with_desk_answer
 from scudo_agent.config.outline import Outline, RawCheck, outline
 from scudo_agent.config.references import is_local, reference_faults
@@ -43,7 +43,7 @@ def judging_site(site: Site) -> JudgeSite:
             )
             for service in site.services.values()
         },
-        reopen_us=site.contract.reopen_us if site.contract else _REOPEN_US,
+        reopen_us=site.contract.tickets.reopen_us if site.contract else _REOPEN_US,
     )
 
 
@@ -63,9 +63,9 @@ def load_judging(path: Path) -> JudgeSite:
     faults += [*reader.faults, *reference_faults(doc, view)]
     reopen_us = _REOPEN_US
     if site.contract is not None and site.desk is None:
-        contract, wrong = read_contract(doc, site.contract, base=path.parent)
+        contract, wrong = read_named(doc, site.contract, base=path.parent)
         faults += wrong
-        reopen_us = contract.terms.reopen_us if contract else _REOPEN_US
+        reopen_us = contract.contract.tickets.reopen_us if contract else _REOPEN_US
     refuse(doc, faults)
     judged = JudgeSite(
         checks=rules,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scudo_agent.config.checks import CheckReader, Probe, Timing, checked, definition
-from scudo_agent.config.contracts import ContractFile, read_contract
+from scudo_agent.config.contract_file import SoundContract, read_named
 from scudo_agent.config.desk_answer import PATH, TARGET, desk_check
 from scudo_agent.config.keys import KeyReader
 from scudo_agent.config.outline import mapping, outline
@@ -49,9 +49,9 @@ def load(
     keys = KeyReader(doc, base=path.parent, secrets=secrets)
     credentials = {n: keys.credential(n, c) for n, c in site.credentials.items()}
     desk = keys.desk(site.desk)
-    contract: ContractFile | None = None
+    contract: SoundContract | None = None
     if site.contract is not None and site.desk is None:
-        contract, wrong = read_contract(doc, site.contract, base=path.parent)
+        contract, wrong = read_named(doc, site.contract, base=path.parent)
         faults += wrong
     faults += [*checks.faults, *keys.faults]
     if site.desk is not None and TARGET in view.targets:
@@ -68,9 +68,8 @@ def _site(
     *,
     credentials: Mapping[str, SnmpCredential],
     desk: DeskLink,
-    contract: ContractFile | None,
+    contract: SoundContract | None,
 ) -> Site:
-    terms = contract.terms if contract else None
     file, raw = reading.site, reading.doc.data
     targets = {
         name: _target(name, target, reading, credentials)
@@ -102,8 +101,8 @@ def _site(
         id=file.site,
         customer=Customer(**file.customer.model_dump()),
         timezone=file.timezone,
-        contract=terms,
-        contract_id=terms.id if terms else file.contract,
+        contract=contract.contract if contract else None,
+        contract_id=contract.contract.id if contract else file.contract,
         contract_body=contract.body if contract else None,
         desk=desk,
         networks=file.networks,
@@ -114,7 +113,7 @@ def _site(
             name: _service(name, service, file.customer.language)
             for name, service in file.services.items()
         },
-        config_hash=_hash([raw, repr(terms)]),
+        config_hash=_hash([raw, contract.body if contract else None]),
         raw=raw,
     )
 

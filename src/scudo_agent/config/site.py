@@ -12,7 +12,7 @@ from typing import Any
 
 from scudo_agent.config.probe import ProbeSettings
 from scudo_agent.config.secret import Secret
-from scudo_agent.contract.terms import ContractTerms
+from scudo_agent.contract.model import Contract
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class Site:
     id: str
     customer: Customer
     timezone: str
-    contract: ContractTerms | None
+    contract: Contract | None
     contract_id: str | None
     """The id of the contract, also when its file is at a remote desk."""
     contract_body: Mapping[str, Any] | None = None

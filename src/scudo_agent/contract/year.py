@@ -5,27 +5,27 @@ from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from scudo_agent.contract.terms import ContractTerms
+from scudo_agent.contract.model import Contract
 from scudo_agent.errors import InputError
 from scudo_agent.instant import Instant, from_datetime, to_datetime
 
 
-def contract_year(terms: ContractTerms, at: Instant) -> tuple[Instant, Instant]:
+def contract_year(contract: Contract, at: Instant) -> tuple[Instant, Instant]:
     """The contract year `[A, B)` that contains `at`.
 
     A 29 February is 1 March in other years; its length is the time between two
     local midnights. Raises `InputError` for an `at` before the contract began.
     """
-    zone = ZoneInfo(terms.timezone)
+    zone = ZoneInfo(contract.timezone)
     day = to_datetime(at).astimezone(zone).date()
-    if day < terms.year_start:
+    if day < contract.year_start:
         raise InputError(
-            f"{day} is before the contract began ({terms.id} starts on "
-            f"{terms.year_start})"
+            f"{day} is before the contract began ({contract.id} starts on "
+            f"{contract.year_start})"
         )
-    first = _anniversary(terms.year_start, day.year)
+    first = _anniversary(contract.year_start, day.year)
     year = day.year if day >= first else day.year - 1
-    starts = [_anniversary(terms.year_start, y) for y in (year, year + 1)]
+    starts = [_anniversary(contract.year_start, y) for y in (year, year + 1)]
     begin, end = (
         from_datetime(datetime.combine(d, time(), tzinfo=zone)) for d in starts
     )
