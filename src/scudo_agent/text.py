@@ -18,7 +18,7 @@ Value = str | int | float | dict[str, Any]
 Text and numbers stand for themselves (numbers are formatted for the reader);
 `{"instant": us}` is an instant, `{"duration": us}` a length of time,
 `{"ratio": 0.61}` a percentage, `{"ms": 3.2}` milliseconds, `{"bytes": n}` a
-size and `{"text": {...}}` another sentence.
+size, `{"euro": 75.0}` an amount and `{"text": {...}}` another sentence.
 """
 
 

@@ -11,12 +11,16 @@ from decimal import Decimal
 from fractions import Fraction
 
 from scudo_agent.contract.hours import add_months
-from scudo_agent.contract.model import CardBilling, Contract, HourlyBilling
+from scudo_agent.contract.model import (
+    CardBilling,
+    Contract,
+    HourlyBilling,
+    Warranty,
+)
 from scudo_agent.errors import InputError
-from scudo_agent.text import TN, T, Text
+from scudo_agent.text import TN, T, Text, Value
 
 VAT_PERCENT = 22
-_CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +97,8 @@ def cost(
     billing = contract.billing
     if minutes and isinstance(billing, CardBilling):
         if category is not None and category in billing.free:
-            lines.append(
-                _nothing(T("Activation '{category}': free", category=category))
-            )
+            free = T("Requests of category '{category}' are free", category=category)
+            lines.append(_nothing(free))
         else:
             uses, lines = _by_card(billing, minutes, on, cards)
     elif minutes and isinstance(billing, HourlyBilling):
@@ -134,13 +137,16 @@ def activation(ddt: date | None, first_ticket: date) -> date:
 
 
 def covered(
-    what: str, *, purchased: date, on: date, months: int, covers: Sequence[str]
+    warranty: Warranty, what: str, *, purchased: date, on: date, extended: bool = False
 ) -> bool:
-    """Whether a warranty of so many months covers `what` on a day.
+    """Whether a warranty covers `what` on a day, with the extension or without.
 
-    What is not in `covers` (restoring software, transport) is a billable line.
+    What it does not (restoring software, transport) is a billable line.
     """
-    return what in covers and purchased <= on <= last_day(purchased, months)
+    months = warranty.months
+    if extended and warranty.extended is not None:
+        months = warranty.extended
+    return what in warranty.covers and purchased <= on <= last_day(purchased, months)
 
 
 def by_minute(rate: Decimal, minutes: int) -> Decimal:
@@ -151,7 +157,8 @@ def by_minute(rate: Decimal, minutes: int) -> Decimal:
 def cents(amount: Fraction) -> Decimal:
     """An amount rounded half-up to cents."""
     whole = (abs(amount) * 200 + 1) // 2
-    return (-whole if amount < 0 else whole) * _CENT
+    sign = "-" if amount < 0 else ""
+    return Decimal(f"{sign}{whole // 100}.{whole % 100:02d}")
 
 
 def _by_card(
@@ -176,10 +183,10 @@ def _by_card(
     lines = [_nothing(taken)]
     if left:
         rest = TN(
-            "{n} minute that no card covers, at {rate} €/h by the minute",
-            "{n} minutes that no card covers, at {rate} €/h by the minute",
+            "{n} minute that no card covers, at {rate} an hour by the minute",
+            "{n} minutes that no card covers, at {rate} an hour by the minute",
             n=left,
-            rate=str(billing.rate),
+            rate=_rate(billing.rate),
         )
         lines.append(Line(text=rest, net=by_minute(billing.rate, left)))
     return uses, lines
@@ -188,12 +195,12 @@ def _by_card(
 def _best_effort(billing: CardBilling, minutes: int) -> Line:
     billed = max(minutes, billing.minimum_minutes)
     text = TN(
-        "{n} minute without a usable card, at {rate} €/h by the minute "
+        "{n} minute without a usable card, at {rate} an hour by the minute "
         "(at least {minimum} minutes)",
-        "{n} minutes without a usable card, at {rate} €/h by the minute "
+        "{n} minutes without a usable card, at {rate} an hour by the minute "
         "(at least {minimum} minutes)",
         n=billed,
-        rate=str(billing.rate),
+        rate=_rate(billing.rate),
         minimum=billing.minimum_minutes,
     )
     return Line(text=text, net=by_minute(billing.rate, billed))
@@ -216,13 +223,13 @@ def _by_hour(billing: HourlyBilling, minutes: int, category: str | None) -> list
     if excess:
         billed = billed_minutes(billing, excess)
         text = TN(
-            "{n} minute not included, billed as {billed} minutes at {rate} €/h "
+            "{n} minute not included, billed as {billed} minutes at {rate} an hour "
             "(at least {first}, then each {step} begun)",
-            "{n} minutes not included, billed as {billed} minutes at {rate} €/h "
+            "{n} minutes not included, billed as {billed} minutes at {rate} an hour "
             "(at least {first}, then each {step} begun)",
             n=excess,
             billed=billed,
-            rate=str(billing.rate),
+            rate=_rate(billing.rate),
             first=billing.first_minutes,
             step=billing.step_minutes,
         )
@@ -238,6 +245,11 @@ def billed_minutes(billing: HourlyBilling, excess: int) -> int:
     over = max(0, excess - billing.first_minutes)
     steps = -(-over // billing.step_minutes)
     return billing.first_minutes + steps * billing.step_minutes
+
+
+def _rate(rate: Decimal) -> Value:
+    # At most two decimals and six digits (the contract file's rule): a float has them.
+    return {"euro": float(rate)}
 
 
 def _nothing(text: Text) -> Line:

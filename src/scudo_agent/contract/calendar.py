@@ -25,10 +25,11 @@ from scudo_agent.contract.hours import (
 )
 from scudo_agent.contract.model import Contract, DayRule, Span, Weekly
 from scudo_agent.errors import InputError
-from scudo_agent.instant import DAY, MINUTE, Instant
+from scudo_agent.instant import DAY, MINUTE, SECOND, Instant, to_datetime
 from scudo_agent.intervals import Interval
 
 _SATURDAY, _SUNDAY = 5, 6
+_HOME = "IT"
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -62,7 +63,8 @@ class Calendar:
     def holiday(self, day: date) -> str | None:
         """Its name, in Italian where the library has it; None if it is no holiday.
 
-        A day that only the contract adds has the name that stands in the file.
+        A day that only the contract adds, and that is none of Italy's, has the name
+        that stands in the file.
         """
         return self._year(day.year).holidays.get(day)
 
@@ -187,6 +189,20 @@ class Calendar:
         """The date of an instant in the contract's time zone."""
         return local_day(self.zone, at)
 
+    def text(self, at: Instant) -> str:
+        """An instant in RFC 3339, in the contract's time zone."""
+        local = to_datetime(at).astimezone(self.zone)
+        said = local.isoformat(timespec="seconds")
+        rest = at % SECOND
+        fraction = f".{rest:06d}".rstrip("0") if rest else ""
+        return f"{said[:19]}{fraction}{said[19:]}"
+
+    def day_time(self, at: Instant) -> str:
+        """For people: `Tue 2026-04-07 11:30`, to the second where there are any."""
+        local = to_datetime(at).astimezone(self.zone)
+        clock = "%H:%M:%S" if at % MINUTE else "%H:%M"
+        return f"{local:%a %Y-%m-%d {clock}}"
+
     def _spans(self, day: date, week: Weekly) -> tuple[Span, ...]:
         return () if day in self._carenza else self._hours(day, week)
 
@@ -224,7 +240,7 @@ class Calendar:
             days.update(_library(rules.country, rules.province, year))
         for rule in rules.add:
             for day in days_of(rule, year):
-                days.setdefault(day, rule.text)
+                days.setdefault(day, _name_of(day, rules.country) or rule.text)
         for rule in rules.remove:
             for day in days_of(rule, year):
                 days.pop(day, None)
@@ -262,6 +278,16 @@ def easter(year: int) -> date:
     late = (golden + 11 * moon + 22 * sunday) // 451
     month, day = divmod(moon + sunday - 7 * late + 114, 31)
     return date(year, month, day + 1)
+
+
+def _name_of(day: date, country: str | None) -> str | None:
+    """What Italians call a day that a contract of theirs adds: `Capodanno`."""
+    if country not in (None, _HOME):
+        return None
+    try:
+        return _library(_HOME, None, day.year).get(day)
+    except InputError:
+        return None  # only the name is not known
 
 
 def _moved(day: date, days: int) -> date:

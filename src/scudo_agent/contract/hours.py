@@ -1,7 +1,7 @@
 """Wall times, spans of a day, and which tickets something is for (`domain.md` 1, 6)."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 
 from scudo_agent.contract.model import Span, Weekly, When
@@ -28,16 +28,19 @@ NO_FACTS = TicketFacts()
 
 
 def unanswered(when: When, facts: TicketFacts) -> tuple[str, ...]:
-    """What `when` asks for and `facts` does not give, in the file's order of keys."""
-    asked = (
-        ("severity", when.severity, facts.severity),
-        ("category", when.category, facts.category),
-        ("origin", when.origin, facts.origin),
-        ("card", when.card, facts.card),
+    """What `when` asks for and `facts` does not give, in the order of the file's keys.
+
+    Empty if what is given rules the ticket out already.
+    """
+    wanted = {
+        name: getattr(when, name) for name in ("severity", "category", "origin", "card")
+    }
+    missing = tuple(
+        name
+        for name, asked in wanted.items()
+        if asked is not None and getattr(facts, name) is None
     )
-    return tuple(
-        name for name, wanted, given in asked if wanted is not None and given is None
-    )
+    return missing if fits(replace(when, **dict.fromkeys(missing)), facts) else ()
 
 
 def fits(when: When, facts: TicketFacts) -> bool:

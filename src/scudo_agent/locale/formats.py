@@ -92,6 +92,11 @@ def size(value: float, locale: Locale) -> str:
     return f"{_number(value, pattern, locale)} {_SIZES[step]}"
 
 
+def euro(value: float, locale: Locale) -> str:
+    """An amount with its cents: `75.00 €`, in Italian `75,00 €`."""
+    return f"{_number(value, '#,##0.00', locale)} €"
+
+
 def _number(value: float, pattern: str, locale: Locale) -> str:
     """By Babel's pattern; what no pattern is made for, as Python writes it."""
     if not abs(value) < _LARGEST:

@@ -85,6 +85,10 @@ class Translator:
             return formats.integer(value, self._locale)
         return formats.decimal(value, self._locale)
 
+    def euro(self, amount: float) -> str:
+        """`75.00 €`."""
+        return formats.euro(amount, self._locale)
+
     def listing(self, items: Sequence[str]) -> str:
         """`a, b e c`."""
         return str(format_list(list(items), locale=self._locale))
@@ -172,6 +176,7 @@ _NUMBERS: dict[str, Callable[[float, Any], str]] = {
     "ratio": formats.ratio,
     "ms": formats.milliseconds,
     "bytes": formats.size,
+    "euro": formats.euro,
 }
 
 
