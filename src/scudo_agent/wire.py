@@ -146,6 +146,12 @@ class BatchReply(_Message):
     results: list[StageResult]
 
 
+class EvidenceReply(_Message):
+    """`PUT /v1/agents/self/incidents/{incident_id}/evidence/{rev}`: it is kept."""
+
+    ticket: str
+
+
 class Hello(_Message):
     """`POST /v1/agents/self/hello`, every 30 s.
 
@@ -205,6 +211,15 @@ class WindowAnnouncement(_Message):
     end: When
 
 
+class WindowCorrection(_Message):
+    """What somebody set right afterwards: shown apart, it excludes nothing."""
+
+    at: When
+    by: str
+    change: str
+    reason: str
+
+
 class WindowState(_Message):
     """A maintenance window with everything that was announced of it.
 
@@ -220,6 +235,7 @@ class WindowState(_Message):
     peak_notice: When | None = None
     reason: str = ""
     series: str | None = None
+    corrections: list[WindowCorrection] = []
 
 
 class Windows(_Message):

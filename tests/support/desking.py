@@ -68,10 +68,31 @@ def settings(folder: Path, **changes: Any) -> DeskSettings:
     return DeskSettings.model_validate(given | changes)
 
 
+def contract(name: str = "prova", **tickets: Any) -> dict[str, Any]:
+    """A contract file's data as it is stored; `tickets` as in the file."""
+    return {
+        "id": name,
+        "title": f"Contratto {name}",
+        "year_start": "2026-01-01",
+        "service_hours": {"weekly": {"mon-fri": ["09:00-18:00"]}},
+        "uptime": {"target": "99.0"},
+        "tickets": tickets,
+    }
+
+
 def site(
-    customer: str = "acme", name: str = "acme-milano", *, language: str = "it"
+    customer: str = "acme",
+    name: str = "acme-milano",
+    *,
+    language: str = "it",
+    brings: dict[str, Any] | None = None,
+    names: str | None = None,
 ) -> Site:
-    """A resolved site without checks: what enrolment needs."""
+    """A resolved site without checks: what enrolment needs.
+
+    `brings` is the contract file that an embedded agent has, `names` the id of one
+    that the desk should have.
+    """
     return Site(
         path=Path("site.yaml"),
         id=name,
@@ -83,7 +104,8 @@ def site(
         ),
         timezone="Europe/Rome",
         contract=None,
-        contract_id=None,
+        contract_id=brings["id"] if brings else names,
+        contract_body=brings,
         desk=DeskLink(),
         networks=None,
         vantage=(),
@@ -201,7 +223,7 @@ class Bench:
         self.mails = mails
         self.client = client
 
-    async def agent(self, **where: str) -> Speaker:
+    async def agent(self, **where: Any) -> Speaker:
         """Enrol an agent and let it say hello."""
         speaker = Speaker(self.client, self.desk.enrol_embedded(site(**where)))
         assert (await speaker.hello()).status_code == 200

@@ -34,8 +34,11 @@ def prepare_remote(folder: Path) -> DemoSite:
     text = demo.site_path.read_text()
     text = text.replace("contract: contract.yaml", "contract: demo")
     demo.site_path.write_text(text.replace("desk: embedded", f"desk: {desk}"))
-    text = demo.desk_path.read_text()
-    demo.desk_path.write_text(text.replace("state: state", "state: desk-state"))
+    text = demo.desk_path.read_text().replace("state: state", "state: desk-state")
+    demo.desk_path.write_text(f"{text}contracts: contracts\n")
+    contracts = demo.folder / "contracts"
+    contracts.mkdir()
+    (demo.folder / "contract.yaml").rename(contracts / "demo.yaml")
     done = call(
         *("desk", "agent", str(demo.site_path), "--settings", str(demo.desk_path)),
         *("--key-file", str(demo.folder / "agent.key")),

@@ -125,14 +125,21 @@ def _queue(tickets: list[dict[str, Any]]) -> Iterator[str]:
     yield f"{'TICKET':13}  SEV  {'CONDITION':12}  {'SINCE':19}  WHAT"
     for one in tickets:
         severity = "-" if one["severity"] is None else str(one["severity"])
-        condition = one["condition"].replace("_", " ")
+        condition = _condition(one)
         since = _local(one["since"], one["zone"], "%Y-%m-%d %H:%M:%S")
         yield f"{one['ref']:13}  {severity:3}  {condition:12}  {since}  {_title(one)}"
 
 
+def _condition(ticket: dict[str, Any]) -> str:
+    """How the thing is, and of a ticket that is closed that it is."""
+    if ticket["status"] == "closed":
+        return "closed"
+    return str(ticket["condition"]).replace("_", " ")
+
+
 def _one(ticket: dict[str, Any], width: int) -> Iterator[str]:
     """The facts, then what happened, as many happenings a line as there is room."""
-    facts = [ticket["ref"], _title(ticket), ticket["condition"].replace("_", " ")]
+    facts = [ticket["ref"], _title(ticket), _condition(ticket)]
     if ticket["severity"] is not None:
         facts.insert(1, f"severity {ticket['severity']} ({ticket['rule']})")
     yield _GAP.join(facts)

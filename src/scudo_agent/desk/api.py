@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -21,6 +21,11 @@ from scudo_agent.desk.history import line_json, view_json
 from scudo_agent.desk.lifecycle import Condition
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
+from scudo_agent.desk.store.attachments import (
+    BadAttachmentError,
+    NoStageError,
+    Picture,
+)
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.inbox import (
     BadEventError,
@@ -28,9 +33,20 @@ from scudo_agent.desk.store.inbox import (
     UnknownEpochError,
 )
 from scudo_agent.desk.store.scope import AgentIdentity, Scope
-from scudo_agent.instant import format_instant
+from scudo_agent.errors import InputError
+from scudo_agent.instant import Instant, format_instant, parse_instant
 from scudo_agent.locale import translator
-from scudo_agent.wire import Batch, BatchReply, Gap, Hello, HelloReply, canonical
+from scudo_agent.picture import MEDIA_TYPE, NoPictureError
+from scudo_agent.wire import (
+    Batch,
+    BatchReply,
+    ContractState,
+    EvidenceReply,
+    Gap,
+    Hello,
+    HelloReply,
+    canonical,
+)
 
 _INTEGER_LIMIT = 1 << 63
 _log = logging.getLogger(__name__)
@@ -66,6 +82,19 @@ class _Api:
             agent_id=who.agent_id,
             tenant_id=who.tenant_id,
             site_id=who.site_id,
+            contract_id=granted.contract_id,
+            contract_revision=granted.contract_revision,
+        )
+
+    async def contract(self, who: AgentIdentity) -> ContractState:
+        version = await offload(self.store.contracts.of, who)
+        if version is None:
+            raise Problem(404, "the desk has no contract for this site")
+        return ContractState(
+            contract_id=version.contract_id,
+            revision=version.revision,
+            sha256=version.sha256,
+            body=dict(version.body),
         )
 
     async def events(
@@ -92,6 +121,20 @@ class _Api:
             raise _conflict(exc) from None
         _log.error("%s: event %d will never come: %s", who.actor, gap.seq, gap.reason)
         return reply
+
+    async def evidence(
+        self, who: AgentIdentity, picture: Picture, *, digest: str
+    ) -> EvidenceReply:
+        if sha256(picture.content).hexdigest() != digest:
+            raise Problem(422, "the picture is not the one that was sent")
+        try:
+            ref = await offload(self.store.attachments.put, who, picture)
+        except NoStageError:
+            raise Problem(404, "there is no such stage, or not yet") from None
+        except (NoPictureError, BadAttachmentError) as exc:
+            _log.warning("%s: a picture refused: %s", who.actor, exc)
+            raise Problem(422, str(exc)) from None
+        return EvidenceReply(ticket=ref)
 
 
 def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
@@ -125,6 +168,11 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
         """Learn that an event will never come."""
         return await api.gap(who, stream, body)
 
+    @router.get("/contract")
+    async def contract(who: Who) -> ContractState:
+        """The version of the contract that holds at the agent's site."""
+        return await api.contract(who)
+
     @router.get("/tickets")
     async def tickets(
         who: Who,
@@ -147,13 +195,49 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
             raise Problem(404, "there is no such ticket")
         return view_json(view, translator("en"))
 
+    _add_evidence(router, api)
     return router
+
+
+def _add_evidence(router: APIRouter, api: _Api) -> None:
+    """The route for the pictures that belong to stages."""
+
+    @router.put("/incidents/{incident_id}/evidence/{rev}")
+    async def evidence(
+        who: Annotated[AgentIdentity, Depends(api.agent)],
+        incident_id: Annotated[str, Path(max_length=36)],
+        rev: Annotated[int, Path(ge=1, lt=_INTEGER_LIMIT)],
+        request: Request,
+        check: Annotated[str, Query(max_length=300)],
+        taken: Annotated[str, Query(max_length=40)],
+        x_content_sha256: Annotated[str, Header(max_length=64)],
+    ) -> EvidenceReply:
+        """Take the screenshot that belongs to a stage; once, however often sent."""
+        if request.headers.get("content-type") != MEDIA_TYPE:
+            raise Problem(422, f"evidence is {MEDIA_TYPE}")
+        if _unstorable([incident_id, check]) is not None:
+            raise Problem(404, "there is no such stage, or not yet")
+        picture = Picture(
+            incident_id=incident_id,
+            rev=rev,
+            check=check,
+            taken=_taken(taken),
+            content=await request.body(),
+        )
+        return await api.evidence(who, picture, digest=x_content_sha256)
 
 
 def _conflict(exc: OutOfOrderError | UnknownEpochError) -> Problem:
     if isinstance(exc, OutOfOrderError):
         return Problem(409, str(exc), expected_seq=exc.expected_seq)
     return Problem(409, str(exc), hello=True)
+
+
+def _taken(text: str) -> Instant:
+    try:
+        return parse_instant(text)
+    except InputError as exc:
+        raise Problem(422, str(exc)) from None
 
 
 def _contiguous(batch: Batch) -> None:

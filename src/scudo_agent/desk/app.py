@@ -21,8 +21,9 @@ from scudo_agent.clock import Clock
 from scudo_agent.config.site import Site
 from scudo_agent.desk import auth, problems
 from scudo_agent.desk.api import agent_router
+from scudo_agent.desk.contract_folder import read_contracts
 from scudo_agent.desk.guard import Guard
-from scudo_agent.desk.jobs import MailWorker
+from scudo_agent.desk.jobs import Closer, MailWorker
 from scudo_agent.desk.mail.transport import Transport, transport_for
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.portal import add_pages
@@ -79,7 +80,9 @@ class Desk:
         self._store: DeskStore | None = None
         self._asgi: ASGIApp | None = None
         self._worker: MailWorker | None = None
+        self._closer: Closer | None = None
         self._mailing: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._socket: socket.socket | None = None
         self._server: _Server | None = None
         self._closed = False
@@ -122,16 +125,20 @@ class Desk:
     async def start(self, *, mails: bool = True) -> None:
         """Open and migrate the store, then begin to send what waits.
 
-        Without `mails` they stay in the outbox until `send_mails` is called.
+        Without `mails` they stay in the outbox until `send_mails` is called, and
+        quiet tickets stay open until `close_quiet` is. `ConfigError` for a contract
+        file with faults, before anything is opened.
         """
         store = await offload(self._open)
         self._store = store
+        self._closer = Closer(store)
         self._worker = MailWorker(
             store, self._transport, self.settings, url=lambda: self.url, rng=self._rng
         )
         self._asgi = _application(store, self._worker, self)
         if mails:
             self._mailing = asyncio.create_task(self._worker.run(), name="desk mails")
+            self._closing = asyncio.create_task(self._closer.run(), name="desk closer")
 
     async def serve(self) -> None:
         """Answer requests until `close`; the port is taken before anything else."""
@@ -161,6 +168,9 @@ class Desk:
             # Before the address goes that its mails name.
             await self._worker.stop(self._mailing, patience_s=_STOP_S)
             self._mailing = None
+        if self._closing is not None and self._closer is not None:
+            await self._closer.stop(self._closing, patience_s=_STOP_S)
+            self._closing = None
         if self._server is not None:
             self._server.should_exit = True
             await self._server.ended.wait()
@@ -177,6 +187,11 @@ class Desk:
         if self._worker is None:
             raise ScudoError("the desk is not started")
         return await self._worker.drain()
+
+    async def close_quiet(self) -> int:
+        """Close every ticket that has been quiet for long enough; how many."""
+        closed, _ = await offload(self.store.closing.close_due)
+        return closed
 
     def enrol_embedded(self, site: Site, *, key: str | None = None) -> str:
         """Create or refresh the site's customer, site and agent; return its key.
@@ -198,7 +213,9 @@ class Desk:
 
     def _open(self) -> DeskStore:
         provider = self.settings.provider
-        return DeskStore(
+        folder = self.settings.contracts_folder
+        contracts = [] if folder is None else read_contracts(folder)
+        store = DeskStore(
             self.settings.folder,
             clock=self._clock,
             posting=Posting(
@@ -209,6 +226,13 @@ class Desk:
             provider_name=provider.name,
             owner=f"desk-{secrets.token_hex(8)}",
         )
+        try:
+            for contract in contracts:
+                store.contracts.put(contract.body, actor="desk")
+        except BaseException:
+            store.close()
+            raise
+        return store
 
 
 class _Server(uvicorn.Server):

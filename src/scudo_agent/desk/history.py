@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scudo_agent.desk import notice_words as words
+from scudo_agent.desk.store.attachments import Attachment
 from scudo_agent.desk.store.views import Entry, TicketLine, TicketView
 from scudo_agent.instant import Instant, format_instant, parse_instant
 from scudo_agent.locale import Translator
@@ -44,12 +45,24 @@ class _Teller:
         self._mails = 0
 
     def tell(self) -> Iterator[Happening]:
+        kept = list(self._view.attachments)
         for entry in self._view.entries:
+            while kept and kept[0].stored < entry.stored:
+                yield self._attached(kept.pop(0))
             if entry.stage is not None:
                 yield from self._stage(entry, entry.stage)
                 self._known |= {member.check for member in entry.stage.members}
             else:
                 yield self._desk(entry)
+        yield from map(self._attached, kept)
+
+    def _attached(self, one: Attachment) -> Happening:
+        return Happening(
+            at=one.taken,
+            kind=one.kind,
+            text=self._say(T("screenshot taken of {url}", url=one.source or "")),
+            actor=one.actor,
+        )
 
     def _stage(self, entry: Entry, stage: Stage) -> Iterator[Happening]:
         if stage.kind is Kind.OPEN:
@@ -167,7 +180,15 @@ class _Teller:
         if entry.kind == "moved":
             ref = str(data.get("ticket", ""))
             return self._happening(entry, self._say(T("goes on in {ref}", ref=ref)))
+        if entry.kind == "closed":
+            return self._happening(entry, self._closed(data))
         return self._happening(entry, entry.kind)
+
+    def _closed(self, data: dict[str, Any]) -> str:
+        if data.get("reason") != "quiet":
+            return self._say(T("closed"))
+        quiet = {"duration": int(data.get("close_after_us", 0))}
+        return self._say(T("closed by itself, quiet for {length}", length=quiet))
 
     def _happening(
         self,
@@ -220,6 +241,7 @@ def line_json(line: TicketLine) -> dict[str, Any]:
         "since": format_instant(line.since),
         "opened": format_instant(line.received),
         "recovered": None if line.recovered is None else format_instant(line.recovered),
+        "closed": None if line.closed is None else format_instant(line.closed),
         "reopen_count": line.reopen_count,
         "reported_late": line.reported_late,
     }
@@ -239,6 +261,18 @@ def view_json(view: TicketView, translator: Translator) -> dict[str, Any]:
                 "actor": happening.actor,
             }
             for happening in timeline(view, translator)
+        ],
+        "attachments": [
+            {
+                "id": one.attachment_id,
+                "kind": one.kind,
+                "media_type": one.media_type,
+                "source": one.source,
+                "size": one.size,
+                "sha256": one.sha256,
+                "taken": format_instant(one.taken),
+            }
+            for one in view.attachments
         ],
         "mails_waiting": [
             {"kind": mail.kind, "state": mail.state, "error": mail.error}

@@ -1,4 +1,4 @@
-"""The desk's work in the background: mails out of the outbox."""
+"""The desk's work in the background: mails out of the outbox, quiet tickets closed."""
 
 import asyncio
 import logging
@@ -26,6 +26,8 @@ GIVE_UP_US = 5 * DAY
 _BACKOFF = Backoff(first_s=2.0, limit_s=15 * 60.0)
 _IDLE_S = 30.0
 _STORE_PAUSE_S = 5.0
+_LOOK_S = 60.0
+"""So often the closer looks for tickets that recovered since it looked last."""
 _log = logging.getLogger(__name__)
 
 
@@ -155,6 +157,8 @@ class MailWorker:
             before=errand.before,
             follows=errand.previous,
             linked=errand.linked,
+            closes_at=errand.closes,
+            closed_at=errand.closed,
         )
         rendered = render(notice, translator(errand.language), errand.zone)
         return Letter(
@@ -177,3 +181,48 @@ def _headed(opening: Stage, errand: Errand) -> Stage:
         return opening
     named = ("severity", "rule", "subject", "subject_key", "affected")
     return opening.model_copy(update={name: getattr(heading, name) for name in named})
+
+
+class Closer:
+    """Closes the tickets that have been quiet for as long as their contracts say.
+
+    Nothing is counted here: when a ticket is due follows from its rows, so that a
+    restart, or a wall clock that was set, changes nothing.
+    """
+
+    def __init__(self, store: DeskStore) -> None:
+        self._store = store
+        self._ending = asyncio.Event()
+
+    async def stop(self, running: "asyncio.Task[None]", *, patience_s: float) -> None:
+        """End `run`, in `patience_s` at most."""
+        self._ending.set()
+        await asyncio.wait([running], timeout=patience_s)
+        running.cancel()
+        await asyncio.wait([running])
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        while not self._ending.is_set():
+            pause = await self._look()
+            try:
+                async with asyncio.timeout(pause):
+                    await self._ending.wait()
+            except TimeoutError:
+                continue
+
+    async def _look(self) -> float:
+        """Close what is due; seconds until it is worth another look."""
+        try:
+            closed, due = await offload(self._store.closing.close_due)
+        except DBAPIError as exc:
+            _log.error("quiet tickets cannot be closed just now: %s", exc.orig)
+            return _LOOK_S
+        except Exception:  # noqa: BLE001 - without it no ticket is ever closed
+            _log.exception("the closer stumbled")
+            return _LOOK_S
+        if closed:
+            _log.info("%d tickets were quiet for long enough, and are closed", closed)
+        if due is None:
+            return _LOOK_S
+        return min(max((due - self._store.now()) / SECOND, 0.01), _LOOK_S)

@@ -2,7 +2,8 @@
 
 A ticket follows its incident (`domain.md` 5): it is opened once, raised and
 never lowered, keeps its number through recovery and re-opening, and is never
-closed by an agent. `reliability.md` 1.4 says how several incidents share one.
+closed by an agent; a relapse re-opens it, whoever closed it. `reliability.md` 1.4
+says how several incidents share one.
 """
 
 from collections.abc import Iterable
@@ -33,6 +34,7 @@ class Status(StrEnum):
     """Life of a ticket; the steps that people take come later."""
 
     NEW = "new"
+    CLOSED = "closed"
     REOPENED = "reopened"
 
 
@@ -193,16 +195,28 @@ def follow(
     graver = severity != ticket.severity or ticket.rule is None
     condition = joint((incident.condition, *others))
     reopens = stage.kind is Kind.REOPEN
+    # Whatever brought it about: what is bad is never closed.
+    relapsed = ticket.status is Status.CLOSED and condition is Condition.BAD
     return replace(
         ticket,
         title=incident.title if stage.kind is Kind.ROOT else ticket.title,
         severity=severity,
         rule=incident.rule if graver else ticket.rule,
         condition=condition,
-        status=Status.REOPENED if reopens else ticket.status,
+        status=Status.REOPENED if reopens or relapsed else ticket.status,
         reopen_count=ticket.reopen_count + (1 if reopens else 0),
         recovered=incident.ended if condition is Condition.RECOVERED else None,
     )
+
+
+def closes(recovered: Instant, active: Instant, close_after_us: int) -> Instant:
+    """When the desk closes a ticket by itself (`domain.md` 5).
+
+    Quiet begins with the recovery's date or, if that is later, with the last thing
+    that an agent or a person had to say of the ticket, as of when the desk had it:
+    what reaches the desk late is not closed before anybody could read it.
+    """
+    return Instant(max(recovered, active) + close_after_us)
 
 
 def joint(conditions: Iterable[Condition]) -> Condition:

@@ -38,7 +38,8 @@ class Notice:
     `evidence` is the opening's, for a stage that brings none; `affected` are the
     services that the ticket was last headed with, likewise; `outage` is what ended
     (an opening with one reached the desk when it was over). `before` is the severity
-    that a raise left. `closes_at` is set when the desk closes the ticket by itself.
+    that a raise left. `closes_at` is set when the desk closes the ticket by itself,
+    `closed_at` when it already did.
     `replies_filed` tells whether a reply lands on the ticket without anyone's help.
     """
 
@@ -55,6 +56,7 @@ class Notice:
     linked: tuple[str, ...] = ()
     origin: str = AGENT_ORIGIN
     closes_at: int | None = None
+    closed_at: int | None = None
     replies_filed: bool = False
 
 
@@ -250,7 +252,8 @@ class _Writer:
     def ending(self) -> str:
         if self.outage is None and self.stage.kind is not Kind.RECOVER:
             return ""
-        return self.say(words.ending(self.notice.ref, self.notice.closes_at))
+        notice = self.notice
+        return self.say(words.ending(notice.ref, notice.closes_at, notice.closed_at))
 
     def reply(self) -> str:
         if self.notice.replies_filed:

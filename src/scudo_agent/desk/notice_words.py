@@ -185,8 +185,14 @@ def _lead_recovered(stage: Stage, names: tuple[str, ...]) -> Text:
     return T("{subject} is up again.", subject=names[0])
 
 
-def ending(ref: str, closes_at: int | None) -> Text:
+def ending(ref: str, closes_at: int | None, closed_at: int | None = None) -> Text:
     """What becomes of the ticket after a recovery."""
+    if closed_at is not None:
+        return T(
+            "Ticket {ref} was closed on {when}, after it had stayed quiet.",
+            ref=ref,
+            when={"instant": closed_at},
+        )
     if closes_at is None:
         return T("Ticket {ref} stays open until someone has found the cause.", ref=ref)
     return T(

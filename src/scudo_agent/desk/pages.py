@@ -10,9 +10,10 @@ from babel.dates import format_skeleton
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scudo_agent.desk.history import Happening, timeline
-from scudo_agent.desk.lifecycle import Condition
+from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.notice import headline, severity_label
 from scudo_agent.desk.notice_words import RULES, warning
+from scudo_agent.desk.store.attachments import SCREENSHOT
 from scudo_agent.desk.store.views import TicketLine, TicketView
 from scudo_agent.instant import (
     HOUR,
@@ -78,6 +79,17 @@ class Proof:
     state: Badge
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """A screenshot: where it is, what it shows, and how large it is."""
+
+    href: str
+    source: str
+    taken: When
+    width: int
+    height: int
+
+
 class Page:
     """Renders pages for one reader at one instant."""
 
@@ -94,15 +106,18 @@ class Page:
         )
 
     def queue(self, lines: tuple[TicketLine, ...]) -> dict[str, Any]:
-        """Contents of the list: what is going on first, then what is over."""
-        bad = [line for line in lines if line.condition is Condition.BAD]
-        over = [line for line in lines if line.condition is not Condition.BAD]
+        """Contents of the list: what is going on, what is over, what is closed."""
+        closed = [line for line in lines if line.status is Status.CLOSED]
+        rest = [line for line in lines if line.status is not Status.CLOSED]
+        bad = [line for line in rest if line.condition is Condition.BAD]
+        over = [line for line in rest if line.condition is not Condition.BAD]
         return {
             "title": self._say(T("Tickets")),
             "sentence": self._sentence(bad),
             "calm": not any(line.severity == 1 for line in bad),
             "going_on": [self._row(line) for line in bad],
             "over": [self._row(line) for line in over],
+            "closed": [self._row(line) for line in closed],
         }
 
     def ticket(self, view: TicketView) -> dict[str, Any]:
@@ -122,7 +137,7 @@ class Page:
             else self._when(line.recovered, line.zone),
             "length": self._length(line),
             "severity": self._severity(line.severity),
-            "condition": self._condition(line.condition, line.severity),
+            "condition": self._condition(line),
             "rule": self._say(RULES[line.rule]) if line.rule in RULES else "",
             "warning": stage is not None and warning(stage),
             "affected": [
@@ -130,6 +145,17 @@ class Page:
                 for one in (stage.affected if stage else ())
             ],
             "proofs": [self._proof(one, line.zone) for one in evidence[:_MEMBERS]],
+            "shots": [
+                Shot(
+                    href=f"/t/{line.ref}/files/{one.attachment_id}",
+                    source=one.source or "",
+                    taken=self._when(one.taken, line.zone),
+                    width=one.width or 0,
+                    height=one.height or 0,
+                )
+                for one in view.attachments
+                if one.kind == SCREENSHOT
+            ],
             "more": max(len(evidence) - _MEMBERS, 0),
             "previous": view.previous,
             "linked": view.linked,
@@ -149,7 +175,7 @@ class Page:
             customer=line.customer,
             site=line.site_id,
             severity=self._severity(line.severity),
-            condition=self._condition(line.condition, line.severity),
+            condition=self._condition(line),
             since=self._when(line.since, line.zone),
             length=self._length(line),
             provider_only=line.audience == "provider",
@@ -188,7 +214,10 @@ class Page:
             shape=_SEVERITY_SHAPES[severity], word=word, tone=f"severity-{severity}"
         )
 
-    def _condition(self, condition: Condition, severity: int | None) -> Badge:
+    def _condition(self, line: TicketLine) -> Badge:
+        condition, severity = line.condition, line.severity
+        if line.status is Status.CLOSED:
+            return Badge(shape="■", word=self._say(T("closed")), tone="quiet")
         if condition is Condition.RECOVERED:
             return Badge(shape="●", word=self._say(T("recovered")), tone="good")
         if condition is Condition.NOT_MEASURED:

@@ -75,7 +75,7 @@ class DeskSettings(Model):
     """`desk.yaml`; relative paths start at `base`, the folder of the file.
 
     `url` is how people and mails name the desk; without it, the address it
-    listens on.
+    listens on. `contracts` is the folder of the contract files that sites name.
     """
 
     listen: Listen = Listen()
@@ -83,12 +83,18 @@ class DeskSettings(Model):
     provider: Provider = Provider()
     mail: Mail = Mail()
     state: str = "desk-state"
+    contracts: str | None = None
     base: Annotated[Path, Field(exclude=True)] = Path()
 
     @property
     def folder(self) -> Path:
         """The state folder: database, lock and Maildir."""
         return self.base / self.state
+
+    @property
+    def contracts_folder(self) -> Path | None:
+        """Where contract files are; None: only agents bring them."""
+        return None if self.contracts is None else self.base / self.contracts
 
     @property
     def maildir(self) -> Path:
@@ -133,6 +139,11 @@ def load_desk_settings(path: Path) -> DeskSettings:
             settings.smtp_password()
         except InputError as exc:
             faults.append(document.fault(("mail", "smtp", "password"), str(exc)))
+        contracts = settings.contracts_folder
+        if contracts is not None and not contracts.is_dir():
+            faults.append(
+                document.fault(("contracts",), f"'{contracts}' is no folder; make it")
+            )
     if faults or settings is None:
         raise ConfigError(faults)
     return settings

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from scudo_agent.config.contract_body import Body
 from scudo_agent.config.site import Site
+from scudo_agent.desk.store.contracts import (
+    contract_of,
+    known_ids,
+    last_version,
+    put_version,
+)
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.desk.store.tables import (
@@ -16,6 +23,7 @@ from scudo_agent.desk.store.tables import (
     stream_cursor,
     tenant,
 )
+from scudo_agent.errors import InputError
 from scudo_agent.instant import SECOND, Instant
 from scudo_agent.wire import Hello
 
@@ -43,7 +51,11 @@ _CURSORS = select(stream_cursor.c.stream, stream_cursor.c.last_seq).where(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolment:
-    """What the desk is told of a customer's site when its agent is enrolled."""
+    """What the desk is told of a customer's site when its agent is enrolled.
+
+    `contract` is the contract file's data when the agent has it (embedded desk);
+    else `contract_id` names one that the desk has.
+    """
 
     customer_id: str
     customer_name: str
@@ -52,7 +64,7 @@ class Enrolment:
     site_id: str
     timezone: str
     contract_id: str | None = None
-    contract_title: str | None = None
+    contract: Body | None = None
 
     @classmethod
     def of(cls, site: Site) -> "Enrolment":
@@ -64,17 +76,22 @@ class Enrolment:
             language=site.customer.language,
             site_id=site.id,
             timezone=site.timezone,
-            contract_id=site.contract.id if site.contract else site.contract_id,
-            contract_title=site.contract.title if site.contract else None,
+            contract_id=site.contract_id,
+            contract=site.contract_body,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Granted:
-    """Answer to a hello: the epoch of this store and what the desk has of it."""
+    """Answer to a hello: the epoch of this store and what the desk has of it.
+
+    The contract is that of the agent's site; revision 0: the desk has none.
+    """
 
     epoch: int
     last_seq: dict[str, int]
+    contract_id: str | None = None
+    contract_revision: int = 0
 
 
 class Agents:
@@ -85,7 +102,11 @@ class Agents:
         self._now = now
 
     def enrol(self, enrolment: Enrolment, *, key_sha256: str) -> AgentIdentity:
-        """Create or refresh customer, site and agent; the key replaces the old one."""
+        """Create or refresh customer, site and agent; the key replaces the old one.
+
+        The contract file that an agent brings is stored, as the next version when
+        it changed. `InputError` when the site names a contract that is nowhere.
+        """
         now = self._now()
         who = AgentIdentity(
             tenant_id=enrolment.customer_id,
@@ -94,6 +115,8 @@ class Agents:
         )
         with self._database.write() as db:
             _put_tenant(db, enrolment, now)
+            if enrolment.contract is not None:
+                put_version(db, enrolment.contract, actor=who.actor, now=now)
             _put_site(db, enrolment, now)
             mine = agent.c.agent_id == who.agent_id
             if db.execute(select(agent.c.agent_id).where(mine)).first():
@@ -150,7 +173,13 @@ class Agents:
             db.execute(_LIVES, lives)
             rows = db.execute(_CURSORS, {"who": who.agent_id, "in_epoch": epoch})
             last = dict.fromkeys(STREAMS, 0) | {r.stream: r.last_seq for r in rows}
-        return Granted(epoch=epoch, last_seq=last)
+            contract_id, revision = contract_of(db, who)
+        return Granted(
+            epoch=epoch,
+            last_seq=last,
+            contract_id=contract_id if revision else None,
+            contract_revision=revision,
+        )
 
 
 def put_provider(db: Connection, *, name: str, mail: str, now: Instant) -> None:
@@ -200,6 +229,22 @@ def _put_tenant(db: Connection, enrolment: Enrolment, now: Instant) -> None:
     db.execute(insert(tenant).values(row | values))
 
 
+def _contract_title(db: Connection, enrolment: Enrolment) -> str | None:
+    """The title of the contract that a site names; `InputError` if it is unknown."""
+    wanted = enrolment.contract_id
+    if wanted is None:
+        return None
+    version = last_version(db, wanted)
+    if version is None:
+        known = ", ".join(known_ids(db)) or "none"
+        raise InputError(
+            f"contract: this desk has no contract '{wanted}' for site "
+            f"{enrolment.site_id}; it has {known} ('contracts' in the desk's settings "
+            "names the folder of its contract files)"
+        )
+    return str(version.body["title"])
+
+
 def _put_site(db: Connection, enrolment: Enrolment, now: Instant) -> None:
     mine = (site.c.tenant_id == enrolment.customer_id) & (
         site.c.site_id == enrolment.site_id
@@ -207,7 +252,7 @@ def _put_site(db: Connection, enrolment: Enrolment, now: Instant) -> None:
     values = {
         "timezone": enrolment.timezone,
         "contract_id": enrolment.contract_id,
-        "contract_title": enrolment.contract_title,
+        "contract_title": _contract_title(db, enrolment),
         "updated_us": now,
     }
     if db.execute(select(site.c.site_id).where(mine)).first():

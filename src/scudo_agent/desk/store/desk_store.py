@@ -7,13 +7,21 @@ from sqlalchemy import func, select
 
 from scudo_agent.clock import Clock, Timeline
 from scudo_agent.desk.store.agents import Agents, put_provider
+from scudo_agent.desk.store.attachments import Attachments
+from scudo_agent.desk.store.closing import Closing
+from scudo_agent.desk.store.contracts import Contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import Inbox
 from scudo_agent.desk.store.mailbox import Mailbox
 from scudo_agent.desk.store.migrate import migrate
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
-from scudo_agent.desk.store.tables import agent, mail_outbox, ticket_event
+from scudo_agent.desk.store.tables import (
+    agent,
+    contract_version,
+    mail_outbox,
+    ticket_event,
+)
 from scudo_agent.desk.store.views import Views
 from scudo_agent.instant import Instant
 
@@ -21,9 +29,9 @@ from scudo_agent.instant import Instant
 class DeskStore:
     """Owns the database file; every room's transaction is its own.
 
-    Rooms: `agents`, `inbox`, `mail`, `people`, `views`. All may be called from
-    any thread. `now()` is the desk's time: it never runs backwards, not over a
-    restart either.
+    Rooms: `agents`, `closing`, `contracts`, `inbox`, `mail`, `people`, `views`. All
+    may be called from any thread. `now()` is the desk's time: it never runs
+    backwards, not over a restart either.
     """
 
     def __init__(
@@ -48,8 +56,11 @@ class DeskStore:
             self.database.close()
             raise
         self.agents = Agents(self.database, self.now)
+        self.closing = Closing(self.database, self.now)
+        self.contracts = Contracts(self.database, self.now)
         self.inbox = Inbox(self.database, self.now, posting)
         self.mail = Mailbox(self.database, self.now, owner=owner)
+        self.attachments = Attachments(self.database, self.now)
         self.people = People(self.database, self.now)
         self.views = Views(self.database)
 
@@ -71,7 +82,12 @@ class DeskStore:
 
 def _last_instant(database: Database) -> Instant:
     """The last instant that this desk wrote."""
-    columns = (ticket_event.c.stored_us, mail_outbox.c.sent_us, agent.c.hello_us)
+    columns = (
+        ticket_event.c.stored_us,
+        mail_outbox.c.sent_us,
+        agent.c.hello_us,
+        contract_version.c.stored_us,
+    )
     with database.read() as db:
         last = [db.execute(select(func.max(column))).scalar() for column in columns]
     return Instant(max(value or 0 for value in last))

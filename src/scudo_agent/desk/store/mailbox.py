@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from scudo_agent.desk.lifecycle import HEADINGS, Condition
+from scudo_agent.desk.lifecycle import HEADINGS, Condition, closes
+from scudo_agent.desk.store.contracts import last_version
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.tables import (
     incident,
@@ -16,7 +17,7 @@ from scudo_agent.desk.store.tables import (
     ticket,
     ticket_event,
 )
-from scudo_agent.instant import MINUTE, Instant
+from scudo_agent.instant import MINUTE, Instant, parse_instant
 from scudo_agent.model import Kind
 from scudo_agent.wire import Named, Stage
 
@@ -32,7 +33,8 @@ class Errand:
     gave the ticket its headline, `affected` the services last told of, `before` the
     severity that held before this one, `previous` and `linked` are public ticket
     numbers. `late`: the opening's own mail was folded into this one, since it was
-    over when the desk heard of it.
+    over when the desk heard of it. `closes`: when the desk closes the ticket if it
+    stays quiet after this recovery; `closed`: when it did.
     """
 
     mail_id: int
@@ -56,6 +58,8 @@ class Errand:
     previous: str
     linked: tuple[str, ...]
     late: bool
+    closes: Instant | None = None
+    closed: Instant | None = None
 
 
 class Mailbox:
@@ -233,7 +237,14 @@ def _superseded(db: Connection, row: Any) -> bool:
 
 def _errand(db: Connection, row: Any, fence: int) -> Errand:
     facts = db.execute(
-        select(ticket.c.ref, ticket.c.site_id, site.c.timezone)
+        select(
+            ticket.c.ref,
+            ticket.c.site_id,
+            ticket.c.condition,
+            ticket.c.closed_us,
+            site.c.timezone,
+            site.c.contract_id,
+        )
         .join(
             site,
             (site.c.tenant_id == ticket.c.tenant_id)
@@ -277,6 +288,25 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
         previous="".join(_refs(db, row.tenant_id, (stage.previous,))),
         linked=_refs(db, row.tenant_id, tuple(stage.linked)),
         late=_late(db, row),
+        closes=_closes(db, row, stage, facts),
+        closed=facts.closed_us,
+    )
+
+
+def _closes(db: Connection, row: Any, stage: Stage, facts: Any) -> Instant | None:
+    """When the ticket closes by itself, as of this recovery; None: people do it."""
+    if stage.kind is not Kind.RECOVER or facts.contract_id is None:
+        return None
+    version = last_version(db, facts.contract_id)
+    after_us = None if version is None else version.contract.tickets.close_after_us
+    if after_us is None or facts.condition == Condition.NOT_MEASURED.value:
+        return None
+    heard = select(ticket_event.c.stored_us).where(
+        ticket_event.c.event_id == row.event_id
+    )
+    until = stage.outage.until if stage.outage else stage.at
+    return closes(
+        parse_instant(until), Instant(db.execute(heard).scalar_one()), after_us
     )
 
 

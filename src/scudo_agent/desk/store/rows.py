@@ -297,7 +297,9 @@ def _columns(new: Incident) -> dict[str, Any]:
 
 
 def _ticket_columns(new: Ticket) -> dict[str, Any]:
-    return {
+    # A stage re-opens and never closes: who closed it also wrote when.
+    closed = {} if new.status is Status.CLOSED else {"closed_us": None}
+    return closed | {
         "title": new.title,
         "status": new.status.value,
         "condition": new.condition.value,

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Select, func, select
 
 from scudo_agent.desk.lifecycle import HEADINGS, Condition, Status
-from scudo_agent.desk.store.scope import Scope
+from scudo_agent.desk.store.attachments import Attachment, listed
+from scudo_agent.desk.store.scope import Scope, within
 from scudo_agent.desk.store.tables import (
     incident,
     mail_outbox,
@@ -56,6 +57,7 @@ class TicketLine:
     since: Instant
     received: Instant
     recovered: Instant | None
+    closed: Instant | None
     reopen_count: int
     reported_late: bool
     stage: Stage | None
@@ -98,6 +100,7 @@ class TicketView:
     previous: str | None
     linked: tuple[str, ...]
     mails: tuple[PendingMail, ...]
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def opening(self) -> Stage | None:
@@ -120,9 +123,14 @@ class Views:
     def tickets(
         self, scope: Scope, *, limit: int = LIST_LIMIT
     ) -> tuple[TicketLine, ...]:
-        """The queue (`domain.md` 5): by severity, then by receipt."""
-        query = (
+        """The queue (`domain.md` 5): by severity, then by receipt.
+
+        Closed tickets stand behind it, the latest first, as far as `limit` goes.
+        """
+        closed = ticket.c.status == Status.CLOSED.value
+        queue = (
             _lines(scope)
+            .where(~closed)
             .order_by(
                 ticket.c.severity.is_(None),
                 ticket.c.severity,
@@ -132,7 +140,14 @@ class Views:
             .limit(limit)
         )
         with self._database.read() as db:
-            return tuple(_line(row) for row in db.execute(query))
+            lines = [_line(row) for row in db.execute(queue)]
+            latest = (
+                _lines(scope)
+                .where(closed)
+                .order_by(ticket.c.closed_us.desc(), ticket.c.ticket_id.desc())
+                .limit(limit - len(lines))
+            )
+            return tuple(lines + [_line(row) for row in db.execute(latest)])
 
     def ticket(self, scope: Scope, ref: str) -> TicketView | None:
         """One ticket, or None: not there and not allowed look the same."""
@@ -152,6 +167,7 @@ class Views:
                 previous=before[0] if before else None,
                 linked=_refs(db, line.tenant_id, linked),
                 mails=_mails(db, line),
+                attachments=listed(db, line.tenant_id, line.ticket_id),
             )
 
 
@@ -190,13 +206,7 @@ def _lines(scope: Scope) -> Select[Any]:
         )
         .outerjoin(last, last.c.event_id == telling)
     )
-    if scope.tenant_id is not None:
-        query = query.where(ticket.c.tenant_id == scope.tenant_id)
-    if scope.site_id is not None:
-        query = query.where(ticket.c.site_id == scope.site_id)
-    if not scope.provider:
-        query = query.where(ticket.c.audience == "customer")
-    return query
+    return query.where(*within(scope))
 
 
 def _line(row: Any) -> TicketLine:
@@ -219,6 +229,7 @@ def _line(row: Any) -> TicketLine:
         since=row.since_us,
         received=row.received_us,
         recovered=row.recovered_us,
+        closed=row.closed_us,
         reopen_count=row.reopen_count,
         reported_late=row.reported_late,
         stage=_stage(row.telling),

@@ -1,0 +1,193 @@
+"""Versions of contracts: what was promised, and since when the desk knows it.
+
+A version is never edited: a contract file that changed is the next revision. The
+last revision of the contract that a site names is the one that holds there.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from scudo_agent.config.contract_body import Body, body_sha256
+from scudo_agent.config.contract_file import contract_of_data
+from scudo_agent.contract.model import Contract
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.tables import PROVIDER_TENANT, contract_version, site
+from scudo_agent.errors import ConfigError
+from scudo_agent.instant import Instant
+
+_log = logging.getLogger(__name__)
+_mine = contract_version.c.tenant_id == PROVIDER_TENANT
+_LAST = (
+    select(contract_version)
+    .where(_mine, contract_version.c.contract_id == bindparam("contract"))
+    .order_by(contract_version.c.revision.desc())
+    .limit(1)
+)
+# Asked with every hello; making a statement costs more than running it.
+_OF_SITE = (
+    select(site.c.contract_id, func.max(contract_version.c.revision))
+    .outerjoin(
+        contract_version, _mine & (contract_version.c.contract_id == site.c.contract_id)
+    )
+    .where(
+        site.c.tenant_id == bindparam("tenant"), site.c.site_id == bindparam("of_site")
+    )
+    .group_by(site.c.contract_id)
+)
+
+
+_READ: dict[str, Contract] = {}
+"""By hash, what was read before: a version never changes."""
+_READ_LIMIT = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractVersion:
+    """One stored version; `body` is the contract file's data."""
+
+    contract_id: str
+    revision: int
+    sha256: str
+    body: Body
+    stored: Instant
+    actor: str
+
+    @property
+    def contract(self) -> Contract:
+        """What it says; `ConfigError` if this desk cannot read it."""
+        known = _READ.get(self.sha256)
+        if known is None:
+            name = f"contract {self.contract_id}, revision {self.revision}"
+            known = contract_of_data(self.body, name=name)
+            if len(_READ) >= _READ_LIMIT:
+                _READ.clear()
+            _READ[self.sha256] = known
+        return known
+
+
+class Contracts:
+    """The desk's contracts, all of the provider's tenant."""
+
+    def __init__(self, database: Database, now: Callable[[], Instant]) -> None:
+        self._database = database
+        self._now = now
+
+    def put(self, body: Body, *, actor: str) -> int:
+        """Store a contract, unless it is the last version already; its revision."""
+        with self._database.write() as db:
+            return put_version(db, body, actor=actor, now=self._now())
+
+    def known(self) -> tuple[str, ...]:
+        """The ids of all contracts."""
+        with self._database.read() as db:
+            return known_ids(db)
+
+    def versions(self, contract_id: str) -> tuple[ContractVersion, ...]:
+        """Every version of a contract, the first one first."""
+        query = (
+            select(contract_version)
+            .where(_mine, contract_version.c.contract_id == contract_id)
+            .order_by(contract_version.c.revision)
+        )
+        with self._database.read() as db:
+            return tuple(_version(row) for row in db.execute(query).mappings())
+
+    def of(self, who: AgentIdentity) -> ContractVersion | None:
+        """The version that holds at an agent's site; None when there is none."""
+        with self._database.read() as db:
+            contract_id, revision = contract_of(db, who)
+            if contract_id is None or not revision:
+                return None
+            return last_version(db, contract_id)
+
+
+def put_version(db: Connection, body: Body, *, actor: str, now: Instant) -> int:
+    """Within a transaction: store a contract as its next version, if it is new."""
+    contract_id, sha256 = str(body["id"]), body_sha256(body)
+    last = last_version(db, contract_id)
+    if last is not None and last.sha256 == sha256:
+        return last.revision
+    revision = 1 if last is None else last.revision + 1
+    row = {
+        "tenant_id": PROVIDER_TENANT,
+        "contract_id": contract_id,
+        "revision": revision,
+        "sha256": sha256,
+        "body": dict(body),
+        "stored_us": now,
+        "actor": actor,
+    }
+    db.execute(insert(contract_version).values(row))
+    named = update(site).where(site.c.contract_id == contract_id)
+    db.execute(named.values(contract_title=str(body["title"])))
+    return revision
+
+
+def last_version(db: Connection, contract_id: str) -> ContractVersion | None:
+    """The version of a contract that holds."""
+    row = db.execute(_LAST, {"contract": contract_id}).mappings().first()
+    return None if row is None else _version(row)
+
+
+def contract_of(db: Connection, who: AgentIdentity) -> tuple[str | None, int]:
+    """Id and revision of the contract of an agent's site; 0: it is not stored."""
+    mine = {"tenant": who.tenant_id, "of_site": who.site_id}
+    contract_id, revision = db.execute(_OF_SITE, mine).one()
+    return contract_id, int(revision or 0)
+
+
+def known_ids(db: Connection) -> tuple[str, ...]:
+    """The ids of all contracts."""
+    query = (
+        select(contract_version.c.contract_id)
+        .where(_mine)
+        .distinct()
+        .order_by(contract_version.c.contract_id)
+    )
+    return tuple(db.execute(query).scalars())
+
+
+def last_contracts(db: Connection) -> dict[str, tuple[int, Contract]]:
+    """Revision and content of every contract's last version.
+
+    One that this desk cannot read is left out, and the log says so.
+    """
+    newest = (
+        select(
+            contract_version.c.contract_id,
+            func.max(contract_version.c.revision).label("revision"),
+        )
+        .where(_mine)
+        .group_by(contract_version.c.contract_id)
+        .subquery()
+    )
+    query = select(contract_version).join(
+        newest,
+        _mine
+        & (contract_version.c.contract_id == newest.c.contract_id)
+        & (contract_version.c.revision == newest.c.revision),
+    )
+    found: dict[str, tuple[int, Contract]] = {}
+    for row in db.execute(query).mappings():
+        version = _version(row)
+        try:
+            found[version.contract_id] = (version.revision, version.contract)
+        except ConfigError as exc:
+            _log.error("%s", exc)
+    return found
+
+
+def _version(row: Mapping[Any, Any]) -> ContractVersion:
+    return ContractVersion(
+        contract_id=row["contract_id"],
+        revision=row["revision"],
+        sha256=row["sha256"],
+        body=row["body"],
+        stored=row["stored_us"],
+        actor=row["actor"],
+    )

@@ -1,0 +1,188 @@
+"""Contracts at the desk: versions that are kept, and which one holds at a site."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scudo_agent.cli.main import main
+from scudo_agent.config.contract_body import body_of, body_sha256
+from scudo_agent.config.yaml_source import parse
+from scudo_agent.desk.contract_folder import read_contracts
+from scudo_agent.desk.settings import load_desk_settings
+from scudo_agent.errors import ConfigError, InputError
+from support.desk_scene import play
+from support.desking import Bench, Speaker, bench, contract, site
+
+FILE = """\
+id: {name}
+title: Contratto {name}
+year_start: 2026-01-01
+uptime: {{target: {target}}}
+service_hours: {{weekly: {{mon-fri: ["09:00-18:00"]}}}}
+tickets: {{close_after: 1h}}
+"""
+
+
+def folder(tmp_path: Path, **targets: str) -> Path:
+    """A folder of contract files, by id and target."""
+    made = tmp_path / "contracts"
+    made.mkdir(exist_ok=True)
+    for name, target in targets.items():
+        (made / f"{name}.yaml").write_text(FILE.format(name=name, target=target))
+    return made
+
+
+async def asked(agent: Speaker) -> Any:
+    """What the desk says of the agent's contract."""
+    reply = await agent.client.get("/v1/agents/self/contract", headers=agent.headers)
+    assert reply.status_code in (200, 404)
+    return reply.json() if reply.status_code == 200 else None
+
+
+def test_decimals_stay_the_texts_of_the_file() -> None:
+    doc = parse("id: a\nuptime: {target: 99.90}\nlist: [1, 2.50, x, null]\n", "a.yaml")
+    body = body_of(doc)
+    assert body == {
+        "id": "a",
+        "uptime": {"target": "99.90"},
+        "list": [1, "2.50", "x", None],
+    }
+
+
+@given(st.permutations(["id", "title", "year_start", "uptime", "tickets"]))
+def test_the_order_of_keys_makes_no_new_version(keys: list[str]) -> None:
+    whole = contract(reopen="4h")
+    shuffled = {key: whole[key] for key in [*keys, *(whole.keys() - set(keys))]}
+    assert body_sha256(shuffled) == body_sha256(whole)
+
+
+def test_an_embedded_agent_brings_its_contract(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        agent = await b.agent(brings=contract(close_after="1h"))
+        reply = (await agent.hello()).json()
+        assert (reply["contract_id"], reply["contract_revision"]) == ("prova", 1)
+        state = await asked(agent)
+        assert state["body"] == contract(close_after="1h")
+        assert state["sha256"] == body_sha256(state["body"])
+        (line,) = b.desk.store.contracts.versions("prova")
+        assert line.actor == "agent:acme/acme-milano/1"
+
+    play(tmp_path, scene)
+
+
+def test_a_changed_file_is_the_next_revision_and_the_first_one_stays(
+    tmp_path: Path,
+) -> None:
+    async def scene(b: Bench) -> None:
+        first, second = contract(close_after="1h"), contract(close_after="2h")
+        for body in (first, first, second, second, first):
+            b.clock.forward(60)
+            b.desk.enrol_embedded(site(brings=body))
+        versions = b.desk.store.contracts.versions("prova")
+        assert [one.revision for one in versions] == [1, 2, 3]
+        assert [one.body for one in versions] == [first, second, first]
+        assert versions[0].stored < versions[1].stored < versions[2].stored
+
+    play(tmp_path, scene)
+
+
+def test_a_site_without_a_contract_has_none(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        b.desk.store.contracts.put(contract("other"), actor="desk")
+        agent = await b.agent()
+        reply = (await agent.hello()).json()
+        assert (reply["contract_id"], reply["contract_revision"]) == (None, 0)
+        assert await asked(agent) is None
+
+    play(tmp_path, scene)
+
+
+def test_a_site_names_a_contract_of_the_desks_folder(tmp_path: Path) -> None:
+    folder(tmp_path, uno="99.5", due="99.0")
+
+    async def scene(b: Bench) -> None:
+        agent = await b.agent(names="uno")
+        state = await asked(agent)
+        assert (state["contract_id"], state["revision"]) == ("uno", 1)
+        assert state["body"]["uptime"] == {"target": "99.5"}
+
+    play(tmp_path, scene, contracts="contracts")
+
+
+def test_what_changed_while_the_desk_was_stopped_is_a_new_revision(
+    tmp_path: Path,
+) -> None:
+    async def revisions() -> list[str]:
+        async with bench(tmp_path, contracts="contracts") as b:
+            found = b.desk.store.contracts.versions("uno")
+            return [str(one.body["uptime"]["target"]) for one in found]
+
+    folder(tmp_path, uno="99.5")
+    assert asyncio.run(revisions()) == ["99.5"]
+    assert asyncio.run(revisions()) == ["99.5"]
+    folder(tmp_path, uno="99.50")
+    assert asyncio.run(revisions()) == ["99.5", "99.50"]
+
+
+def test_an_unknown_contract_is_refused_with_those_that_there_are(
+    tmp_path: Path,
+) -> None:
+    folder(tmp_path, uno="99.5", due="99.0")
+
+    async def scene(b: Bench) -> None:
+        with pytest.raises(InputError) as caught:
+            b.desk.enrol_embedded(site(names="tre"))
+        assert "no contract 'tre'" in str(caught.value)
+        assert "it has due, uno" in str(caught.value)
+        assert b.desk.store.agents.by_key("x") is None
+
+    play(tmp_path, scene, contracts="contracts")
+
+
+def test_a_contract_is_seen_by_its_own_site_only(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        mine = await b.agent(brings=contract("mine"))
+        other = await b.agent(customer="other", name="other", brings=contract("theirs"))
+        assert (await asked(mine))["contract_id"] == "mine"
+        assert (await asked(other))["contract_id"] == "theirs"
+
+    play(tmp_path, scene)
+
+
+def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    made = folder(tmp_path, uno="99.5", due="101", tre="0")
+    (made / "vier.yaml").write_text("id: [\n")
+    (made / "zwei.yaml").write_text(FILE.format(name="uno", target="99"))
+    (made / "notes.txt").write_text("no contract")
+    with pytest.raises(ConfigError) as caught:
+        read_contracts(made)
+    found = [(Path(f.file).name, f.line) for f in caught.value.faults]
+    assert found == [
+        ("due.yaml", 4),
+        ("tre.yaml", 4),
+        ("vier.yaml", 2),
+        ("zwei.yaml", 1),
+    ]
+    assert "uno.yaml too" in caught.value.faults[-1].what
+
+
+def test_a_folder_that_is_not_there_is_a_fault_of_the_settings(tmp_path: Path) -> None:
+    path = tmp_path / "desk.yaml"
+    path.write_text("state: x\ncontracts: none\n")
+    with pytest.raises(ConfigError, match=r"desk\.yaml:2:12: .*is no folder"):
+        load_desk_settings(path)
+
+
+def test_a_desk_with_a_bad_contract_does_not_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(tmp_path, uno="101")
+    (tmp_path / "desk.yaml").write_text("listen: {port: 0}\ncontracts: contracts\n")
+    code = main(["desk", "run", "--settings", str(tmp_path / "desk.yaml")])
+    assert code == 2
+    assert "uno.yaml:4:18: " in capsys.readouterr().err
+    assert not (tmp_path / "desk-state").exists()
