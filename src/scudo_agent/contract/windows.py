@@ -7,6 +7,7 @@ refused parts together are the window, each instant in one of them.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from scudo_agent.contract.calendar import Calendar
@@ -21,6 +22,8 @@ from scudo_agent.contract.model import (
 from scudo_agent.contract.spans import Spans, merge
 from scudo_agent.instant import Instant
 from scudo_agent.intervals import Interval
+
+_LONG_BEFORE = timedelta(days=366)
 
 
 class Refusal(StrEnum):
@@ -123,13 +126,16 @@ class WindowRules:
         return (day(announcement.start) - day(announcement.announced)).days
 
     def peak_notice_days(self, window: Window, now: Announcement) -> int | None:
-        """Working days strictly between the peak notice's day and the window's day."""
+        """Working days strictly between the peak notice's day and the window's day.
+
+        Of a notice more than a year ahead only the last year is counted.
+        """
         if window.peak_notice is None:
             return None
-        day = self.calendar.local_day
-        return self.calendar.working_days_between(
-            day(window.peak_notice), day(now.start)
-        )
+        start = self.calendar.local_day(now.start)
+        told = self.calendar.local_day(window.peak_notice)
+        told = max(told, start - _LONG_BEFORE)
+        return self.calendar.working_days_between(told, start)
 
     def late_notice(self, window: Window, *, at: Instant) -> int | None:
         """Working days of a peak notice that came late; None if it did not (or never).
