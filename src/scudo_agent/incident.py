@@ -24,11 +24,12 @@ class Rule(StrEnum):
     S2 = "S2"
     S3 = "S3"
     S4 = "S4"
+    S5 = "S5"
 
     @property
     def severity(self) -> int:
         """The code that the rule gives: 1 High, 2 Medium, 3 Low."""
-        return {Rule.S1: 1, Rule.S2: 2, Rule.S3: 2, Rule.S4: 3}[self]
+        return {Rule.S1: 1, Rule.S2: 2, Rule.S3: 2}.get(self, 3)
 
     @property
     def reason(self) -> Text:
@@ -38,6 +39,7 @@ class Rule(StrEnum):
             Rule.S2: T("a contracted service is degraded"),
             Rule.S3: T("a check is bad that no contracted service needs entirely"),
             Rule.S4: T("a limit for warnings is crossed; nothing is limited yet"),
+            Rule.S5: T("a limit will be crossed before long; nothing is limited yet"),
         }[self]
 
 
@@ -56,8 +58,13 @@ def warn_subject(path: str) -> str:
     return f"warn:{path}"
 
 
+def forecast_subject(path: str) -> str:
+    """Subject of a forecast about one check."""
+    return f"forecast:{path}"
+
+
 def split_subject(subject: str) -> tuple[str, str]:
-    """Kind (`check`, `service`, `warn`, `agent`) and name of a subject."""
+    """Kind (`check`, `service`, `warn`, `forecast`, `agent`) and name of a subject."""
     kind, _, name = subject.partition(":")
     return kind, name
 

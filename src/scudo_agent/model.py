@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from scudo_agent.instant import Instant
-from scudo_agent.text import Text
+from scudo_agent.text import Text, Value
 
 
 class State(StrEnum):
@@ -73,6 +73,37 @@ class Limit:
         return seen > self.bound if self.above else seen < self.bound
 
 
+class Shape(StrEnum):
+    """How people read a measured value."""
+
+    RATIO = "ratio"
+    NUMBER = "number"
+    DAYS = "days"
+
+    def shown(self, value: float) -> Value:
+        """The value as one of a sentence; a number with three digits that count."""
+        if self is Shape.RATIO:
+            return {"ratio": value}
+        return int(value) if value == int(value) else float(f"{value:.3g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """What is to be foreseen of one measured value: a crossing of its limits.
+
+    `limits` all name that value; `within_us` is how long before a crossing
+    someone wants to be told. `measure` says what the number is of: another one
+    begins a new history. `pace` is what each day adds, where that is known and
+    need not be measured.
+    """
+
+    limits: tuple[Limit, ...]
+    within_us: int
+    measure: str
+    shape: Shape = Shape.NUMBER
+    pace: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What a probe reports of one run; it never decides.
@@ -96,11 +127,13 @@ class Observation:
     """The outcome of one run of a check, with its time, graded by its limits.
 
     `at` is the instant at which the agent had the outcome. `warned` tells
-    whether a `warn` limit is crossed (None: it cannot be told from this run).
+    whether a `warn` limit is crossed (None: it cannot be told from this run),
+    `predicted` whether one will be before long (None: that cannot be told).
     """
 
     check: str
     at: Instant
     result: Result
     warned: bool | None = None
+    predicted: bool | None = None
     outcome: Outcome | None = None

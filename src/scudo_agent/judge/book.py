@@ -7,7 +7,7 @@ check opens or joins is decided in `judge.opening`.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from scudo_agent.incident import AGENT, Rule, warn_subject
+from scudo_agent.incident import AGENT, Rule, forecast_subject, warn_subject
 from scudo_agent.instant import Instant
 from scudo_agent.judge.check import CheckState
 from scudo_agent.judge.drafts import Drafts
@@ -127,7 +127,7 @@ class Book:
         incident.since = min(incident.since, since)
         pending = at if check.pending is None else check.pending.since
         self.join(incident, check, pending)
-        self._link_warning(incident, check, at)
+        self.link_notices(incident, check, at)
         self._joined.setdefault(incident, {})[check] = None
         self.drafts.touch(check)
         self.drafts.incidents[incident.id] = incident
@@ -150,11 +150,13 @@ class Book:
             this.linked[that.id] = None
             self.drafts.incidents[this.id] = this
 
-    def _link_warning(self, incident: Incident, check: CheckState, at: Instant) -> None:
-        warning = self.open.get(warn_subject(check.path))
-        if warning is not None and warning.id not in incident.linked:
-            self.link(incident, warning)
-            self.drafts.stage(Kind.NOTE, warning, at=at)
+    def link_notices(self, incident: Incident, check: CheckState, at: Instant) -> None:
+        """Link an incident to the check's open warning and forecast."""
+        for subject in (warn_subject(check.path), forecast_subject(check.path)):
+            notice = self.open.get(subject)
+            if notice not in (None, incident) and notice.id not in incident.linked:
+                self.link(incident, notice)
+                self.drafts.stage(Kind.NOTE, notice, at=at)
 
     def leave(self, check: CheckState, at: Instant) -> None:
         """A member that is up leaves; the last one lets the incident recover."""

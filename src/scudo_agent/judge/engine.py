@@ -129,7 +129,8 @@ class Judge:
         scene = self._scene
         known = {one.check: one for one in checks if one.check in scene.checks}
         kept = list(incidents)
-        restorer = Restorer(scene.book, scene.vantage, scene.waiting, scene.warnings)
+        notices = (scene.warnings, scene.forecasts)
+        restorer = Restorer(scene.book, scene.vantage, scene.waiting, notices)
         restorer.incidents(kept)
         restorer.states(known)
         restorer.members(known)

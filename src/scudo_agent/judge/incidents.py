@@ -53,7 +53,7 @@ class Incident:
     @property
     def rated(self) -> bool:
         """Whether it has members whose fall decides its severity."""
-        return self.kind not in (AGENT, "warn")
+        return self.kind not in (AGENT, "warn", "forecast")
 
     def take(self, check: CheckState, pending: Instant, under: Iterable[str]) -> None:
         """The check becomes a member; it became pending at `pending`."""

@@ -71,12 +71,16 @@ class Restorer:
     """Puts memories back; the site file may have changed meanwhile."""
 
     def __init__(
-        self, book: Book, vantage: Vantage, waiting: Waiting, warnings: Warnings
+        self,
+        book: Book,
+        vantage: Vantage,
+        waiting: Waiting,
+        notices: Iterable[Warnings],
     ) -> None:
         self._book = book
         self._vantage = vantage
         self._waiting = waiting
-        self._warnings = warnings
+        self._notices = tuple(notices)
         self._incidents: dict[str, Incident] = {}
 
     def incidents(self, memories: Iterable[IncidentMemory]) -> None:
@@ -96,8 +100,9 @@ class Restorer:
             if incident.kind == AGENT:
                 self._isolated(incident, data)
             check = self._book.checks.get(split_subject(incident.subject)[1])
-            if incident.kind == "warn" and check is not None and check.rule.warns:
-                self._warnings.adopt(incident, check)
+            if check is not None:
+                for notices in self._notices:
+                    notices.restore(incident, check)
 
     def states(self, memories: Mapping[str, CheckMemory]) -> None:
         """States and answers; a changed definition restarts confirmation."""

@@ -8,6 +8,7 @@ and recoveries. When, and in which order of events, is `judge.engine`'s affair.
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
+from scudo_agent.incident import Rule
 from scudo_agent.instant import Instant
 from scudo_agent.judge.batch import Isolation, Withdrawal
 from scudo_agent.judge.book import Book
@@ -48,7 +49,8 @@ class Scene:
         self.holds = Holds(topology)
         self.holds.set(holds)
         self.waiting = Waiting(topology, self.checks, self.vantage, self.holds)
-        self.warnings = Warnings(self.book, self.holds)
+        self.warnings = Warnings(self.book, self.holds, Rule.S4)
+        self.forecasts = Warnings(self.book, self.holds, Rule.S5)
         self.running = False
         self.paused: frozenset[str] = frozenset()
         self._opening = Opening(topology, self.book, self.waiting)
@@ -91,6 +93,7 @@ class Scene:
                 self._change(check, State.UNKNOWN, since=at, at=at)
             check.clear_runs()
         self.warnings.clear_all()
+        self.forecasts.clear_all()
         self._stale.clear()
         self.running = False
 
@@ -134,6 +137,8 @@ class Scene:
             self._ask(check)
         if seen.warned is not None:
             self.warnings.observe(check, at, seen.warned)
+        if seen.predicted is not None:
+            self.forecasts.observe(check, at, seen.predicted)
         self.settle(at)
 
     def _ignored(self, check: CheckState, at: Instant, result: Result) -> bool:
@@ -192,6 +197,7 @@ class Scene:
         check.stale = True
         check.clear_runs()
         self.warnings.clear(check)
+        self.forecasts.clear(check)
         if check.state is not State.UNKNOWN:
             self._change(check, State.UNKNOWN, since=at, at=at)
 
@@ -268,6 +274,7 @@ class Scene:
             self._change(check, State.UNKNOWN, since=since, at=at)
         check.clear_runs()
         self.warnings.clear(check)
+        self.forecasts.clear(check)
 
     def _end_isolation(self, at: Instant) -> None:
         since = self.vantage.isolated

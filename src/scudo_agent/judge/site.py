@@ -15,8 +15,8 @@ class CheckRule:
 
     `local` is true for checks of targets with `local: true` and for heartbeats
     (the set L of `judging.md`). `definition` changes whenever the definition in
-    the file does: confirmation then starts anew. Without `warns` a warning that
-    is still open ends unmeasured: its limit was taken out.
+    the file does: confirmation then starts anew. Without `warns` (`forecasts`) a
+    warning (a forecast) that is still open ends unmeasured: it was taken out.
     """
 
     path: str
@@ -27,6 +27,7 @@ class CheckRule:
     local: bool = False
     definition: str = ""
     warns: bool = True
+    forecasts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

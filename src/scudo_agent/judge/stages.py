@@ -37,7 +37,7 @@ def rule_of(incident: Incident, services: Mapping[str, ServiceTally]) -> Rule | 
     if incident.severity == 1:
         return Rule.S1
     if incident.severity != 2:
-        return Rule.S4
+        return Rule.S5 if incident.kind == "forecast" else Rule.S4
     degraded = incident.rule is Rule.S2 or any(
         number and services[service].state is State.DEGRADED
         for service, number in incident.under.items()
