@@ -1,7 +1,7 @@
 """What cannot all be true in a contract file: contradictions, with their places."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from scudo_agent.config.contract_fields import DAYS, day_numbers
@@ -62,8 +62,11 @@ class _Rules:
     def clocks(self) -> None:
         """Each with a name of its own, and hours in which it can run."""
         clocks = self._file.clocks
-        for index, what in _second([clock.name for clock in clocks]):
-            self._fault(("clocks", index, "name"), f"the name {what}")
+        for index, clock in enumerate(clocks):
+            same = [each for each in clocks[:index] if each.name == clock.name]
+            if not all(_apart(each.when, clock.when) for each in same):
+                what = f"'{clock.name}' is a clock of the same tickets already"
+                self._fault(("clocks", index, "name"), f"{what}; names tell them apart")
         hours = self._file.service_hours
         weekly = any(hours.weekly.values())
         for index, clock in enumerate(clocks):
@@ -105,7 +108,7 @@ class _Rules:
         requests = self._file.requests
         for index, what in _second([each.id for each in requests.categories]):
             self._fault(("requests", "categories", index, "id"), f"the id {what}")
-        for key in ("channels", "required", "interventions", "closing"):
+        for key in ("channels", "clocks_for", "required", "interventions", "closing"):
             self._twice(getattr(requests, key), ("requests", key), "word")
 
     def others(self) -> None:
@@ -191,21 +194,30 @@ def _second(words: Sequence[object]) -> list[tuple[int, str]]:
     return found
 
 
+def _apart(one: WhenFile, other: WhenFile) -> bool:
+    """Whether no ticket fits both."""
+    pairs: Sequence[tuple[Sequence[object] | None, Sequence[object] | None]] = (
+        (one.severity, other.severity),
+        (one.category, other.category),
+        (one.origin, other.origin),
+    )
+    return any(a and b and not set(a) & set(b) for a, b in pairs)
+
+
 def _serves(extra: ExtraFile, when: WhenFile) -> bool:
     """Whether every ticket that `when` means has the extra hours."""
     if not any(extra.weekly.values()):
         return False
     if extra.when.card and not when.card:
         return False
-    wanted: Mapping[str, object] = {
-        "severity": when.severity,
-        "category": when.category,
-        "origin": when.origin,
-    }
+    pairs: Sequence[tuple[Sequence[object] | None, Sequence[object] | None]] = (
+        (extra.when.severity, when.severity),
+        (extra.when.category, when.category),
+        (extra.when.origin, when.origin),
+    )
     return all(
-        (allowed := getattr(extra.when, key)) is None
-        or (given is not None and set(given) <= set(allowed))  # type: ignore[call-overload]
-        for key, given in wanted.items()
+        has is None or (asked is not None and set(asked) <= set(has))
+        for has, asked in pairs
     )
 
 

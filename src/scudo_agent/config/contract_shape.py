@@ -216,40 +216,39 @@ class CategoryFile(Model):
     severity: Code | None = None
 
 
+Channel = Literal[
+    "phone",
+    "voicemail",
+    "weekend_number",
+    "mail",
+    "portal",
+    "web_form",
+    "whatsapp",
+    "software",
+]
+Element = Literal[
+    "detected_at",
+    "url",
+    "description",
+    "screenshot",
+    "software_version",
+    "conformity",
+    "backup",
+]
+Way = Literal["phone", "remote", "on_site", "workshop", "vendor"]
+Closing = Literal["report", "summary", "feedback", "quality_call"]
+
+
 class RequestsFile(Model):
     """`requests`: how requests are made and handled."""
 
-    channels: tuple[
-        Literal[
-            "phone",
-            "voicemail",
-            "weekend_number",
-            "mail",
-            "portal",
-            "web_form",
-            "whatsapp",
-            "software",
-        ],
-        ...,
-    ] = ()
+    channels: tuple[Channel, ...] = ()
+    clocks_for: tuple[Origin, ...] = ()
     categories: tuple[CategoryFile, ...] = ()
-    required: tuple[
-        Literal[
-            "detected_at",
-            "url",
-            "description",
-            "screenshot",
-            "software_version",
-            "conformity",
-            "backup",
-        ],
-        ...,
-    ] = ()
-    interventions: tuple[
-        Literal["phone", "remote", "on_site", "workshop", "vendor"], ...
-    ] = ()
+    required: tuple[Element, ...] = ("detected_at", "url", "description", "screenshot")
+    interventions: tuple[Way, ...] = ()
     team: Literal["own_only", "own_preferred", "any"] = "any"
-    closing: tuple[Literal["report", "summary", "feedback", "quality_call"], ...] = ()
+    closing: tuple[Closing, ...] = ()
 
 
 class TermFile(Model):

@@ -182,6 +182,7 @@ def _requests(file: RequestsFile) -> RequestRules:
     categories = (Category(**_values(category)) for category in file.categories)
     return RequestRules(
         channels=file.channels,
+        clocks_for=frozenset(file.clocks_for),
         categories=tuple(categories),
         required=file.required,
         interventions=file.interventions,

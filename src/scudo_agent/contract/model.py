@@ -232,13 +232,15 @@ class Team(StrEnum):
 class RequestRules:
     """How requests are made and handled (`domain.md` 5, 8).
 
-    `channels` empty: all; `required`: what a complete request has; `interventions`:
-    how the work is done; `closing`: what the customer gets at the end.
+    `channels` empty: any; `clocks_for`: origins whose requests start clocks, empty:
+    all; `required`: what a complete request has; `interventions`: how the work is
+    done, empty: any way; `closing`: what the customer gets at the end.
     """
 
     channels: tuple[str, ...] = ()
+    clocks_for: frozenset[str] = frozenset()
     categories: tuple[Category, ...] = ()
-    required: tuple[str, ...] = ()
+    required: tuple[str, ...] = ("detected_at", "url", "description", "screenshot")
     interventions: tuple[str, ...] = ()
     team: Team = Team.ANY
     closing: tuple[str, ...] = ()
