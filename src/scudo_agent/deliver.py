@@ -59,6 +59,7 @@ class Delivery:
         *,
         rng: random.Random,
         on_event: Callable[[DeliveryEvent], None] = lambda event: None,
+        on_hello: Callable[[HelloReply], None] = lambda reply: None,
         config_hash: str = "",
     ) -> None:
         self._store = store
@@ -66,6 +67,7 @@ class Delivery:
         self._clock = clock
         self._rng = rng
         self._on_event = on_event
+        self._on_hello = on_hello
         self._config_hash = config_hash
         self._backoff = Backoff()
         self._state = DeliveryState()
@@ -162,6 +164,7 @@ class Delivery:
         self._hello_failures = 0
         self._hello_at = asyncio.get_running_loop().time() + HELLO_S
         await self._agree(reply, marks)
+        self._on_hello(reply)
 
     async def _agree(self, reply: HelloReply, marks: OutboxStatus) -> None:
         """Bring both sides to one mark; the desk's counts.

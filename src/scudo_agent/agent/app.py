@@ -17,6 +17,7 @@ from pathlib import Path
 
 from scudo_agent import __version__
 from scudo_agent.agent.backlog import Backlog
+from scudo_agent.agent.contracts import ContractWatch, with_kept
 from scudo_agent.agent.desks import (
     DeskEnd,
     WatchedDesk,
@@ -46,6 +47,7 @@ from scudo_agent.probes.registry import engine
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.telemetry.metrics import Metrics
 from scudo_agent.telemetry.web import TelemetryServer
+from scudo_agent.wire import HelloReply
 
 RUNNING = "agent.json"
 
@@ -88,16 +90,21 @@ class Agent:
             if row.ticket_ref is not None:
                 self.notices.tickets[row.incident_id] = row.ticket_ref
         self.on_delivery: list[Callable[[DeliveryEvent], None]] = []
+        self.on_hello: list[Callable[[HelloReply], None]] = []
+        self.contracts: ContractWatch | None = None
         client = desk.client
         if desk.embedded is None:
             client = WatchedDesk(client, runtime.report)
             runtime.on_wish.append(self._greet_desk)
+            self.contracts = ContractWatch(runtime, desk.reader)
+            self.on_hello.append(self.contracts.heard)
         self.delivery = Delivery(
             runtime.store,
             client,
             runtime.clock,
             rng=rng,
             on_event=self._delivered,
+            on_hello=self._greeted,
             config_hash=runtime.site.config_hash,
         )
         self.status = StatusView(
@@ -115,6 +122,10 @@ class Agent:
     def _delivered(self, event: DeliveryEvent) -> None:
         for listener in self.on_delivery:
             listener(event)
+
+    def _greeted(self, reply: HelloReply) -> None:
+        for listener in self.on_hello:
+            listener(reply)
 
     def _desk_status(self) -> Document:
         state = self.delivery.state
@@ -149,7 +160,11 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
         vital = Vital()
         desk = await _desk(site, options, clock, stack, vital=vital)
         runtime = Runtime(
-            site, store, clock, engines=options.engines, recorder=recorder
+            with_kept(site, store.reader),
+            store,
+            clock,
+            engines=options.engines,
+            recorder=recorder,
         )
         agent = Agent(runtime, desk, options.rng or random.Random(), vital=vital)
         _measure(agent, telemetry, options.state)
@@ -296,6 +311,8 @@ async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
         delivering.cancel()
         await asyncio.wait([delivering])
         await agent.notices.close()
+        if agent.contracts is not None:
+            await agent.contracts.close()
         await agent.backlog.close()
 
     stack.push_async_callback(stop)

@@ -26,7 +26,7 @@ from scudo_agent.model import Outcome
 from scudo_agent.text import T
 from scudo_agent.ticketing.desk import DeskClient, bearer
 from scudo_agent.ticketing.port import DeskError, NoAnswer, Parcel, TicketSystem
-from scudo_agent.wire import BatchReply, Gap, Hello, HelloReply
+from scudo_agent.wire import BatchReply, ContractState, Gap, Hello, HelloReply
 
 _KEY = "desk.key"
 _TIMEOUT_S = 10.0
@@ -58,6 +58,17 @@ class DeskReader:
         except (httpx.HTTPError, OSError, ValueError) as exc:
             raise NoAnswer(str(exc) or type(exc).__name__) from None
         return data
+
+    async def contract(self) -> ContractState | None:
+        """The contract that the desk has for this site; raises `DeskError`."""
+        try:
+            reply = await self._client.get("/v1/agents/self/contract")
+            if reply.status_code == 404:
+                return None
+            reply.raise_for_status()
+            return ContractState.model_validate_json(reply.content)
+        except (httpx.HTTPError, OSError, ValueError) as exc:
+            raise NoAnswer(str(exc) or type(exc).__name__) from None
 
     async def close(self) -> None:
         """Close the connections."""

@@ -9,16 +9,21 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from scudo_agent.agent.interventions import Interventions
 from scudo_agent.agent.probing import EngineFactory, Probing
 from scudo_agent.agent.restart import Restart, gap_notes
+from scudo_agent.agent.windows import WindowKeeper
 from scudo_agent.clock import STEP_US, Clock, Step
 from scudo_agent.config.judging import judging_site
 from scudo_agent.config.site import Site
+from scudo_agent.contract.model import Contract
 from scudo_agent.incident import incident_id
 from scudo_agent.instant import SECOND, Instant, format_instant
 from scudo_agent.judge.batch import Batch, IncidentStage, Member
 from scudo_agent.judge.engine import Judge
+from scudo_agent.judge.holds import Hold
 from scudo_agent.judge.views import CheckView, IncidentView
 from scudo_agent.model import Kind, Outcome, State
 from scudo_agent.pipeline import Committed, Pipeline, Recorder
@@ -56,7 +61,16 @@ class Runtime:
         rules = judging_site(site)
         self._restart = Restart(store.load(rules.reopen_us), _recorded(recorder))
         self.timeline = store.timeline
-        self.judge = Judge(rules, new_id=new_id or _new_id)
+        self.windows = WindowKeeper(
+            store, changed=self.rearrange, upgrade_us=_upgrade_us(site)
+        )
+        was = self._restart.stopped_at or self.timeline.now()
+        self.interventions = Interventions(site, store, since=was)
+        self._paused: frozenset[str] = frozenset()
+        # A record that goes on may end with what held back then.
+        self._arranged = _recorded(recorder) is not None
+        # What holds back is known before the first event: a kill opens nothing.
+        self.judge = Judge(rules, new_id=new_id or _new_id, holds=self._holds(was))
         self.pipeline = Pipeline(
             site,
             self.judge,
@@ -80,6 +94,13 @@ class Runtime:
         self._beat_us = clock.monotonic_us()
         self._suspended_us = 0
         self._pulse: asyncio.TimerHandle | None = None
+
+    def use_contract(self, contract: Contract) -> None:
+        """Go by another version of the contract from now on."""
+        self.site = replace(self.site, contract=contract)
+        reopen_us = contract.tickets.reopen_us
+        self.judge.reopen_within(reopen_us)
+        self.pipeline.reopen_us = reopen_us
 
     async def start(self) -> None:
         """Take up where the store was left, then begin to probe."""
@@ -108,6 +129,7 @@ class Runtime:
         now = Instant(max(self.timeline.now(), pipeline.last + 1))
         self.started = now
         pipeline.judge_start(now, _start(now))
+        self.rearrange()
         if restart.stopped_at is not None:
             self.gap_us = now - restart.stopped_at
             self._note_gap(restart.stopped_at, now)
@@ -171,14 +193,41 @@ class Runtime:
         idle = [self._alive_us + LIVENESS_US - now]
         if (due := self.probing.schedule.next_due_us()) is not None:
             idle.append(due - now)
+        wall = self.timeline.now()
         if (judged := self.judge.next_due()) is not None:
-            idle.append(judged - self.timeline.now())
+            idle.append(judged - wall)
+        if (ends := self.interventions.next_pause_end(wall)) is not None:
+            idle.append(ends - wall)
         if self.pipeline.commit_error is not None:
             return max(min(idle), self._retry_us - now)
         return min(idle)
 
+    def _holds(self, at: Instant) -> tuple[Hold, ...]:
+        return (*self.windows.holds(at), *self.interventions.holds(at))
+
+    def rearrange(self) -> None:
+        """Windows, mutes or pauses have changed: let judging and probing know."""
+        now = self.timeline.now()
+        holds, paused = self._holds(now), self.interventions.paused(now)
+        if not (holds or paused or self._arranged):
+            return
+        self._arranged = True
+        self._paused = paused
+        self.pipeline.leave(holds, paused)
+        self.probing.pause(paused)
+        self._wake.set()
+
+    def _look_at_the_pauses(self) -> None:
+        """A pause ends by itself."""
+        if self._paused:
+            now = self.timeline.now()
+            if self.interventions.paused(now) != self._paused:
+                self.rearrange()
+
     def report(self, path: str, outcome: Outcome) -> None:
         """Take what a probe, or the delivery, has to say of a check."""
+        if path in self._paused:
+            return
         self.pipeline.report(path, outcome)
         self._wake.set()
 
@@ -186,6 +235,7 @@ class Runtime:
         """One turn: clocks, judgement, what is due, one commit."""
         self._beat()
         self._look_at_the_clocks()
+        self._look_at_the_pauses()
         before = self.clock.monotonic_us()
         batch = self.pipeline.judge_now()
         self._follow(batch)
@@ -302,6 +352,12 @@ def _confirming(view: CheckView) -> bool:
     if view.state is State.DEGRADED:
         return view.run_failed > 0 or view.run_good > 0
     return view.run_failed > 0 or view.run_weak > 0
+
+
+def _upgrade_us(site: Site) -> int | None:
+    """How long an upgrade's window mutes, by the contract if it is here."""
+    rule = site.contract.uptime.exclusions.upgrade if site.contract else None
+    return None if rule is None else rule.max_us
 
 
 def _new_id(at: Instant) -> str:

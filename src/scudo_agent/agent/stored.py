@@ -1,5 +1,6 @@
 """What the store alone can tell: `status` and `uptime` without an agent."""
 
+from scudo_agent.agent.contracts import with_kept
 from scudo_agent.agent.document import (
     FORMAT,
     Document,
@@ -19,6 +20,7 @@ from scudo_agent.store.values import Liveness
 
 def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Document:
     """The status document of a stopped agent: as it was when it last lived."""
+    site = with_kept(site, reader)
     status = reader.status()
     live = status.liveness
     clean = live is not None and live.clean is not None

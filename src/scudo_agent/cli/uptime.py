@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _accounts(args: argparse.Namespace) -> list[dict[str, Any]]:
+    from scudo_agent.agent.contracts import with_kept
     from scudo_agent.agent.stored import raw_uptime
     from scudo_agent.clock import SystemClock
     from scudo_agent.errors import InputError
@@ -54,7 +55,7 @@ def _accounts(args: argparse.Namespace) -> list[dict[str, Any]]:
         live = reader.liveness() if running(state_folder(args)) else None
         now = live.at if live is not None else SystemClock().wall()
         at = now if asked is None else asked
-        since = _year_start(site, reader, at)
+        since = _year_start(with_kept(site, reader), reader, at)
         accounts = raw_uptime(site, reader, since, at)
     finally:
         reader.close()

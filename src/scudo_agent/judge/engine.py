@@ -142,6 +142,14 @@ class Judge:
             scene.book.retire(incident, self._now if at is None else at)
         return self._finish()
 
+    def reopen_within(self, reopen_us: int) -> None:
+        """From now on a relapse within so much time re-opens its incident.
+
+        Incidents that ended before are held against it too, as far as they are
+        still remembered.
+        """
+        self._scene.book.topology.reopen_within(reopen_us)
+
     # How things stand
 
     def state(self, check: str) -> CheckView:

@@ -1,6 +1,7 @@
 """Who depends on whom, worked out once for a site (`judging.md` 2 and 4)."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from scudo_agent.judge.site import JudgeSite
 
@@ -37,6 +38,10 @@ class Topology:
         self.concerns: dict[str, tuple[str, ...]] = {}
         self.watchers: dict[str, tuple[str, ...]] = {}
         self._index_services()
+
+    def reopen_within(self, reopen_us: int) -> None:
+        """The contract has another version: so long after a recovery is a relapse."""
+        self.site = replace(self.site, reopen_us=reopen_us)
 
     def below(self, path: str, above: str) -> bool:
         """Whether `above` is an ancestor of `path`."""

@@ -18,7 +18,8 @@ from sqlalchemy.exc import DatabaseError
 from scudo_agent.clock import Clock, Timeline
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import HOUR, Instant, format_instant
-from scudo_agent.store import engine, leave, outbox, schema
+from scudo_agent.judge.forecast import Hour
+from scudo_agent.store import copies, engine, hours, leave, outbox, schema
 from scudo_agent.store.apply import STREAM, apply
 from scudo_agent.store.lock import FolderLock
 from scudo_agent.store.migrations import migrate
@@ -201,8 +202,25 @@ class AgentStore:
         """A person ended a mute or a pause before its time."""
         return self._writer.submit(lambda db: leave.end(db, id_, at=at, actor=actor))
 
+    def keep_contract(self, text: str) -> "Future[None]":
+        """Keep what a remote desk said of the contract, over restarts too."""
+        return self._writer.submit(lambda db: copies.keep(db, copies.CONTRACT, text))
+
+    def hours(self, measures: Mapping[str, str]) -> dict[str, list[Hour]]:
+        """The hours of each check of `measures`, oldest first."""
+        return self.reader.read(
+            lambda db: {
+                check: hours.read(db, check, of) for check, of in measures.items()
+            }
+        )
+
+    def keep_hours(self, measures: Mapping[str, str]) -> "Future[None]":
+        """Drop the hours of all other checks and measures."""
+        return self._writer.submit(lambda db: hours.keep(db, measures))
+
     def house_keep(self, reopen_us: int = 4 * HOUR) -> "Future[tuple[int, int]]":
-        """Seal what cannot re-open, drop what was acknowledged 35 days ago.
+        """Seal what cannot re-open, drop what was acknowledged 35 days ago and hours
+        of eight weeks ago.
 
         Returns how many incidents were sealed and how many rows dropped.
         """
@@ -210,6 +228,7 @@ class AgentStore:
 
         def work(db: Connection) -> tuple[int, int]:
             sealed = outbox.seal(db, Instant(now - reopen_us))
+            hours.trim(db, now)
             return sealed, outbox.prune(db, STREAM, now)
 
         return self._writer.submit(work)

@@ -19,7 +19,7 @@ from scudo_agent.judge.batch import (
     Withdrawal,
 )
 from scudo_agent.model import Result, State
-from scudo_agent.store import leave, outbox, schema
+from scudo_agent.store import copies, leave, outbox, schema
 from scudo_agent.store.apply import STREAM
 from scudo_agent.store.engine import open_reader, unusable
 from scudo_agent.store.migrations import STEPS
@@ -93,6 +93,10 @@ class StoreReader:
             )
 
         return self.read(read)
+
+    def contract(self) -> str | None:
+        """What a remote desk last said of the contract; None: it never did."""
+        return self.read(lambda db: copies.kept(db, copies.CONTRACT))
 
     def timelines(
         self, since: Instant, until: Instant
