@@ -198,7 +198,13 @@ Rate = Annotated[
     ),
     _number(r"^[0-9]+(\.[0-9]{1,2})?$", minimum=0, maximum=100_000),
 ]
-DayKey = Annotated[str, BeforeValidator(_day_key)]
+_DAY = rf"({'|'.join(DAYS)})"
+_PART = rf" *{_DAY} *(- *{_DAY} *)?"
+DayKey = Annotated[
+    str,
+    BeforeValidator(_day_key),
+    _schema(type="string", pattern=f"^{_PART}(,{_PART})*$"),
+]
 _DAY_SPAN = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 SpanField = Annotated[
     Span, BeforeValidator(_span), _schema(type="string", pattern=_DAY_SPAN)

@@ -14,7 +14,7 @@ from scudo_agent.config.outline import HEARTBEAT
 from scudo_agent.config.probe import Model, ProbeSettings
 from scudo_agent.config.shape import HeartbeatFile, SiteFile, TimingFile
 
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REF = "#/$defs/{model}"
 
 
@@ -43,23 +43,23 @@ def site_schema(registry: Mapping[str, type[ProbeSettings]]) -> dict[str, Any]:
         {"$ref": "#/$defs/DeskFile"},
     ]
     return {
-        "$schema": _DIALECT,
+        "$schema": DIALECT,
         "title": "scudo-agent site file",
-        **_plain(site),
-        "$defs": _plain(dict(sorted(definitions.items()))),
+        **plain_schema(site),
+        "$defs": plain_schema(dict(sorted(definitions.items()))),
     }
 
 
-def _plain(schema: Any) -> Any:
+def plain_schema(schema: Any) -> Any:
     """Without the titles that pydantic makes of names, and defaults of null.
 
     Where keys have a pattern, others are refused, as the loader does.
     """
     if isinstance(schema, list):
-        return [_plain(each) for each in schema]
+        return [plain_schema(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {key: _plain(value) for key, value in schema.items()}
+    plain = {key: plain_schema(value) for key, value in schema.items()}
     if isinstance(plain.get("title"), str):
         del plain["title"]
     if "default" in plain and plain["default"] is None:
