@@ -29,6 +29,7 @@ def judging_site(site: Site) -> JudgeSite:
                 local=check.target.local,
                 definition=check.definition,
                 warns=bool(check.settings.warn_limits()),
+                forecasts=check.settings.trend(check.target.address) is not None,
             )
             for path, check in site.checks.items()
         },

@@ -6,11 +6,17 @@ classes by the composition root, and each probe module has one.
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    WithJsonSchema,
+)
 
 from scudo_agent.errors import InputError
-from scudo_agent.instant import SECOND, parse_duration
-from scudo_agent.model import Limit
+from scudo_agent.instant import DAY, HOUR, SECOND, parse_duration
+from scudo_agent.model import Limit, Trend
 
 
 class Model(BaseModel):
@@ -65,6 +71,17 @@ Ratio = Annotated[float, BeforeValidator(_ratio), WithJsonSchema(_RATIO_SCHEMA)]
 """A share as people write it (`20%` or `0.2`), from 0 to 1."""
 
 
+def _ahead(value: float) -> float:
+    if not HOUR / SECOND <= value <= 56 * DAY / SECOND:
+        raise ValueError("is out of range: from 1h to 56d, such as 14d")
+    return value
+
+
+Ahead = Annotated[Seconds, AfterValidator(_ahead)]
+"""How long before a limit is reached someone wants to be told, in seconds; no
+longer than values are kept, for nobody looks further ahead than back."""
+
+
 class ProbeSettings(Model):
     """Settings of one check of one kind of probe; the base of them all.
 
@@ -89,6 +106,10 @@ class ProbeSettings(Model):
     def warn_limits(self) -> tuple[Limit, ...]:
         """Limits whose crossing is a warning (severity 3) and changes no state."""
         return ()
+
+    def trend(self, address: str | None) -> Trend | None:
+        """What is to be foreseen of the measured value (severity 3); None: nothing."""
+        return None
 
     def endpoint(self, address: str | None) -> str:
         """What is asked, as a ticket names it: an address, a URL, a host:port."""

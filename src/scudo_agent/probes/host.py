@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from scudo_agent.config.probe import ProbeSettings, Ratio
-from scudo_agent.model import Limit, Outcome
+from scudo_agent.config.probe import Ahead, ProbeSettings, Ratio
+from scudo_agent.instant import SECOND
+from scudo_agent.model import Limit, Outcome, Shape, Trend
 from scudo_agent.probes.port import Job
 from scudo_agent.probes.simple import SimpleEngine
 from scudo_agent.text import TN, T
@@ -37,6 +38,20 @@ class HostSettings(ProbeSettings):
     """Load average over so many minutes, by CPU."""
     degraded: Annotated[Ratio, Field(gt=0)] | None = None
     warn: Annotated[Ratio, Field(gt=0)] | None = None
+    forecast: Ahead | None = None
+    """A forecast when the limit will be reached within this time."""
+
+    @field_validator("forecast")
+    @classmethod
+    def _has_a_limit(cls, ahead: float | None, info: ValidationInfo) -> float | None:
+        given = info.data.get
+        if ahead is None or given("disk") or given("inodes"):
+            return ahead
+        if given("load"):
+            raise ValueError("a load comes and goes, it has no forecast; such as warn")
+        if not (given("degraded") or given("warn")):
+            raise ValueError("needs a limit to run into; such as degraded: 95%")
+        return ahead
 
     @model_validator(mode="after")
     def _one_measure(self) -> "HostSettings":
@@ -63,6 +78,18 @@ class HostSettings(ProbeSettings):
     def warn_limits(self) -> tuple[Limit, ...]:
         """The limit of `warn`."""
         return self._limits(self.warn)
+
+    def trend(self, address: str | None) -> Trend | None:
+        """Towards `degraded`, else `warn`, else a full file system."""
+        if self.forecast is None:
+            return None
+        named = [name for name in _MEASURES if getattr(self, name) is not None]
+        return Trend(
+            limits=self._limits(self.degraded or self.warn or 1.0),
+            within_us=round(self.forecast * SECOND),
+            measure=f"host {named[0]} {self.disk or self.inodes or ''}".rstrip(),
+            shape=Shape.RATIO,
+        )
 
     def endpoint(self, address: str | None) -> str:
         """The file system, or what of this host is measured."""

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from scudo_agent.config.probe import Model, ProbeSettings
-from scudo_agent.model import Limit, Outcome
+from scudo_agent.config.probe import Ahead, Model, ProbeSettings
+from scudo_agent.instant import SECOND
+from scudo_agent.model import Limit, Outcome, Trend
 from scudo_agent.probes.connect import host_port
 from scudo_agent.probes.port import Job, Report
 from scudo_agent.probes.simple import run_once
@@ -68,6 +69,9 @@ class SnmpSettings(ProbeSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 161
     degraded: SnmpLimits = SnmpLimits()
     warn: SnmpLimits = SnmpLimits()
+    forecast: Ahead | None = None
+    """A forecast when a bound of `degraded`, else `warn`, will be reached within
+    this time."""
 
     @field_validator("get")
     @classmethod
@@ -86,6 +90,15 @@ class SnmpSettings(ProbeSettings):
             for one in _listed(expect):
                 _check_expected(resolve(get), one)
         return expect
+
+    @field_validator("forecast")
+    @classmethod
+    def _has_a_limit(cls, ahead: float | None, info: ValidationInfo) -> float | None:
+        bounds = [info.data.get(name) for name in ("degraded", "warn")]
+        known = [each.limits() for each in bounds if isinstance(each, SnmpLimits)]
+        if ahead is not None and len(known) == 2 and not any(known):
+            raise ValueError("needs a limit to run into; such as warn: {above: 80}")
+        return ahead
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
@@ -125,6 +138,16 @@ class SnmpSettings(ProbeSettings):
     def warn_limits(self) -> tuple[Limit, ...]:
         """Limits of `warn`."""
         return self.warn.limits()
+
+    def trend(self, address: str | None) -> Trend | None:
+        """Towards the bounds of `degraded`, else those of `warn`."""
+        if self.forecast is None:
+            return None
+        return Trend(
+            limits=self.degraded_limits() or self.warn_limits(),
+            within_us=round(self.forecast * SECOND),
+            measure=f"snmp {self.endpoint(address)}",
+        )
 
     def endpoint(self, address: str | None) -> str:
         """The device and the object."""

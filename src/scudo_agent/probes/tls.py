@@ -17,7 +17,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from scudo_agent.clock import SystemClock
 from scudo_agent.config.probe import ProbeSettings, Seconds
 from scudo_agent.instant import DAY, SECOND, Instant, from_datetime
-from scudo_agent.model import Limit, Outcome
+from scudo_agent.model import Limit, Outcome, Shape, Trend
 from scudo_agent.probes import tls_fault
 from scudo_agent.probes.connect import NoAnswerError, Resolved, host_port, resolve
 from scudo_agent.probes.foreign import one_line
@@ -55,15 +55,25 @@ class TlsSettings(ProbeSettings):
     """A warning when the certificate ends sooner than this."""
     degraded: Left = None
     """Degraded when the certificate ends sooner than this."""
+    forecast: Left = None
+    """A forecast this long before the certificate comes to `degraded`, else `warn`."""
 
     _ca_file: str | None = PrivateAttr(default=None)
 
-    @field_validator("warn", "degraded")
+    @field_validator("warn", "degraded", "forecast")
     @classmethod
     def _is_in_days(cls, left: float | None) -> float | None:
         if left is not None and left < _LEAST_S:
             raise ValueError("is less than an hour; write days such as 14d")
         return left
+
+    @field_validator("forecast")
+    @classmethod
+    def _has_a_limit(cls, ahead: float | None, info: ValidationInfo) -> float | None:
+        given = info.data.get
+        if ahead is not None and not (given("degraded") or given("warn")):
+            raise ValueError("needs a limit to run into; such as warn: 14d")
+        return ahead
 
     @field_validator("ca")
     @classmethod
@@ -87,6 +97,18 @@ class TlsSettings(ProbeSettings):
     def warn_limits(self) -> tuple[Limit, ...]:
         """The limit of `warn`."""
         return _limit(self.warn)
+
+    def trend(self, address: str | None) -> Trend | None:
+        """Towards `degraded`, else `warn`: days left fall by one a day."""
+        if self.forecast is None:
+            return None
+        return Trend(
+            limits=self.degraded_limits() or self.warn_limits(),
+            within_us=round(self.forecast * SECOND),
+            measure=f"tls {self.endpoint(address)}",
+            shape=Shape.DAYS,
+            pace=-1.0,
+        )
 
     def endpoint(self, address: str | None) -> str:
         """`host:port`, and the name if it is another."""

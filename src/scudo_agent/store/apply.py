@@ -20,7 +20,7 @@ from scudo_agent.judge.batch import (
     Withdrawal,
 )
 from scudo_agent.model import Kind, Result
-from scudo_agent.store import schema
+from scudo_agent.store import hours, schema
 from scudo_agent.store.values import IncidentState, Liveness, RunEvent, Seen, Write
 from scudo_agent.wire import PendingStage, Stage, canonical
 
@@ -80,6 +80,7 @@ def apply(connection: Connection, write: Write, *, at: Instant) -> tuple[Stage, 
     _upsert(connection, schema.isolation, map(_isolation_row, write.isolation))
     if write.runs:
         connection.execute(_INSERT_RUN, [_run_row(run) for run in write.runs])
+    hours.write(connection, write.hours)
     if write.liveness is not None:
         row = _liveness_row(write.liveness)
         _upsert(connection, schema.liveness, [row])

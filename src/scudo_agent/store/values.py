@@ -12,6 +12,7 @@ from scudo_agent.judge.batch import (
     Isolation,
     Withdrawal,
 )
+from scudo_agent.judge.forecast import HourOf
 from scudo_agent.model import Kind, Result
 from scudo_agent.text import Text
 from scudo_agent.wire import PendingStage, Windows
@@ -154,6 +155,7 @@ class Write:
     runs: tuple[RunEvent, ...] = ()
     liveness: Liveness | None = None
     seen: Mapping[str, Seen] = field(default_factory=dict)
+    hours: tuple[HourOf, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
