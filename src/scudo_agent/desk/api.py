@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from scudo_agent.desk.api_windows import add_window_routes
 from scudo_agent.desk.auth import fingerprint
 from scudo_agent.desk.history import line_json, view_json
 from scudo_agent.desk.lifecycle import Condition
@@ -84,6 +85,7 @@ class _Api:
             site_id=who.site_id,
             contract_id=granted.contract_id,
             contract_revision=granted.contract_revision,
+            windows_revision=granted.windows_revision,
         )
 
     async def contract(self, who: AgentIdentity) -> ContractState:
@@ -196,6 +198,7 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
         return view_json(view, translator("en"))
 
     _add_evidence(router, api)
+    add_window_routes(router, store, committed, api.agent)
     return router
 
 
@@ -260,7 +263,7 @@ class _StorableRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def looked(request: Request) -> Response:
-            if request.method == "POST":
+            if request.method in ("POST", "PUT"):
                 _look(await request.body())
             return await handle(request)
 

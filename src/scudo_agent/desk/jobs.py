@@ -9,11 +9,14 @@ from sqlalchemy.exc import DBAPIError
 
 from scudo_agent.desk.mail.compose import ComposeError, Letter, compose
 from scudo_agent.desk.mail.transport import Transport, TransportError
-from scudo_agent.desk.notice import Notice, render
+from scudo_agent.desk.notice import Notice, Rendered, render
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.mailbox import Errand
+from scudo_agent.desk.store.window_post import WindowErrand
+from scudo_agent.desk.window_calendar import calendar
+from scudo_agent.desk.window_notice import render_window
 from scudo_agent.instant import DAY, SECOND
 from scudo_agent.locale import translator
 from scudo_agent.model import Kind
@@ -108,7 +111,7 @@ class MailWorker:
             return _IDLE_S
         return min(max((due - self._store.now()) / SECOND, 0.01), _IDLE_S)
 
-    def _deliver(self, errand: Errand) -> None:
+    def _deliver(self, errand: Errand | WindowErrand) -> None:
         """Write, send and record one mail; blocks."""
         try:
             letter = self._letter(errand)
@@ -128,7 +131,9 @@ class MailWorker:
             elif not self._store.mail.sent(errand):
                 _log.warning("mail %s was sent after its lease", errand.message_id)
 
-    def _failed(self, errand: Errand, error: str, *, permanent: bool) -> None:
+    def _failed(
+        self, errand: Errand | WindowErrand, error: str, *, permanent: bool
+    ) -> None:
         if self._abandoned:
             return  # the store is closed, or about to be
         now = self._store.now()
@@ -140,7 +145,16 @@ class MailWorker:
         _log.warning("mail %s: %s; again in %.0f s", errand.message_id, error, wait)
         self._store.mail.later(errand, error, next_us=now + round(wait * SECOND))
 
-    def _letter(self, errand: Errand) -> Letter:
+    def _letter(self, errand: Errand | WindowErrand) -> Letter:
+        if isinstance(errand, WindowErrand):
+            speaks = translator(errand.language)
+            rendered = render_window(errand, speaks, self._settings.provider.name)
+            host = self._settings.mail.message_host
+            ics = calendar(errand.windows, errand.services, speaks, host=host)
+            return self._dressed(errand, rendered, ics)
+        return self._dressed(errand, self._ticket_notice(errand), None)
+
+    def _ticket_notice(self, errand: Errand) -> Rendered:
         stage, outage = errand.stage, None
         if errand.late and errand.opening and stage.kind is Kind.RECOVER:
             # The only mail of this incident: it tells what was, not what is over.
@@ -160,7 +174,12 @@ class MailWorker:
             closes_at=errand.closes,
             closed_at=errand.closed,
         )
-        rendered = render(notice, translator(errand.language), errand.zone)
+        return render(notice, translator(errand.language), errand.zone)
+
+    def _dressed(
+        self, errand: Errand | WindowErrand, rendered: Rendered, ics: bytes | None
+    ) -> Letter:
+        """A notice with its envelope."""
         return Letter(
             sender=self._settings.mail.sender,
             sender_name=self._settings.provider.name,
@@ -172,6 +191,7 @@ class MailWorker:
             in_reply_to=errand.in_reply_to,
             date=self._store.now(),
             language=errand.language,
+            calendar=ics,
         )
 
 

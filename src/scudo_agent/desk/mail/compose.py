@@ -27,7 +27,10 @@ class ComposeError(ScudoError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """What a mail is made of; `subject` and `text` may hold anything."""
+    """What a mail is made of; `subject` and `text` may hold anything.
+
+    `calendar` is an iCalendar file that goes along.
+    """
 
     sender: str
     sender_name: str
@@ -39,6 +42,7 @@ class Letter:
     in_reply_to: str | None
     date: Instant
     language: str
+    calendar: bytes | None = None
 
 
 def header_safe(value: str, *, limit: int = _SUBJECT_LIMIT) -> str:
@@ -62,6 +66,14 @@ def compose(letter: Letter) -> bytes:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(_body(letter.text), subtype="plain", charset="utf-8")
     message.add_alternative(_body(letter.html), subtype="html", charset="utf-8")
+    if letter.calendar is not None:
+        message.add_attachment(
+            letter.calendar.decode(),
+            subtype="calendar",
+            charset="utf-8",
+            params={"method": "PUBLISH"},
+            filename="maintenance.ics",
+        )
     # Set now: an earlier one would have moved into the first part.
     message["Content-Language"] = letter.language
     meant = sorted(name.lower() for name in message)

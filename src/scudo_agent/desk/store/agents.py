@@ -23,9 +23,10 @@ from scudo_agent.desk.store.tables import (
     stream_cursor,
     tenant,
 )
+from scudo_agent.desk.store.window_rows import put_services, revision_of_windows
 from scudo_agent.errors import InputError
 from scudo_agent.instant import SECOND, Instant
-from scudo_agent.wire import Hello
+from scudo_agent.wire import Hello, Named
 
 STREAMS = ("I",)
 
@@ -65,6 +66,7 @@ class Enrolment:
     timezone: str
     contract_id: str | None = None
     contract: Body | None = None
+    services: tuple[Named, ...] = ()
 
     @classmethod
     def of(cls, site: Site) -> "Enrolment":
@@ -78,6 +80,10 @@ class Enrolment:
             timezone=site.timezone,
             contract_id=site.contract_id,
             contract=site.contract_body,
+            services=tuple(
+                Named(id=one.id, title=dict(one.title))
+                for one in site.services.values()
+            ),
         )
 
 
@@ -92,6 +98,7 @@ class Granted:
     last_seq: dict[str, int]
     contract_id: str | None = None
     contract_revision: int = 0
+    windows_revision: int = 0
 
 
 class Agents:
@@ -118,6 +125,7 @@ class Agents:
             if enrolment.contract is not None:
                 put_version(db, enrolment.contract, actor=who.actor, now=now)
             _put_site(db, enrolment, now)
+            put_services(db, who, enrolment.services, now)
             mine = agent.c.agent_id == who.agent_id
             if db.execute(select(agent.c.agent_id).where(mine)).first():
                 values = {"key_sha256": key_sha256, "revoked_us": None}
@@ -174,11 +182,13 @@ class Agents:
             rows = db.execute(_CURSORS, {"who": who.agent_id, "in_epoch": epoch})
             last = dict.fromkeys(STREAMS, 0) | {r.stream: r.last_seq for r in rows}
             contract_id, revision = contract_of(db, who)
+            windows_revision = revision_of_windows(db, who)
         return Granted(
             epoch=epoch,
             last_seq=last,
             contract_id=contract_id if revision else None,
             contract_revision=revision,
+            windows_revision=windows_revision,
         )
 
 

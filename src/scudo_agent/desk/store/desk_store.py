@@ -23,15 +23,21 @@ from scudo_agent.desk.store.tables import (
     ticket_event,
 )
 from scudo_agent.desk.store.views import Views
+from scudo_agent.desk.store.window_tables import (
+    window_announcement,
+    window_cancellation,
+    window_correction,
+)
+from scudo_agent.desk.store.windows import WindowBook
 from scudo_agent.instant import Instant
 
 
 class DeskStore:
     """Owns the database file; every room's transaction is its own.
 
-    Rooms: `agents`, `closing`, `contracts`, `inbox`, `mail`, `people`, `views`. All
-    may be called from any thread. `now()` is the desk's time: it never runs
-    backwards, not over a restart either.
+    Rooms: `agents`, `closing`, `contracts`, `inbox`, `mail`, `people`, `views`,
+    `windows`. All may be called from any thread. `now()` is the desk's time: it never
+    runs backwards, not over a restart either.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class DeskStore:
         self.attachments = Attachments(self.database, self.now)
         self.people = People(self.database, self.now)
         self.views = Views(self.database)
+        self.windows = WindowBook(self.database, self.now, posting)
 
     def now(self) -> Instant:
         """The desk's present instant; follows a wall clock that was set forward."""
@@ -87,6 +94,9 @@ def _last_instant(database: Database) -> Instant:
         mail_outbox.c.sent_us,
         agent.c.hello_us,
         contract_version.c.stored_us,
+        window_announcement.c.announced_us,
+        window_cancellation.c.cancelled_us,
+        window_correction.c.corrected_us,
     )
     with database.read() as db:
         last = [db.execute(select(func.max(column))).scalar() for column in columns]

@@ -17,6 +17,7 @@ from scudo_agent.desk.store.tables import (
     ticket,
     ticket_event,
 )
+from scudo_agent.desk.store.window_post import WindowErrand, window_errand
 from scudo_agent.instant import MINUTE, Instant, parse_instant
 from scudo_agent.model import Kind
 from scudo_agent.wire import Named, Stage
@@ -72,11 +73,11 @@ class Mailbox:
         self._now = now
         self._owner = owner
 
-    def claim(self) -> Errand | None:
+    def claim(self) -> Errand | WindowErrand | None:
         """Lease the next mail that is due, oldest first; None if none is.
 
-        Mails of one ticket leave in order: one that waits holds back the later
-        ones. An escalation whose incident is over is folded and not sent (1.5).
+        Mails of one ticket or window leave in order: one that waits holds back the
+        later ones. An escalation whose incident is over is folded and not sent (1.5).
         """
         now = self._now()
         with self._database.write() as db:
@@ -94,11 +95,14 @@ class Mailbox:
                     )
                     .returning(mail_outbox.c.fence)
                 ).scalar_one()
-                return _errand(db, row, int(fence))
+                write = window_errand if row.ticket_id is None else _errand
+                return write(db, row, int(fence))
         return None
 
-    def sent(self, errand: Errand) -> bool:
+    def sent(self, errand: Errand | WindowErrand) -> bool:
         """Accepted by the mail server: history says to whom and after how long.
+
+        A window's mail has no history but its own row.
 
         False if the lease was lost: another worker answers for this mail.
         """
@@ -107,6 +111,8 @@ class Mailbox:
         with self._database.write() as db:
             if not self._complete(db, errand, values):
                 return False
+            if isinstance(errand, WindowErrand):
+                return True
             data = {
                 "recipient": errand.recipient,
                 "after_us": now - errand.created,
@@ -117,7 +123,7 @@ class Mailbox:
             _history(db, errand, "mail_accepted", now, data)
         return True
 
-    def later(self, errand: Errand, error: str, *, next_us: int) -> None:
+    def later(self, errand: Errand | WindowErrand, error: str, *, next_us: int) -> None:
         """Not sent: try again at `next_us`."""
         values = {
             "last_error": error,
@@ -128,11 +134,12 @@ class Mailbox:
         with self._database.write() as db:
             self._complete(db, errand, values)
 
-    def failed(self, errand: Errand, error: str) -> None:
-        """Refused for good: the ticket shows it."""
+    def failed(self, errand: Errand | WindowErrand, error: str) -> None:
+        """Refused for good: the ticket, or the list of windows, shows it."""
         now = self._now()
         with self._database.write() as db:
-            if self._complete(db, errand, {"state": "failed", "last_error": error}):
+            done = self._complete(db, errand, {"state": "failed", "last_error": error})
+            if done and isinstance(errand, Errand):
                 data = {"recipient": errand.recipient, "error": error}
                 _history(db, errand, "mail_refused", now, data)
 
@@ -151,7 +158,9 @@ class Mailbox:
             count, oldest = db.execute(query).one()
         return int(count), oldest
 
-    def _complete(self, db: Connection, errand: Errand, values: dict[str, Any]) -> bool:
+    def _complete(
+        self, db: Connection, errand: Errand | WindowErrand, values: dict[str, Any]
+    ) -> bool:
         change = (
             update(mail_outbox)
             .where(
@@ -166,12 +175,15 @@ class Mailbox:
 
 
 def _due() -> Any:
-    """The oldest mail to send `:now` whose ticket has no older one still waiting."""
+    """The oldest mail to send `:now` whose thread has no older one still waiting."""
     earlier = aliased(mail_outbox)
     blocked = (
         select(earlier.c.mail_id)
         .where(
-            earlier.c.ticket_id == mail_outbox.c.ticket_id,
+            or_(
+                earlier.c.ticket_id == mail_outbox.c.ticket_id,
+                earlier.c.window_thread == mail_outbox.c.window_thread,
+            ),
             earlier.c.state == "pending",
             earlier.c.mail_id < mail_outbox.c.mail_id,
         )

@@ -19,7 +19,7 @@ from sqlalchemy import (
     event,
 )
 
-from scudo_agent.desk.store.tables import metadata
+from scudo_agent.desk.store.tables import metadata as metadata
 
 
 def _text(name: str, *, null: bool = False, key: bool = False) -> Column[str]:
@@ -193,4 +193,5 @@ def guards(name: str) -> tuple[str, str]:
 
 for _table in APPEND_ONLY:
     for _sql in guards(_table.name):
-        event.listen(_table, "after_create", DDL(_sql).execute_if(dialect="sqlite"))
+        _ddl = DDL(_sql)  # type: ignore[no-untyped-call]
+        event.listen(_table, "after_create", _ddl.execute_if(dialect="sqlite"))
