@@ -16,7 +16,15 @@ from scudo_agent.config.site import Check, Site
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import HOUR, SECOND, Instant
 from scudo_agent.judge.batch import Batch, Change, IncidentMemory, IncidentStage
-from scudo_agent.judge.engine import AgentStart, AgentStop, Event, Judge
+from scudo_agent.judge.engine import (
+    AgentStart,
+    AgentStop,
+    Event,
+    HoldsSet,
+    Judge,
+    PausesSet,
+)
+from scudo_agent.judge.holds import Hold
 from scudo_agent.model import Observation, Outcome, Result
 from scudo_agent.stages import Chronicle, StageWriter
 from scudo_agent.store.agent_store import AgentStore
@@ -117,8 +125,9 @@ class Pipeline:
         self._recorder = recorder
         self._lasting: dict[str, tuple[Instant, Instant | None]] = {}
         contract = site.contract
-        self._reopen_us = contract.tickets.reopen_us if contract else 4 * HOUR
+        self.reopen_us = contract.tickets.reopen_us if contract else 4 * HOUR
         self._reports: list[Observation] = []
+        self._left: tuple[tuple[Hold, ...], frozenset[str]] | None = None
         self._waiting = _Waiting()
         self._last = Instant(0)
         self.seen: dict[str, Seen] = {}
@@ -134,8 +143,8 @@ class Pipeline:
 
     @property
     def has_reports(self) -> bool:
-        """Whether something was reported since the last tick."""
-        return bool(self._reports)
+        """Whether something was reported or arranged since the last tick."""
+        return bool(self._reports) or self._left is not None
 
     def report(self, path: str, outcome: Outcome) -> None:
         """Take a probe's report: stamped now, judged at the next tick."""
@@ -152,6 +161,23 @@ class Pipeline:
     def disown_reports(self) -> None:
         """What was reported since the last tick says nothing: the agent slept."""
         self._reports = []
+
+    def leave(self, holds: Iterable[Hold], paused: frozenset[str]) -> None:
+        """These windows and mutes hold tickets back from now on, these checks rest.
+
+        Judged at the next tick, after what was reported until then.
+        """
+        self._left = tuple(holds), paused
+
+    def _events(self) -> list[Event]:
+        """What was reported and arranged since the last tick, in order of time."""
+        events: list[Event] = list(self._reports)
+        if self._left is not None:
+            at = self._stamp()
+            holds, paused = self._left
+            events += [HoldsSet(at, holds), PausesSet(at, paused)]
+        self.judged, self._reports, self._left = self._reports, [], None
+        return events
 
     def judge_start(self, at: Instant, run: RunEvent) -> Batch:
         """The agent starts (or is back): judge it and keep it in the ledger."""
@@ -200,22 +226,24 @@ class Pipeline:
 
     def _keep(self) -> Instant:
         """Back to where changes are still needed for some incident's lengths."""
-        gone = self._last - self._reopen_us - HOUR
+        gone = self._last - self.reopen_us - HOUR
         for incident, (_, recovered) in list(self._lasting.items()):
             if recovered is not None and recovered < gone:
                 del self._lasting[incident]
-        return Instant(min([self._last, *(s for s, _ in self._lasting.values())]))
+        known = [self._last, *(since for since, _ in self._lasting.values())]
+        if (held := self._judge.held_since()) is not None:
+            known.append(held)
+        return Instant(min(known))
 
     def judge_now(self) -> Batch:
         """Judge what was reported since the last tick, and what is due by now."""
-        reports, self._reports = self._reports, []
-        self.judged = reports
-        for seen in reports:
+        events = self._events()
+        for seen in self.judged:
             self._note_seen(seen)
-        if reports:
-            batch = self._judge.feed(reports)
-            self._last = reports[-1].at
-            self._waiting.events.extend(reports)
+        if events:
+            batch = self._judge.feed(events)
+            self._last = events[-1].at
+            self._waiting.events.extend(events)
             self._take(batch)
             return batch
         now = Instant(self._timeline.now())

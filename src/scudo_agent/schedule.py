@@ -7,7 +7,7 @@ knows of wall time: setting the clock moves no probe.
 """
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -24,6 +24,10 @@ TICK_US = 100_000
 """How often the agent looks for what is due: wake-ups cost, not probes."""
 
 
+_NEVER = -1
+"""As an instant at which a paused check is due: no entry of the heap fits it."""
+
+
 @dataclass(slots=True)
 class _Plan:
     interval_us: int
@@ -33,6 +37,7 @@ class _Plan:
     fired_us: int | None = None
     running: bool = False
     again: bool = False
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +117,7 @@ class Schedule:
         """The run of a check has ended; a wish to probe again is now granted."""
         plan = self._plans[check]
         plan.running = False
-        if plan.again:
+        if plan.again and not plan.paused:
             plan.again = False
             self._push(check, plan, self._at_once(plan, now_us))
 
@@ -123,6 +128,8 @@ class Schedule:
         """
         for check in checks:
             plan = self._plans[check]
+            if plan.paused:
+                continue
             if plan.running:
                 plan.again = True
             elif plan.due_us > (at := self._at_once(plan, now_us)):
@@ -144,6 +151,21 @@ class Schedule:
         plan.pace_us = every_us
         if every_us is not None and plan.due_us > now_us + every_us:
             self._push(check, plan, now_us + every_us)
+
+    def pause(self, checks: Collection[str], now_us: int) -> None:
+        """These do not run until they are left out here again; what runs, ends.
+
+        A check that may run again does so within its first seconds, as at a start.
+        """
+        for check, plan in self._plans.items():
+            if (check in checks) == plan.paused:
+                continue
+            plan.paused = not plan.paused
+            plan.again = False
+            plan.due_us = _NEVER
+            if not plan.paused:
+                first = stagger(check, min(plan.interval_us, FIRST_RUNS_US))
+                self._push(check, plan, now_us + first)
 
     def next_due_us(self) -> int | None:
         """When the next check is due; None without checks."""

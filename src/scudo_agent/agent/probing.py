@@ -48,6 +48,8 @@ class Probing:
         )
         self.running: set[str] = set()
         self._disowned: set[str] = set()
+        self._dropped: set[str] = set()
+        self._paused: frozenset[str] = frozenset()
 
     async def start(self) -> None:
         """Open the engines; what one cannot open is closed again."""
@@ -70,8 +72,22 @@ class Probing:
         """What is under way straddles a gap: its outcome will say nothing."""
         self._disowned |= self.running
 
+    def pause(self, paths: frozenset[str]) -> None:
+        """Ask these no more, and all others again; what is under way says nothing."""
+        for path in paths - self._paused:
+            self.pace(path, False)
+            if path in self.running:
+                self._dropped.add(path)
+        self._paused = paths
+        self.schedule.pause(paths, self._clock.monotonic_us())
+
     def _done(self, path: str, outcome: Outcome) -> None:
         self.running.discard(path)
+        if path in self._dropped:
+            self._dropped.discard(path)
+            self._disowned.discard(path)
+            self.schedule.done(path, self._clock.monotonic_us())
+            return
         if path in self._disowned:
             self._disowned.discard(path)
             outcome = DISOWNED

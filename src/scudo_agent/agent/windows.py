@@ -1,0 +1,131 @@
+"""The agent's read-only copy of the desk's windows, and what they hold back.
+
+The desk has the windows (`domain.md` 4); the agent asks for them when `hello` names
+another revision, keeps them in its store, and goes on with them while the desk is
+away and over restarts. Every open window mutes tickets for what it covers, from its
+announcement on; what is excluded is not asked here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from scudo_agent.contract.model import UpgradeRule, Window, WindowKind
+from scudo_agent.desk.windows import window_of
+from scudo_agent.errors import StoreError
+from scudo_agent.instant import Instant
+from scudo_agent.intervals import Interval
+from scudo_agent.judge.holds import Hold
+from scudo_agent.store.agent_store import AgentStore, wait
+from scudo_agent.store.values import WindowCopy
+from scudo_agent.ticketing.port import DeskError
+from scudo_agent.wire import Windows, WindowState
+
+PREFIX = "window:"
+"""Of the ids of holds that windows make."""
+
+_log = logging.getLogger(__name__)
+
+
+class WindowSource(Protocol):
+    """Where the windows are: the desk."""
+
+    async def windows(self) -> Windows:
+        """All windows of this agent's site; raises `DeskError`."""
+
+
+def open_spans(window: Window, upgrade_us: int) -> Iterator[Interval]:
+    """When a window is open: from its announcement on, while it is what it is.
+
+    An announcement holds from `announced` to the next one or the cancellation; of an
+    upgrade the first `upgrade_us` count.
+    """
+    told = sorted(window.announcements, key=lambda one: one.announced)
+    ends = [one.announced for one in told[1:]]
+    for place, one in enumerate(told):
+        start, end = max(one.start, one.announced), one.end
+        if window.kind is WindowKind.UPGRADE:
+            end = Instant(min(end, one.start + upgrade_us))
+        if place < len(ends):
+            end = min(end, ends[place])
+        if window.cancelled is not None:
+            end = min(end, window.cancelled)
+        if start < end:
+            yield start, end
+
+
+class WindowKeeper:
+    """The copy, and when to ask for a newer one.
+
+    `changed` is called after a new copy is stored. `upgrade_us` is how long an
+    upgrade's window lasts at most.
+    """
+
+    def __init__(
+        self,
+        store: AgentStore,
+        *,
+        changed: Callable[[], None],
+        upgrade_us: int | None = None,
+    ) -> None:
+        self._store = store
+        self._changed = changed
+        self._upgrade_us = UpgradeRule().max_us if upgrade_us is None else upgrade_us
+        self._asking: asyncio.Task[None] | None = None
+        self._take(store.reader.windows())
+
+    def _take(self, copy: WindowCopy | None) -> None:
+        self.fetched = None if copy is None else copy.fetched
+        self.revision = 0 if copy is None else copy.windows.revision
+        states: Sequence[WindowState] = () if copy is None else copy.windows.windows
+        self.states = {state.id: state for state in states}
+        self.windows = {state.id: window_of(state) for state in states}
+
+    def holds(self, at: Instant) -> Iterator[Hold]:
+        """What the windows hold back, those that are over at `at` left out."""
+        for window in self.windows.values():
+            for start, end in open_spans(window, self._upgrade_us):
+                if end > at:
+                    yield Hold(
+                        id=PREFIX + window.id,
+                        start=start,
+                        end=end,
+                        services=window.services,
+                    )
+
+    def open(self, at: Instant) -> list[tuple[Window, Instant]]:
+        """The windows that are open at an instant, and until when."""
+        return [
+            (window, end)
+            for window in self.windows.values()
+            for start, end in open_spans(window, self._upgrade_us)
+            if start <= at < end
+        ]
+
+    def heard(self, revision: int, source: WindowSource) -> None:
+        """The desk has the windows at this revision: fetch them if it is another."""
+        if revision == self.revision:
+            return
+        if self._asking is None or self._asking.done():
+            task = self._fetch(source)
+            self._asking = asyncio.get_running_loop().create_task(task, name="windows")
+
+    async def _fetch(self, source: WindowSource) -> None:
+        try:
+            windows = await source.windows()
+            await wait(self._store.keep_windows(windows))
+        except (DeskError, StoreError) as exc:
+            # The next greeting names the revision again.
+            _log.warning("the desk's windows cannot be copied: %s", exc)
+            return
+        now = self._store.timeline.now()
+        self._take(WindowCopy(fetched=now, windows=windows))
+        _log.info("%d windows, revision %d", len(windows.windows), windows.revision)
+        self._changed()
+
+    async def close(self) -> None:
+        """Ask no more."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
