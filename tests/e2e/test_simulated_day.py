@@ -34,7 +34,7 @@ from scudo_agent.store.read import StoreReader
 from scudo_agent.wire import Stage
 from support.script import BAD, GOOD, ScriptEngine
 from support.sim import SimClock, simulate
-from support.sites import SITE, write_site
+from support.sites import CONTRACT, SITE, write_site
 
 START = parse_instant("2026-03-02T08:00:00+01:00")
 Failing = dict[str, tuple[tuple[int, int], ...]]
@@ -423,3 +423,54 @@ def test_a_suspended_machine_raises_no_alarm_and_its_time_is_unknown(
         e for e in replayed["services"][0]["timeline"] if e["state"] == "unknown"
     ]
     assert len(unknown) == 3
+
+
+def test_a_quiet_ticket_is_closed_and_a_relapse_re_opens_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The desk closes an hour after it heard, over a kill too."""
+    closing = "tickets: {reopen: 4h, close_after: 1h}\n"
+    monkeypatch.setattr("support.sites.CONTRACT", CONTRACT + closing)
+    world.failing = {
+        "erp/web": (
+            (HOUR, HOUR + 10 * MINUTE),
+            (4 * HOUR, 4 * HOUR + 10 * MINUTE),
+        )
+    }
+    world.live(lambda _agent: _seconds(HOUR + 40 * MINUTE), kill=True)
+    tickets: list[dict[str, Any]] = []
+
+    async def after(agent: Agent) -> None:
+        for hours in (1, 2, 2):
+            await _seconds(hours * HOUR)
+            (row,) = agent.runtime.store.reader.incidents()
+            tickets.append(await agent.desk.reader.ticket(str(row.ticket_ref)))
+
+    world.live(after)
+    said = [(one["status"], one["condition"]) for one in tickets]
+    assert said == [
+        ("closed", "recovered"),
+        ("reopened", "recovered"),
+        ("closed", "recovered"),
+    ]
+    assert len({one["ref"] for one in tickets}) == 1
+    kinds = [
+        (entry["kind"], entry["actor"])
+        for entry in tickets[-1]["history"]
+        if entry["kind"] in ("recover", "closed", "reopen")
+    ]
+    agent = "agent:acme/prova/1"
+    assert kinds == [
+        ("recover", agent),
+        ("closed", "desk"),
+        ("reopen", agent),
+        ("recover", agent),
+        ("closed", "desk"),
+    ]
+    recovered, closed = (
+        parse_instant(next(e["at"] for e in tickets[0]["history"] if e["kind"] == kind))
+        for kind in ("recover", "closed")
+    )
+    assert 0 <= closed - recovered - HOUR <= 2 * MINUTE
+    sent = [str(m["Message-ID"]).split(".")[1] for m in world.mails()]
+    assert sorted(sent) == ["open", "recover", "recover", "reopen"]

@@ -34,6 +34,12 @@ def _state(demo: DemoSite) -> str | None:
     return states.get("web/http")
 
 
+def _promised(demo: DemoSite) -> bool:
+    """Whether the agent knows what was promised: its desk's contract says it."""
+    document = get(f"http://127.0.0.1:{demo.ports.metrics}/status")
+    return any(one["promise"] for one in (document or {}).get("services", ()))
+
+
 def _mails(demo: DemoSite) -> list[Message]:
     """Mails about the service, oldest first."""
     files = sorted(
@@ -57,6 +63,11 @@ def test_a_desk_that_is_away_gets_the_recovery_later(
         closing(Program("run", str(demo.site_path), "--metrics", metrics))
     )
     assert wait_until(lambda: _state(demo) == "up", limit_s=LIMIT_S), agent.text()
+    assert wait_until(lambda: _promised(demo), limit_s=LIMIT_S), agent.text()
+    findings = data("doctor", "--site", str(demo.site_path))
+    assert ("contract", "demo, revision 1") in [
+        (one["about"], one["seen"]) for one in findings
+    ]
 
     break_web(demo)
     assert wait_until(lambda: len(_mails(demo)) == 1, limit_s=LIMIT_S), agent.text()

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from scudo_agent.agent.contracts import disagreement
 from scudo_agent.clock import STEP_US, Clock, SystemClock
 from scudo_agent.config.site import Site
 from scudo_agent.desk.settings import DeskSettings, load_desk_settings
@@ -21,6 +22,7 @@ from scudo_agent.errors import InputError, ScudoError, StoreError
 from scudo_agent.instant import DAY, SECOND
 from scudo_agent.store.read import FILE, StoreReader
 from scudo_agent.ticketing.desk import bearer
+from scudo_agent.wire import ContractState
 
 _LOW_BYTES = 200 * 2**20
 _TIMEOUT_S = 5.0
@@ -259,10 +261,9 @@ async def _remote(site: Site) -> list[Finding]:
         async with httpx.AsyncClient(
             verify=verify, timeout=_TIMEOUT_S, trust_env=False
         ) as client:
-            reply = await client.get(
-                f"{url.rstrip('/')}/v1/agents/self/tickets",
-                headers=headers,
-            )
+            mine = f"{url.rstrip('/')}/v1/agents/self"
+            reply = await client.get(f"{mine}/tickets", headers=headers)
+            contract = await client.get(f"{mine}/contract", headers=headers)
     except (httpx.HTTPError, OSError) as exc:
         return [
             Finding(
@@ -279,4 +280,31 @@ async def _remote(site: Site) -> list[Finding]:
     if reply.status_code != 200:
         seen = f"{urlsplit(url).netloc} answers {reply.status_code}"
         return [Finding(about="desk", level="fault", seen=seen)]
-    return [_ok("desk", f"{urlsplit(url).netloc} answers and knows this agent")]
+    answers = _ok("desk", f"{urlsplit(url).netloc} answers and knows this agent")
+    return [answers, *_contract(site, contract)]
+
+
+def _contract(site: Site, reply: httpx.Response) -> Iterator[Finding]:
+    """Whether desk and site file mean the same contract."""
+    told: ContractState | None = None
+    if reply.status_code == 200:
+        try:
+            told = ContractState.model_validate_json(reply.content)
+        except ValueError:
+            yield Finding(
+                about="contract",
+                level="fault",
+                seen="what the desk says of the contract cannot be read",
+                remedy="is the desk's version older?",
+            )
+            return
+    elif reply.status_code != 404:
+        seen = f"the desk answers {reply.status_code} when asked for it"
+        yield Finding(about="contract", level="fault", seen=seen)
+        return
+    says = disagreement(site.contract_id, told.contract_id if told else None)
+    if says:
+        remedy = "name the desk's contract in the site file, or enrol the site again"
+        yield Finding(about="contract", level="warning", seen=says, remedy=remedy)
+    elif told is not None:
+        yield _ok("contract", f"{told.contract_id}, revision {told.revision}")
