@@ -13,10 +13,12 @@ import resource
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from scudo_agent import __version__
 from scudo_agent.agent.backlog import Backlog
+from scudo_agent.agent.browser import find, shoot
 from scudo_agent.agent.contracts import ContractWatch, with_kept
 from scudo_agent.agent.desks import (
     DeskEnd,
@@ -33,13 +35,14 @@ from scudo_agent.agent.notices import NoticeWatch
 from scudo_agent.agent.probing import EngineFactory
 from scudo_agent.agent.record import JsonlRecorder
 from scudo_agent.agent.runtime import Runtime
+from scudo_agent.agent.screenshots import Screenshots, sights_of
 from scudo_agent.agent.status import StatusView
 from scudo_agent.agent.vital import Vital
 from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
 from scudo_agent.clock import STEP_US, Clock, SystemClock
 from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.site import Site
-from scudo_agent.deliver import Delivery, DeliveryEvent
+from scudo_agent.deliver import Delivery, DeliveryEvent, DeliveryKind
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.pipeline import Committed
@@ -47,6 +50,7 @@ from scudo_agent.probes.registry import engine
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.telemetry.metrics import Metrics
 from scudo_agent.telemetry.web import TelemetryServer
+from scudo_agent.ticketing.port import TicketSystem
 from scudo_agent.wire import HelloReply
 
 RUNNING = "agent.json"
@@ -92,7 +96,7 @@ class Agent:
         self.on_delivery: list[Callable[[DeliveryEvent], None]] = []
         self.on_hello: list[Callable[[HelloReply], None]] = []
         self.contracts: ContractWatch | None = None
-        client = desk.client
+        client: TicketSystem = desk.client
         if desk.embedded is None:
             client = WatchedDesk(client, runtime.report)
             runtime.on_wish.append(self._greet_desk)
@@ -171,6 +175,8 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
         await runtime.start()
         stack.push_async_callback(runtime.close)
         await _deliver(agent, stack)
+        if not options.simulated:
+            _take_screenshots(agent, telemetry, options.state, stack)
         _calendar(agent, stack)
         if telemetry.server is not None:
             telemetry.server.start()
@@ -304,6 +310,34 @@ def _measure(agent: Agent, telemetry: _Telemetry, state: Path) -> None:
     telemetry.agent = agent
 
 
+def _take_screenshots(
+    agent: Agent, telemetry: _Telemetry, state: Path, stack: AsyncExitStack
+) -> None:
+    """Pictures for tickets, beside everything else: nothing waits for them."""
+    browser = find()
+    shots = Screenshots(
+        sights_of(agent.runtime, browser=browser, count=telemetry.metrics.screenshot),
+        partial(shoot, browser or ""),
+        agent.desk.client,
+        state=state,
+        rng=random.Random(),
+    )
+
+    def delivered(event: DeliveryEvent) -> None:
+        if event.kind is DeliveryKind.ACKNOWLEDGED:
+            shots.acknowledged()
+
+    agent.runtime.pipeline.listeners.append(shots.committed)
+    agent.on_delivery.append(delivered)
+    running = asyncio.create_task(shots.run(), name="screenshots")
+
+    async def stop() -> None:
+        running.cancel()
+        await asyncio.wait([running])
+
+    stack.push_async_callback(stop)
+
+
 async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
     delivering = asyncio.create_task(agent.delivery.run(), name="delivery")
 
@@ -342,6 +376,8 @@ def _announce(agent: Agent, options: Options, stack: AsyncExitStack) -> None:
         "pid": os.getpid(),
         "metrics": agent.links.get("metrics"),
         "desk": agent.desk.url,
+        # Not its public name, which may lead through a proxy.
+        "desk_address": agent.desk.embedded.address if agent.desk.embedded else None,
         "log": str(log) if log else None,
     }
     try:
