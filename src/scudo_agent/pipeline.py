@@ -23,7 +23,9 @@ from scudo_agent.judge.engine import (
     HoldsSet,
     Judge,
     PausesSet,
+    ReopenSet,
 )
+from scudo_agent.judge.forecast import Forecast, Forecaster, HourOf
 from scudo_agent.judge.holds import Hold
 from scudo_agent.model import Observation, Outcome, Result
 from scudo_agent.stages import Chronicle, StageWriter
@@ -80,11 +82,18 @@ def graded(settings: ProbeSettings, outcome: Outcome) -> tuple[Result, bool | No
     return Result.DEGRADED if crossed else Result.GOOD, warned
 
 
-def grade(check: Check, outcome: Outcome, at: Instant) -> Observation:
+def grade(
+    check: Check, outcome: Outcome, at: Instant, *, predicted: bool | None = None
+) -> Observation:
     """The observation that an outcome is, at the instant when the agent had it."""
     result, warned = graded(check.settings, outcome)
     return Observation(
-        check=check.path, at=at, result=result, warned=warned, outcome=outcome
+        check=check.path,
+        at=at,
+        result=result,
+        warned=warned,
+        predicted=predicted,
+        outcome=outcome,
     )
 
 
@@ -115,13 +124,16 @@ class Pipeline:
         *,
         chronicle: Chronicle | None = None,
         recorder: Recorder | None = None,
+        forecaster: Forecaster | None = None,
     ) -> None:
         self._site = site
         self._judge = judge
         self._store = store
         self._timeline = timeline
         self._chronicle = chronicle or Chronicle()
-        self._writer = StageWriter(site, self._chronicle)
+        self._forecaster = forecaster or Forecaster({})
+        self._hours: list[HourOf] = []
+        self._writer = StageWriter(site, self._chronicle, foreseen=self.forecast)
         self._recorder = recorder
         self._lasting: dict[str, tuple[Instant, Instant | None]] = {}
         contract = site.contract
@@ -150,7 +162,19 @@ class Pipeline:
         """Take a probe's report: stamped now, judged at the next tick."""
         check = self._site.checks.get(path)
         if check is not None:
-            self._reports.append(grade(check, outcome, self._stamp()))
+            at = self._stamp()
+            predicted = None
+            if outcome.answered:
+                predicted = self._forecaster.observe(path, outcome.values, at)
+            self._reports.append(grade(check, outcome, at, predicted=predicted))
+
+    def forecast(self, path: str) -> Forecast | None:
+        """What is foreseen of a check; None: no crossing within its horizon."""
+        return self._forecaster.forecast(path, self._timeline.now())
+
+    def keep_running_hours(self) -> None:
+        """A clean stop: hours that are not over are stored as they are."""
+        self._hours += [*self._forecaster.finished(), *self._forecaster.running()]
 
     def _stamp(self) -> Instant:
         at = Instant(max(self._timeline.now(), self._last + 1))
@@ -178,6 +202,14 @@ class Pipeline:
             events += [HoldsSet(at, holds), PausesSet(at, paused)]
         self.judged, self._reports, self._left = self._reports, [], None
         return events
+
+    def reopen_within(self, reopen_us: int) -> None:
+        """A relapse within so much time re-opens its incident, from now on.
+
+        Judged with what was reported before, at the next tick.
+        """
+        self.reopen_us = reopen_us
+        self._reports.append(ReopenSet(self._stamp(), reopen_us))
 
     def judge_start(self, at: Instant, run: RunEvent) -> Batch:
         """The agent starts (or is back): judge it and keep it in the ledger."""
@@ -292,6 +324,7 @@ class Pipeline:
             self.commit_error = exc
             return None
         self.commit_error = None
+        self._hours = []
         return self._publish(waiting, stages)
 
     def _publish(self, done: _Waiting, stages: tuple[Stage, ...]) -> Committed | None:
@@ -319,6 +352,7 @@ class Pipeline:
         judged = merged.checks or merged.changes or merged.incidents
         if not (judged or stages or waiting.runs or merged.isolation or liveness):
             return None
+        self._hours += self._forecaster.finished()
         return Write(
             changes=merged.changes,
             checks=merged.checks,
@@ -328,6 +362,7 @@ class Pipeline:
             runs=tuple(waiting.runs),
             liveness=liveness,
             seen=seen,
+            hours=tuple(self._hours),
         )
 
 

@@ -6,13 +6,14 @@ of each check, what each was last seen to say, and writes the stages.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from scudo_agent import intervals
 from scudo_agent.config.site import Check, Service, Site, ancestors
 from scudo_agent.incident import Rule, split_subject
 from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.judge.batch import Change, IncidentStage, Member, Withdrawal
+from scudo_agent.judge.forecast import Forecast, words
 from scudo_agent.judge.service import check_timeline, service_timeline
 from scudo_agent.model import Kind, Result, State
 from scudo_agent.store.values import Seen
@@ -22,6 +23,9 @@ from scudo_agent.wire import Evidence, Named, Outage, PendingStage
 AGENT_SUBJECT = "agent"
 _KEEP_US = HOUR
 _WORST = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.UP)
+
+_NOTICES = (Rule.S4, Rule.S5)
+"""Rules of what limits nothing yet."""
 
 Points = Sequence[tuple[State, Instant]]
 """A timeline: each state holds from its instant to the next one's."""
@@ -65,7 +69,14 @@ class Chronicle:
 class StageWriter:
     """Writes the stages of one site's incidents."""
 
-    def __init__(self, site: Site, chronicle: Chronicle) -> None:
+    def __init__(
+        self,
+        site: Site,
+        chronicle: Chronicle,
+        *,
+        foreseen: Callable[[str], Forecast | None] = lambda _path: None,
+    ) -> None:
+        self._foreseen = foreseen
         self._site = site
         self._chronicle = chronicle
         self._ancestors = ancestors(site)
@@ -123,14 +134,24 @@ class StageWriter:
             since=format_instant(member.since),
             kind=check.kind if check else "",
             endpoint=_endpoint(check),
-            seen=last.seen.to_json() if last else None,
+            seen=self._seen(member.check, stage, last),
             # Of a warning, and of a good answer, nothing else was expected.
-            expected=None if stage.rule == Rule.S4 else _expected(last),
+            expected=None if stage.rule in _NOTICES else _expected(last),
             reproduce=_reproduce(check),
             last_good=(
                 format_instant(last.last_good) if last and last.last_good else None
             ),
         )
+
+    def _seen(
+        self, check: str, stage: IncidentStage, last: Seen | None
+    ) -> dict[str, object] | None:
+        """What was seen last; of a forecast where that leads to."""
+        if stage.rule == Rule.S5 and stage.kind is not Kind.RECOVER:
+            forecast = self._foreseen(check)
+            if forecast is not None:
+                return words(forecast).to_json()
+        return last.seen.to_json() if last else None
 
     def _outage(self, stage: IncidentStage) -> Outage | None:
         if stage.kind is not Kind.RECOVER or stage.until is None:
@@ -157,7 +178,7 @@ class StageWriter:
             for service in self._site.services.values()
             if service.contracted and self._touches(checks, service)
         ]
-        if not timelines or stage.rule == Rule.S4:
+        if not timelines or stage.rule in _NOTICES:
             timelines = [worst([self._chronicle.timeline(check) for check in checks])]
         spent = [lengths(points, stage.since, until) for points in timelines]
         return max(spent, key=lambda one: (one[State.DOWN], one[State.DEGRADED]))

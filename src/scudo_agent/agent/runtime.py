@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from scudo_agent.agent.interventions import Interventions
+from scudo_agent.agent.forecasts import measures, restored_forecaster
 from scudo_agent.agent.probing import EngineFactory, Probing
 from scudo_agent.agent.restart import Restart, gap_notes
 from scudo_agent.agent.windows import WindowKeeper
@@ -78,6 +79,7 @@ class Runtime:
             self.timeline,
             chronicle=self._restart.chronicle(store.reader),
             recorder=recorder,
+            forecaster=restored_forecaster(site, store),
         )
         self._wake = asyncio.Event()
         self.probing = Probing(site, clock, engines=engines, report=self.report)
@@ -113,6 +115,7 @@ class Runtime:
         gone = [memory.check for memory in self._restart.gone(self.site)]
         if gone:
             await wait(self.store.forget(gone))
+        await wait(self.store.keep_hours(measures(self.site)))
         self._beat_us = self.clock.monotonic_us()
         self._schedule_pulse()
 
@@ -340,6 +343,7 @@ class Runtime:
         self.pipeline.judge_now()
         now = Instant(max(self.timeline.now(), self.pipeline.last + 1))
         self.pipeline.judge_stop(now, _stop(now, "clean"))
+        self.pipeline.keep_running_hours()
         await self.pipeline.commit(self._liveness(clean=now))
         if self.pipeline.commit_error is not None:
             raise self.pipeline.commit_error

@@ -1,0 +1,30 @@
+"""The forecasts of one site, taken up where the store was left."""
+
+from collections.abc import Mapping
+
+from scudo_agent.config.site import Site
+from scudo_agent.judge.forecast import Forecaster
+from scudo_agent.model import Trend
+from scudo_agent.store.agent_store import AgentStore
+
+
+def trends(site: Site) -> Mapping[str, Trend]:
+    """What is to be foreseen, by check."""
+    return {
+        path: trend
+        for path, check in site.checks.items()
+        if (trend := check.settings.trend(check.target.address)) is not None
+    }
+
+
+def measures(site: Site) -> dict[str, str]:
+    """What the hours of each check are of that has a forecast."""
+    return Forecaster(trends(site)).measures()
+
+
+def restored_forecaster(site: Site, store: AgentStore) -> Forecaster:
+    """The forecaster with the hours that were stored."""
+    forecaster = Forecaster(trends(site))
+    for check, hours in store.hours(forecaster.measures()).items():
+        forecaster.restore(check, hours)
+    return forecaster
