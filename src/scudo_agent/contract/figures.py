@@ -1,5 +1,6 @@
 """The account as JSON (`domain.md` 9): seconds, ratios, budget, and why."""
 
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ from scudo_agent.contract.explain import Explanation, Outage, Share
 from scudo_agent.instant import Instant, to_datetime
 from scudo_agent.intervals import Interval
 from scudo_agent.model import State
+from scudo_agent.text import Text
 
 
 def figures(account: Account, at: str) -> dict[str, Any]:
@@ -53,12 +55,14 @@ def class_seconds(account: Account) -> dict[str, Any]:
     return {name: seconds(us) for name, us in classes(account).items()}
 
 
-def explanation(found: Explanation, account: Account) -> dict[str, Any]:
-    """What `--explain --json` adds: sentences in `Text`'s JSON form."""
+def explanation(
+    found: Explanation, account: Account, say: Callable[[Text], str]
+) -> dict[str, Any]:
+    """What `--explain --json` adds; `say` puts a reason into the reader's language."""
     zone = account.contract.timezone
     return {
-        "excluded": [_share(one, zone) for one in found.excluded],
-        "refused": [_share(one, zone) for one in found.refused],
+        "excluded": [_share(one, zone, say) for one in found.excluded],
+        "refused": [_share(one, zone, say) for one in found.refused],
         "outages": [_outage(one, zone) for one in found.outages],
     }
 
@@ -73,7 +77,7 @@ def local_span(span: Interval, zone: str) -> list[str]:
     return [local(at, zone) for at in span]
 
 
-def _share(one: Share, zone: str) -> dict[str, Any]:
+def _share(one: Share, zone: str, say: Callable[[Text], str]) -> dict[str, Any]:
     out: dict[str, Any] = {
         "window": one.window.id,
         "kind": one.window.kind.value,
@@ -83,7 +87,7 @@ def _share(one: Share, zone: str) -> dict[str, Any]:
         "seconds": seconds(one.elapsed),
         "down": seconds(one.down),
         "coming": seconds(one.coming),
-        "why": one.why.to_json(),
+        "why": say(one.why),
     }
     if one.refusal is not None:
         out["refusal"] = one.refusal.value

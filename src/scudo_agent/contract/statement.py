@@ -16,6 +16,7 @@ from scudo_agent.contract.exact import dumps
 FORMAT = 1
 INPUTS = ("contract", "history", "windows", "at", "year", "services")
 _ABSENT = object()
+_PLACES = {"inputs_sha256": "digest of inputs", "sha256": "digest of the statement"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,7 @@ def altered(
     found: list[Difference] = []
     for name in places:
         one, other = stated.get(name, _ABSENT), recomputed.get(name, _ABSENT)
-        found += differences(one, other, name)
+        found += differences(one, other, _PLACES.get(name, name))
     return found
 
 

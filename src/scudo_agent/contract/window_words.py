@@ -39,7 +39,7 @@ def why(
                 needed=_notice_days(rules),
             )
         case WindowKind.EXTRAORDINARY:
-            return T("extraordinary: from the moment the customer was told")
+            return T("any notice will do, from the moment the customer was told")
         case WindowKind.OCCASIONAL:
             return T("declared, and in the hours in which interruptions are permitted")
         case WindowKind.UPGRADE:
@@ -52,7 +52,7 @@ def _why_upgrade(rules: WindowRules, window: Window, at: Instant) -> Text:
     late = rules.late_notice(window, at=at)
     if late is None:
         return T(
-            "the first {length} of an upgrade whose peak the customer told of",
+            "the first {length} of an upgrade, after a peak notice",
             length=length,
         )
     return T(
@@ -83,11 +83,10 @@ def _why_not(
                 cancelled={"instant": window.cancelled or 0},
             )
         case Refusal.NO_PEAK_NOTICE:
-            return T("an upgrade, and the customer told of no peak")
+            return T("an upgrade of which no peak notice was given")
         case Refusal.PEAK_NOTICE_LATER:
             return T(
-                "an upgrade, and the customer told of the peak only after its start, "
-                "{told}",
+                "an upgrade whose peak notice came only after its start, {told}",
                 told={"instant": window.peak_notice or 0},
             )
         case Refusal.BEYOND_UPGRADE:
@@ -132,6 +131,9 @@ def warnings(
 def _upgrade_warnings(window: Window, rules: WindowRules, at: Instant) -> list[Text]:
     clause, told = rules.contract.uptime.exclusions.upgrade, known(window, at)
     if window.kind is not WindowKind.UPGRADE or clause is None or not told:
+        return []
+    cancelled = window.cancelled
+    if cancelled is not None and cancelled <= min(at, told[-1].start):
         return []
     peak = window.peak_notice
     if peak is None or peak > at:

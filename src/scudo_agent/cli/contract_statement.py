@@ -1,0 +1,134 @@
+"""Statements of account: written by `contract uptime --statement`, and verified."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scudo_agent.config.contract_file import SoundContract
+    from scudo_agent.config.history_file import History
+    from scudo_agent.config.window_file import WindowFile
+    from scudo_agent.contract.account import Account
+
+
+def write(
+    args: argparse.Namespace,
+    sound: "SoundContract",
+    history: "History",
+    windows: "WindowFile",
+    *,
+    accounts: "list[Account]",
+) -> None:
+    """Write a statement to a new file; a correction is the next revision."""
+    import sys
+
+    from scudo_agent.config.statement_file import made
+    from scudo_agent.contract.exact import dumps
+    from scudo_agent.contract.statement import Inputs
+    from scudo_agent.errors import InputError
+
+    inputs = Inputs(
+        contract=sound.body,
+        history=history.body,
+        windows=windows.body,
+        at=args.at,
+        year=args.year,
+        services=[account.service for account in accounts],
+    )
+    revision, corrects = _corrected(args, inputs, accounts)
+    found = made(inputs, accounts, revision=revision, corrects=corrects)
+    try:
+        with args.statement.open("x", encoding="utf-8") as file:
+            file.write(dumps(found) + "\n")
+    except FileExistsError:
+        raise InputError(
+            f"{args.statement}: is there already; a statement is never overwritten, "
+            "name another file (a correction: --corrects)"
+        ) from None
+    except OSError as exc:
+        raise InputError(
+            f"{args.statement}: cannot be written: {exc.strerror}"
+        ) from None
+    print(
+        f"{args.statement}: revision {revision}, sha256 {found['sha256']}",
+        file=sys.stderr,
+    )
+
+
+def _corrected(
+    args: argparse.Namespace, inputs: Any, accounts: "list[Account]"
+) -> tuple[int, dict[str, Any] | None]:
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.config.statement_file import read_statement
+    from scudo_agent.contract.figures import figures
+    from scudo_agent.contract.statement import correction
+    from scudo_agent.instant import SECOND, Instant, format_instant
+
+    if args.corrects is None:
+        return 1, None
+    before = read_statement(args.corrects)
+    _sound(before, args.corrects)
+    now = SystemClock().wall() // SECOND * SECOND
+    corrects = correction(
+        before,
+        [figures(one, inputs.at) for one in accounts],
+        by=args.by,
+        reason=args.reason,
+        at=format_instant(Instant(now)),
+    )
+    return before["revision"] + 1, corrects
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Recompute a statement; exit 1 and the first difference if it was altered."""
+    from scudo_agent.config.statement_file import read_statement
+    from scudo_agent.contract.exact import dumps
+
+    stated = read_statement(args.verify)
+    found = _differences(stated, args.verify)
+    if args.file is not None:
+        found += _other_contract(stated, args.file)
+    if args.json:
+        shown = [{"place": one.place, "said": str(one)} for one in found]
+        print(dumps({"verified": not found, "differences": shown}))
+        return 1 if found else 0
+    _refuse(found, args.verify)
+    services = ", ".join(stated["inputs"]["services"]) or "no service"
+    print(
+        f"{args.verify}: revision {stated['revision']} of {services}: every figure "
+        f"follows from its inputs\nsha256 {stated['sha256']}"
+    )
+    return 0
+
+
+def _sound(stated: dict[str, Any], path: Path) -> None:
+    """Only a statement that verifies is corrected."""
+    _refuse(_differences(stated, path), path)
+
+
+def _refuse(found: list[Any], path: Path) -> None:
+    from scudo_agent.errors import ScudoError
+
+    if found:
+        more = "" if len(found) == 1 else f" (and {len(found) - 1} more differences)"
+        raise ScudoError(f"{path}: was altered: {found[0]}{more}")
+
+
+def _differences(stated: dict[str, Any], path: Path) -> list[Any]:
+    from scudo_agent.config.statement_file import recomputed
+    from scudo_agent.contract.statement import altered
+
+    return altered(stated, recomputed(stated, name=str(path)))
+
+
+def _other_contract(stated: dict[str, Any], file: Path) -> list[Any]:
+    """Where the contract in a file is not the one in the statement."""
+    from scudo_agent.config.contract_file import sound
+    from scudo_agent.config.yaml_source import read
+    from scudo_agent.contract.statement import differences
+    from scudo_agent.errors import ConfigError
+
+    found, faults = sound(read(file))
+    if found is None:
+        raise ConfigError(faults)
+    return list(differences(stated["inputs"]["contract"], found.body, "contract"))
