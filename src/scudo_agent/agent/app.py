@@ -13,13 +13,12 @@ import resource
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from scudo_agent import __version__
 from scudo_agent.agent.backlog import Backlog
-from scudo_agent.agent.browser import find, shoot
 from scudo_agent.agent.contracts import ContractWatch, with_kept
+from scudo_agent.agent.control import Control
 from scudo_agent.agent.desks import (
     DeskEnd,
     WatchedDesk,
@@ -32,17 +31,18 @@ from scudo_agent.agent.document import Document
 from scudo_agent.agent.events import EventLog
 from scudo_agent.agent.measures import Measures, in_loop
 from scudo_agent.agent.notices import NoticeWatch
+from scudo_agent.agent.ordering import Ordering
 from scudo_agent.agent.probing import EngineFactory
 from scudo_agent.agent.record import JsonlRecorder
 from scudo_agent.agent.runtime import Runtime
-from scudo_agent.agent.screenshots import Screenshots, sights_of
+from scudo_agent.agent.screenshots import begin
 from scudo_agent.agent.status import StatusView
 from scudo_agent.agent.vital import Vital
 from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
 from scudo_agent.clock import STEP_US, Clock, SystemClock
 from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.site import Site
-from scudo_agent.deliver import Delivery, DeliveryEvent, DeliveryKind
+from scudo_agent.deliver import Delivery, DeliveryEvent
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.pipeline import Committed
@@ -94,7 +94,9 @@ class Agent:
             if row.ticket_ref is not None:
                 self.notices.tickets[row.incident_id] = row.ticket_ref
         self.on_delivery: list[Callable[[DeliveryEvent], None]] = []
-        self.on_hello: list[Callable[[HelloReply], None]] = []
+        self.on_hello: list[Callable[[HelloReply], None]] = [
+            lambda reply: runtime.windows.heard(reply.windows_revision, desk.reader)
+        ]
         self.contracts: ContractWatch | None = None
         client: TicketSystem = desk.client
         if desk.embedded is None:
@@ -176,11 +178,14 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
         stack.push_async_callback(runtime.close)
         await _deliver(agent, stack)
         if not options.simulated:
-            _take_screenshots(agent, telemetry, options.state, stack)
+            count = telemetry.metrics.screenshot
+            shots = begin(runtime, desk.client, options.state, stack, count=count)
+            agent.on_delivery.append(shots.delivered)
         _calendar(agent, stack)
         if telemetry.server is not None:
             telemetry.server.start()
             agent.links["metrics"] = telemetry.server.url
+        await _listen(agent, options, stack)
         _announce(agent, options, stack)
         if not options.simulated:
             # What was loaded stays: collections need not look at it again.
@@ -310,34 +315,6 @@ def _measure(agent: Agent, telemetry: _Telemetry, state: Path) -> None:
     telemetry.agent = agent
 
 
-def _take_screenshots(
-    agent: Agent, telemetry: _Telemetry, state: Path, stack: AsyncExitStack
-) -> None:
-    """Pictures for tickets, beside everything else: nothing waits for them."""
-    browser = find()
-    shots = Screenshots(
-        sights_of(agent.runtime, browser=browser, count=telemetry.metrics.screenshot),
-        partial(shoot, browser or ""),
-        agent.desk.client,
-        state=state,
-        rng=random.Random(),
-    )
-
-    def delivered(event: DeliveryEvent) -> None:
-        if event.kind is DeliveryKind.ACKNOWLEDGED:
-            shots.acknowledged()
-
-    agent.runtime.pipeline.listeners.append(shots.committed)
-    agent.on_delivery.append(delivered)
-    running = asyncio.create_task(shots.run(), name="screenshots")
-
-    async def stop() -> None:
-        running.cancel()
-        await asyncio.wait([running])
-
-    stack.push_async_callback(stop)
-
-
 async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
     delivering = asyncio.create_task(agent.delivery.run(), name="delivery")
 
@@ -345,6 +322,7 @@ async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
         delivering.cancel()
         await asyncio.wait([delivering])
         await agent.notices.close()
+        await agent.runtime.windows.close()
         if agent.contracts is not None:
             await agent.contracts.close()
         await agent.backlog.close()
@@ -366,6 +344,16 @@ def _calendar(agent: Agent, stack: AsyncExitStack) -> None:
     jobs.start()
     stack.callback(jobs.close)
     agent.runtime.on_step.append(lambda _step: jobs.rearm())
+
+
+async def _listen(agent: Agent, options: Options, stack: AsyncExitStack) -> None:
+    """Take orders of people, once there is something to order."""
+    if options.simulated:
+        return
+    ordering = Ordering(agent.runtime, agent.events, agent.notices.tickets)
+    control = Control(options.state, ordering.handlers())
+    await control.start()
+    stack.push_async_callback(control.close)
 
 
 def _announce(agent: Agent, options: Options, stack: AsyncExitStack) -> None:

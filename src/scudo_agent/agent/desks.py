@@ -26,7 +26,14 @@ from scudo_agent.model import Outcome
 from scudo_agent.text import T
 from scudo_agent.ticketing.desk import DeskClient, bearer
 from scudo_agent.ticketing.port import DeskError, NoAnswer, Parcel, TicketSystem
-from scudo_agent.wire import BatchReply, ContractState, Gap, Hello, HelloReply
+from scudo_agent.wire import (
+    BatchReply,
+    ContractState,
+    Gap,
+    Hello,
+    HelloReply,
+    Windows,
+)
 
 _KEY = "desk.key"
 _TIMEOUT_S = 10.0
@@ -38,7 +45,7 @@ class DeskEnd:
     """What an agent needs of its desk; `embedded` is the desk in this process."""
 
     url: str
-    client: TicketSystem
+    client: DeskClient
     reader: "DeskReader"
     embedded: Desk | None = None
 
@@ -67,6 +74,15 @@ class DeskReader:
                 return None
             reply.raise_for_status()
             return ContractState.model_validate_json(reply.content)
+        except (httpx.HTTPError, OSError, ValueError) as exc:
+            raise NoAnswer(str(exc) or type(exc).__name__) from None
+
+    async def windows(self) -> Windows:
+        """All windows of this site; raises `DeskError`."""
+        try:
+            reply = await self._client.get("/v1/agents/self/windows")
+            reply.raise_for_status()
+            return Windows.model_validate_json(reply.content)
         except (httpx.HTTPError, OSError, ValueError) as exc:
             raise NoAnswer(str(exc) or type(exc).__name__) from None
 

@@ -1,13 +1,16 @@
 """Parts of the status document, the same live and from the store."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from scudo_agent.agent.interventions import checks_of
+from scudo_agent.agent.windows import open_at, upgrade_us
 from scudo_agent.config.site import Check, Service, Site
 from scudo_agent.contract.year import allowed_us, contract_year
 from scudo_agent.errors import InputError
 from scudo_agent.instant import Instant, format_instant
 from scudo_agent.model import State
-from scudo_agent.store.values import Seen
+from scudo_agent.store.values import Intervention, Seen, WindowCopy
 from scudo_agent.text import T, Text
 
 Document = dict[str, Any]
@@ -76,6 +79,54 @@ def incident_document(
         "since": text_of(since),
         "severity": severity,
         "ticket": ticket,
+    }
+
+
+def intervention_document(site: Site, order: Intervention) -> Document:
+    """A mute or a pause, and the checks that it is about."""
+    return {
+        "id": order.id,
+        "kind": str(order.kind),
+        "scope": str(order.scope),
+        "name": order.name,
+        "since": text_of(order.since),
+        "until": text_of(order.end),
+        "reason": order.reason,
+        "actor": order.actor,
+        "checks": list(checks_of(site, order.scope, order.name)),
+    }
+
+
+def left_document(
+    site: Site,
+    orders: Iterable[Intervention],
+    copy: WindowCopy | None,
+    *,
+    at: Instant,
+) -> Document:
+    """What is left alone at an instant: for the table, `tickets` and `uptime`.
+
+    `windows_copy` is None while the desk never told of any.
+    """
+    found = [intervention_document(site, order) for order in orders if order.at(at)]
+    told = None
+    if copy is not None:
+        revision = copy.windows.revision
+        told = {"revision": revision, "fetched": text_of(copy.fetched)}
+    return {
+        "mutes": [one for one in found if one["kind"] == "mute"],
+        "pauses": [one for one in found if one["kind"] == "pause"],
+        "windows": [
+            {
+                "window": window.id,
+                "kind": str(window.kind),
+                "services": list(window.services),
+                "until": text_of(until),
+                "reason": state.reason,
+            }
+            for window, state, until in open_at(copy, at, upgrade_us(site))
+        ],
+        "windows_copy": told,
     }
 
 

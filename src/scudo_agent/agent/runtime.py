@@ -8,14 +8,14 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from scudo_agent.agent.interventions import Interventions
 from scudo_agent.agent.forecasts import measures, restored_forecaster
+from scudo_agent.agent.interventions import Interventions
 from scudo_agent.agent.probing import EngineFactory, Probing
 from scudo_agent.agent.restart import Restart, gap_notes
-from scudo_agent.agent.windows import WindowKeeper
+from scudo_agent.agent.windows import WindowKeeper, upgrade_us
 from scudo_agent.clock import STEP_US, Clock, Step
 from scudo_agent.config.judging import judging_site
 from scudo_agent.config.site import Site
@@ -31,6 +31,7 @@ from scudo_agent.pipeline import Committed, Pipeline, Recorder
 from scudo_agent.schedule import TICK_US, Firing
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.values import Liveness, RunEvent, RunKind
+from scudo_agent.text import Text
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Runtime:
         self._restart = Restart(store.load(rules.reopen_us), _recorded(recorder))
         self.timeline = store.timeline
         self.windows = WindowKeeper(
-            store, changed=self.rearrange, upgrade_us=_upgrade_us(site)
+            store, changed=self.rearrange, upgrade_us=lambda: upgrade_us(self.site)
         )
         was = self._restart.stopped_at or self.timeline.now()
         self.interventions = Interventions(site, store, since=was)
@@ -100,9 +101,8 @@ class Runtime:
     def use_contract(self, contract: Contract) -> None:
         """Go by another version of the contract from now on."""
         self.site = replace(self.site, contract=contract)
-        reopen_us = contract.tickets.reopen_us
-        self.judge.reopen_within(reopen_us)
-        self.pipeline.reopen_us = reopen_us
+        self.pipeline.reopen_within(contract.tickets.reopen_us)
+        self._wake.set()
 
     async def start(self) -> None:
         """Take up where the store was left, then begin to probe."""
@@ -133,6 +133,9 @@ class Runtime:
         self.started = now
         pipeline.judge_start(now, _start(now))
         self.rearrange()
+        if self.site.desk.url is not None and self.site.contract is not None:
+            # The site file does not say it: without this a replay would not know.
+            pipeline.reopen_within(self.site.contract.tickets.reopen_us)
         if restart.stopped_at is not None:
             self.gap_us = now - restart.stopped_at
             self._note_gap(restart.stopped_at, now)
@@ -143,6 +146,13 @@ class Runtime:
             for at, text in gap_notes(since, until):
                 self.pipeline.note(self._note(incident, at), text)
             self.probing.hasten(incident.members)
+
+    def note(self, paths: Iterable[str], text: Text) -> None:
+        """Add a note to every open incident with one of these checks."""
+        wanted, now = set(paths), self.timeline.now()
+        for incident in self.judge.open_incidents():
+            if not wanted.isdisjoint(incident.members):
+                self.pipeline.note(self._note(incident, now), text)
 
     def _note(self, incident: IncidentView, at: Instant) -> IncidentStage:
         return IncidentStage(
@@ -356,12 +366,6 @@ def _confirming(view: CheckView) -> bool:
     if view.state is State.DEGRADED:
         return view.run_failed > 0 or view.run_good > 0
     return view.run_failed > 0 or view.run_weak > 0
-
-
-def _upgrade_us(site: Site) -> int | None:
-    """How long an upgrade's window mutes, by the contract if it is here."""
-    rule = site.contract.uptime.exclusions.upgrade if site.contract else None
-    return None if rule is None else rule.max_us
 
 
 def _new_id(at: Instant) -> str:

@@ -7,6 +7,7 @@ from scudo_agent.agent.document import (
     Document,
     check_document,
     incident_document,
+    left_document,
     service_document,
     text_of,
 )
@@ -56,6 +57,7 @@ class StatusView:
             "services": [self._service(s) for s in site.services.values()],
             "checks": [self._check(c) for c in site.checks.values()],
             "incidents": self._incidents(),
+            **self._left(),
             "desk": self._desk(),
             "links": self._links(),
             "events": self._events.lines(),
@@ -72,6 +74,12 @@ class StatusView:
         return check_document(
             check, view.state, since=view.since, failing=view.run_failed, seen=seen
         )
+
+    def _left(self) -> Document:
+        runtime = self._runtime
+        at = runtime.timeline.now()
+        orders = runtime.interventions.in_force(at)
+        return left_document(runtime.site, orders, runtime.windows.copy, at=at)
 
     def _incidents(self) -> list[Document]:
         return [

@@ -6,6 +6,7 @@ from scudo_agent.agent.document import (
     Document,
     check_document,
     incident_document,
+    left_document,
     service_document,
     text_of,
 )
@@ -63,6 +64,7 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
             )
             for one in status.incidents
         ],
+        **left_document(site, reader.interventions(now), reader.windows(), at=now),
         "desk": {"waiting": status.outbox.head_seq - status.outbox.acked_seq},
         "links": {},
         "events": [],

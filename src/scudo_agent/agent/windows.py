@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from scudo_agent.config.site import Site
 from scudo_agent.contract.model import UpgradeRule, Window, WindowKind
 from scudo_agent.desk.windows import window_of
 from scudo_agent.errors import StoreError
@@ -26,6 +27,10 @@ PREFIX = "window:"
 """Of the ids of holds that windows make."""
 
 _log = logging.getLogger(__name__)
+
+
+OpenWindow = tuple[Window, WindowState, Instant]
+"""A window, as the desk described it, and until when it is open."""
 
 
 class WindowSource(Protocol):
@@ -55,11 +60,28 @@ def open_spans(window: Window, upgrade_us: int) -> Iterator[Interval]:
             yield start, end
 
 
+def open_at(copy: WindowCopy | None, at: Instant, longest_us: int) -> list[OpenWindow]:
+    """The windows of a copy that are open at an instant."""
+    states = () if copy is None else copy.windows.windows
+    return [
+        (window, state, end)
+        for state, window in ((state, window_of(state)) for state in states)
+        for start, end in open_spans(window, longest_us)
+        if start <= at < end
+    ]
+
+
+def upgrade_us(site: Site) -> int:
+    """How long an upgrade's window mutes, by the contract if it is here."""
+    rule = site.contract.uptime.exclusions.upgrade if site.contract else None
+    return (rule or UpgradeRule()).max_us
+
+
 class WindowKeeper:
     """The copy, and when to ask for a newer one.
 
-    `changed` is called after a new copy is stored. `upgrade_us` is how long an
-    upgrade's window lasts at most.
+    `changed` is called after a new copy is stored. `upgrade_us` says how long an
+    upgrade's window lasts at most, by the contract that holds.
     """
 
     def __init__(
@@ -67,25 +89,29 @@ class WindowKeeper:
         store: AgentStore,
         *,
         changed: Callable[[], None],
-        upgrade_us: int | None = None,
+        upgrade_us: Callable[[], int],
     ) -> None:
         self._store = store
         self._changed = changed
-        self._upgrade_us = UpgradeRule().max_us if upgrade_us is None else upgrade_us
+        self._upgrade_us = upgrade_us
         self._asking: asyncio.Task[None] | None = None
         self._take(store.reader.windows())
 
     def _take(self, copy: WindowCopy | None) -> None:
-        self.fetched = None if copy is None else copy.fetched
+        self._copy = copy
         self.revision = 0 if copy is None else copy.windows.revision
         states: Sequence[WindowState] = () if copy is None else copy.windows.windows
-        self.states = {state.id: state for state in states}
         self.windows = {state.id: window_of(state) for state in states}
+
+    @property
+    def copy(self) -> WindowCopy | None:
+        """What the desk said last; None: it never did."""
+        return self._copy
 
     def holds(self, at: Instant) -> Iterator[Hold]:
         """What the windows hold back, those that are over at `at` left out."""
         for window in self.windows.values():
-            for start, end in open_spans(window, self._upgrade_us):
+            for start, end in open_spans(window, self._upgrade_us()):
                 if end > at:
                     yield Hold(
                         id=PREFIX + window.id,
@@ -94,14 +120,9 @@ class WindowKeeper:
                         services=window.services,
                     )
 
-    def open(self, at: Instant) -> list[tuple[Window, Instant]]:
+    def open(self, at: Instant) -> list[OpenWindow]:
         """The windows that are open at an instant, and until when."""
-        return [
-            (window, end)
-            for window in self.windows.values()
-            for start, end in open_spans(window, self._upgrade_us)
-            if start <= at < end
-        ]
+        return open_at(self._copy, at, self._upgrade_us())
 
     def heard(self, revision: int, source: WindowSource) -> None:
         """The desk has the windows at this revision: fetch them if it is another."""
