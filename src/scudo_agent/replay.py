@@ -15,6 +15,7 @@ from scudo_agent.judge.engine import (
     HoldsSet,
     Judge,
     PausesSet,
+    ReopenSet,
 )
 from scudo_agent.judge.holds import Hold
 from scudo_agent.judge.service import Timeline, check_timeline, service_timeline
@@ -24,6 +25,7 @@ from scudo_agent.model import Kind, Observation, Result, State
 _CHECK_KEYS = {"t", "check", "result"}
 _AGENT_KEYS = {"t", "agent"}
 _HOLD_KEYS = {"id", "start", "end", "services", "checks"}
+_LIVE_KEYS = ("holds", "paused", "reopen_us")
 _RESULTS = ", ".join(Result)
 
 
@@ -81,8 +83,8 @@ def _event(line: str, checks: Container[str]) -> Event:
         raise InputError(f"this is no JSON: {exc}") from None
     if not isinstance(data, dict):
         raise InputError('an event is an object such as {"t": …, "agent": "start"}')
-    # What only a live agent's record has: windows, mutes and pauses.
-    live = next((key for key in ("holds", "paused") if key in data), None)
+    # What only a live agent's record has: windows, mutes, pauses, a desk's contract.
+    live = next((key for key in _LIVE_KEYS if key in data), None)
     keys = {"t", live} if live else _AGENT_KEYS if "agent" in data else _CHECK_KEYS
     _only(keys, data)
     if not isinstance(data["t"], str):
@@ -90,15 +92,25 @@ def _event(line: str, checks: Container[str]) -> Event:
     at = parse_instant(data["t"])
     if "agent" in data:
         return _agent(at, data["agent"])
-    if live == "holds":
-        return HoldsSet(at, tuple(_hold(one, checks) for one in _list(data["holds"])))
-    if live == "paused":
-        return PausesSet(at, frozenset(_paths(data["paused"], checks)))
+    if live is not None:
+        return _live(at, live, data[live], checks)
     if not isinstance(data["check"], str) or data["check"] not in checks:
         raise InputError(f"'{data['check']}' is no check of the site")
     if data["result"] not in list(Result):
         raise InputError(f"'{data['result']}' is no result: use one of {_RESULTS}")
     return Observation(check=data["check"], at=at, result=Result(data["result"]))
+
+
+def _live(
+    at: Instant, key: str, value: object, checks: Container[str]
+) -> HoldsSet | PausesSet | ReopenSet:
+    if key == "holds":
+        return HoldsSet(at, tuple(_hold(one, checks) for one in _list(value)))
+    if key == "paused":
+        return PausesSet(at, frozenset(_paths(value, checks)))
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InputError("'reopen_us' is not a whole number of microseconds")
+    return ReopenSet(at, value)
 
 
 def _only(keys: set[str], data: dict[str, Any]) -> None:

@@ -11,7 +11,13 @@ import pytest
 from scudo_agent.agent.record import JsonlRecorder
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import SECOND, Instant, parse_instant
-from scudo_agent.judge.engine import AgentStart, Event, HoldsSet, PausesSet
+from scudo_agent.judge.engine import (
+    AgentStart,
+    Event,
+    HoldsSet,
+    PausesSet,
+    ReopenSet,
+)
 from scudo_agent.judge.holds import Hold
 from scudo_agent.replay import read_events
 
@@ -162,6 +168,7 @@ def test_windows_mutes_and_pauses_come_back_as_they_were(tmp_path: Path) -> None
         AgentStart(T0),
         HoldsSet(T0, (hold,)),
         PausesSet(Instant(T0 + 1), frozenset({"web/http", "sw/ping"})),
+        ReopenSet(Instant(T0 + 2), 7_200_000_000),
         HoldsSet(Instant(T0 + 2), ()),
     ]
     recorder = JsonlRecorder(tmp_path / "events.jsonl")

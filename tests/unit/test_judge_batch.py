@@ -3,7 +3,9 @@
 from typing import Any
 
 from scudo_agent.incident import Rule
+from scudo_agent.instant import SECOND
 from scudo_agent.judge.batch import Change, Isolation, Withdrawal
+from scudo_agent.judge.engine import ReopenSet
 from scudo_agent.model import Kind, State
 from support.judging_runs import Run, at, hold
 
@@ -79,6 +81,17 @@ def test_a_recovery_names_who_recovered_and_is_dated_back() -> None:
         ("b/ping", State.UP),
     ]
     assert run.judge.open_incidents() == ()
+
+
+def test_a_desks_new_contract_decides_what_is_a_relapse() -> None:
+    for reopen_s, kind in ((3600, "open"), (3 * 3600, "reopen")):
+        run = Run(ONE)
+        run.fail(0, "sw/ping")
+        for second in (60, 70):
+            run.see(second, "sw/ping", "g")
+        run.heard.take(run.judge.feed([ReopenSet(at(100), reopen_s * SECOND)]))
+        run.fail(2 * 3600, "sw/ping")
+        assert [told for told, _ in run.kinds()] == ["open", "recover", kind]
 
 
 def test_a_relapse_reopens_and_a_late_one_follows() -> None:

@@ -187,6 +187,8 @@ def test_windows_and_pauses_of_a_record_are_judged_again(
         ('"holds": [3]', "a hold is an object"),
         ('"holds": [{"id": "w"}]', "'checks' is missing"),
         ('"paused": ["sw/pin"]', "'sw/pin' is no check of the site"),
+        ('"reopen_us": -1', "'reopen_us' is not a whole number"),
+        ('"reopen_us": true', "'reopen_us' is not a whole number"),
         ('"paused": [], "agent": "stop"', "'agent' is no key of an event"),
         (
             '"holds": [{"id": "w", "start": "2026-03-01T10:00:00Z", "end":'

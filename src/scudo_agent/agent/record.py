@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.instant import Instant, format_instant, parse_instant
-from scudo_agent.judge.engine import AgentStart, Event, HoldsSet, PausesSet
+from scudo_agent.judge.engine import AgentStart, Event, HoldsSet, PausesSet, ReopenSet
 from scudo_agent.judge.holds import Hold
 from scudo_agent.model import Observation
 
@@ -127,6 +127,8 @@ def _as_json(event: Event) -> dict[str, object]:
         return {"t": at, "holds": [_hold(hold) for hold in event.holds]}
     if isinstance(event, PausesSet):
         return {"t": at, "paused": sorted(event.checks)}
+    if isinstance(event, ReopenSet):
+        return {"t": at, "reopen_us": event.reopen_us}
     what = "start" if isinstance(event, AgentStart) else "stop"
     return {"t": at, "agent": what}
 

@@ -58,7 +58,19 @@ class PausesSet:
     checks: frozenset[str]
 
 
-Event = AgentStart | AgentStop | HoldsSet | PausesSet | Observation
+@dataclass(frozen=True, slots=True)
+class ReopenSet:
+    """A relapse within so much time re-opens its incident, from now on.
+
+    A contract that its desk changed says so. Incidents that ended before are held
+    against it too, as far as they are still remembered.
+    """
+
+    at: Instant
+    reopen_us: int
+
+
+Event = AgentStart | AgentStop | HoldsSet | PausesSet | ReopenSet | Observation
 
 
 class Judge:
@@ -99,6 +111,8 @@ class Judge:
                 self._scene.hold(event.holds, event.at)
             elif isinstance(event, PausesSet):
                 self._scene.pause(event.checks, event.at)
+            elif isinstance(event, ReopenSet):
+                self._scene.book.topology.reopen_within(event.reopen_us)
             else:
                 self._scene.stop(event.at)
         return self._finish()
@@ -141,14 +155,6 @@ class Judge:
         for incident in restorer.without_members():
             scene.book.retire(incident, self._now if at is None else at)
         return self._finish()
-
-    def reopen_within(self, reopen_us: int) -> None:
-        """From now on a relapse within so much time re-opens its incident.
-
-        Incidents that ended before are held against it too, as far as they are
-        still remembered.
-        """
-        self._scene.book.topology.reopen_within(reopen_us)
 
     # How things stand
 
