@@ -139,6 +139,7 @@ class Pipeline:
         contract = site.contract
         self.reopen_us = contract.tickets.reopen_us if contract else 4 * HOUR
         self._reports: list[Observation] = []
+        self._relapse_us: int | None = None
         self._left: tuple[tuple[Hold, ...], frozenset[str]] | None = None
         self._waiting = _Waiting()
         self._last = Instant(0)
@@ -156,7 +157,8 @@ class Pipeline:
     @property
     def has_reports(self) -> bool:
         """Whether something was reported or arranged since the last tick."""
-        return bool(self._reports) or self._left is not None
+        arranged = self._left is not None or self._relapse_us is not None
+        return bool(self._reports) or arranged
 
     def report(self, path: str, outcome: Outcome) -> None:
         """Take a probe's report: stamped now, judged at the next tick."""
@@ -170,7 +172,7 @@ class Pipeline:
 
     def forecast(self, path: str) -> Forecast | None:
         """What is foreseen of a check; None: no crossing within its horizon."""
-        return self._forecaster.forecast(path, self._timeline.now())
+        return self._forecaster.forecast(path, self._last)
 
     def keep_running_hours(self) -> None:
         """A clean stop: hours that are not over are stored as they are."""
@@ -200,6 +202,9 @@ class Pipeline:
             at = self._stamp()
             holds, paused = self._left
             events += [HoldsSet(at, holds), PausesSet(at, paused)]
+        if self._relapse_us is not None:
+            events.append(ReopenSet(self._stamp(), self._relapse_us))
+            self._relapse_us = None
         self.judged, self._reports, self._left = self._reports, [], None
         return events
 
@@ -209,7 +214,7 @@ class Pipeline:
         Judged with what was reported before, at the next tick.
         """
         self.reopen_us = reopen_us
-        self._reports.append(ReopenSet(self._stamp(), reopen_us))
+        self._relapse_us = reopen_us
 
     def judge_start(self, at: Instant, run: RunEvent) -> Batch:
         """The agent starts (or is back): judge it and keep it in the ledger."""

@@ -11,8 +11,8 @@ from scudo_agent import config
 from scudo_agent.config.judging import judging_site
 from scudo_agent.errors import StoreError
 from scudo_agent.incident import incident_id
-from scudo_agent.instant import SECOND, Instant, parse_instant
-from scudo_agent.judge.engine import Judge
+from scudo_agent.instant import HOUR, SECOND, Instant, parse_instant
+from scudo_agent.judge.engine import Judge, ReopenSet
 from scudo_agent.model import Kind, Outcome, Result, State
 from scudo_agent.pipeline import Committed, Pipeline, graded
 from scudo_agent.probes.host import HostSettings
@@ -208,3 +208,15 @@ def test_a_warning_is_named_by_its_check_and_expected_nothing_else(
     assert stage.subject.title == {"en": "here/disk"}
     assert stage.members[0].expected is None
     assert stage.members[0].seen == T("nearly full").to_json()
+
+
+def test_a_new_contract_is_an_event_of_the_next_tick(bench: Bench) -> None:
+    """It wakes the loop, and a replay of the record knows it."""
+    assert not bench.pipeline.has_reports
+    bench.pipeline.reopen_within(2 * HOUR)
+    assert bench.pipeline.has_reports
+    bench.pipeline.judge_now()
+    assert not bench.pipeline.has_reports
+    assert bench.pipeline.reopen_us == 2 * HOUR
+    (event,) = (e for e in bench.pipeline._waiting.events if isinstance(e, ReopenSet))
+    assert event.reopen_us == 2 * HOUR

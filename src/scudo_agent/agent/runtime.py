@@ -80,7 +80,7 @@ class Runtime:
             self.timeline,
             chronicle=self._restart.chronicle(store.reader),
             recorder=recorder,
-            forecaster=restored_forecaster(site, store),
+            forecaster=restored_forecaster(site, store.reader),
         )
         self._wake = asyncio.Event()
         self.probing = Probing(site, clock, engines=engines, report=self.report)
