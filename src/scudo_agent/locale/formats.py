@@ -1,12 +1,13 @@
 """How values are written for a reader: numbers, times, sizes, foreign text."""
 
 import unicodedata
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time, get_timezone_name
+from babel.dates import format_date, format_skeleton, format_time, get_timezone_name
 from babel.numbers import format_decimal
 
 from scudo_agent.instant import HOUR, MINUTE, SECOND, Instant, to_datetime
@@ -130,6 +131,30 @@ def local(value: int, zone: str) -> datetime:
 def day(at: datetime, locale: Locale) -> str:
     """`lunedì 23 novembre 2026`."""
     return str(format_date(at, "full", locale=locale))
+
+
+def date_of(text: str, locale: Locale) -> str:
+    """A date as people write it, of `2026-11-23` or `11-23`: `23 novembre 2026`."""
+    try:
+        if len(text) == len("11-23"):
+            day = date.fromisoformat(f"2024-{text}")  # any leap year
+            return str(format_skeleton("MMMMd", day, locale=locale))
+        return str(format_date(date.fromisoformat(text), "long", locale=locale))
+    except ValueError:
+        return clean(text)
+
+
+def percent(text: str, locale: Locale) -> str:
+    """An exact percentage, of its digits: `99.95%`, in Italian `99,95%`."""
+    try:
+        return f"{format_decimal(Decimal(text), '0.##############', locale=locale)}%"
+    except InvalidOperation:
+        return clean(text)
+
+
+def short_day(at: datetime, locale: Locale) -> str:
+    """`23 nov 2026`."""
+    return str(format_date(at, "medium", locale=locale))
 
 
 def time_of_day(at: datetime, locale: Locale) -> str:

@@ -158,13 +158,20 @@ class Translator:
         kind, inner = next(iter(value.items()), ("", None))
         if kind == "text" and isinstance(inner, Mapping | Text) and depth < _DEEPEST:
             return self._render(inner, zone, depth + 1)
+        if kind == "list" and isinstance(inner, Sequence) and depth < _DEEPEST:
+            items = (self._render(each, zone, depth + 1) for each in inner)
+            return self.listing(list(items))
+        if kind == "title" and isinstance(inner, Mapping):
+            return self.title(inner, "")
+        if isinstance(inner, str) and kind in _WRITTEN:
+            return _WRITTEN[kind](inner, self._locale)
         if isinstance(inner, bool):
             kind = "bool"
         elif isinstance(inner, int | float) and abs(inner) < _LARGEST:
             if kind == "instant":
                 return self.instant(int(inner), zone)
-            if kind == "duration":
-                return self.duration(int(inner))
+            if kind in _DAYS:
+                return _DAYS[kind](formats.local(int(inner), zone), self._locale)
             write = _NUMBERS.get(kind)
             if write:
                 return write(inner, self._locale)
@@ -172,11 +179,22 @@ class Translator:
         return formats.clean(json.dumps(value, ensure_ascii=False, default=str))
 
 
+_DAYS: dict[str, Callable[[Any, Any], str]] = {
+    "day": formats.day,
+    "short_day": formats.short_day,
+}
+
 _NUMBERS: dict[str, Callable[[float, Any], str]] = {
+    "duration": lambda length_us, locale: formats.duration(int(length_us), locale),
     "ratio": formats.ratio,
     "ms": formats.milliseconds,
     "bytes": formats.size,
     "euro": formats.euro,
+}
+
+_WRITTEN: dict[str, Callable[[str, Any], str]] = {
+    "date": formats.date_of,
+    "percent": formats.percent,
 }
 
 
