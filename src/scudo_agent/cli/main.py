@@ -20,12 +20,18 @@ COMMANDS = {
     "check": "validate a site file, touch nothing",
     "probe": "run one check now and say what it saw",
     "status": "what is watched and its state",
+    "why": "why a service is in its state, and who was told",
+    "mute": "no tickets for a service or a check for a while; still counted",
+    "unmute": "tickets again",
+    "pause": "do not probe a service or a check for a while: unknown",
+    "resume": "probe it again",
     "tickets": "tickets at the desk, or the history of one",
     "uptime": "raw seconds of each service since the contract year began",
     "replay": "judge recorded events again",
     "doctor": "is everything in place: rights, clock, names, disk, desk, mail",
     "contract": "what a contract promises: calendar, clocks, cost, uptime",
     "schema": "print the JSON Schema of the site file",
+    "maintenance": "windows at the desk: announce, list, move, cancel, explain",
     "desk": "run the desk by itself, or administer it",
 }
 

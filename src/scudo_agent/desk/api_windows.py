@@ -77,8 +77,8 @@ class _Changes:
                 422, "this Idempotency-Key came before, with another request"
             ) from None
         self.committed()
-        ids = ", ".join(state.id for state in states)
-        _log.info("%s: %s of windows %s", who.actor, act.__name__, ids)
+        what = states[0].id if len(states) == 1 else f"{len(states)} windows"
+        _log.info("%s asked: %s %s", who.actor, act.__name__, what)
         revision = await offload(self.store.windows.revision, who)
         return Windows(revision=revision, windows=states)
 

@@ -168,9 +168,9 @@ class _Writer:
 
     def closing(self) -> list[Text]:
         if self.errand.kind is WindowMail.CANCELLED:
-            return [T("The attached file takes it out of your calendar.")]
+            return [T("The attached calendar file says so to your calendar, too.")]
         return [
-            T("The attached file puts it into your calendar."),
+            T("The attached file is for your calendar."),
             T(
                 "If the time does not suit you, reply to this message: "
                 "the number in its subject tells us which maintenance you mean."

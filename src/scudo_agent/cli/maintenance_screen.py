@@ -1,0 +1,254 @@
+"""What `scudo-agent maintenance` prints: previews, lists, explanations."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from scudo_agent.cli.maintenance import Case
+from scudo_agent.contract.booking import Plan, announce_by, assess
+from scudo_agent.contract.model import Window
+from scudo_agent.contract.recurring import Occurrence, Shift
+from scudo_agent.contract.window_words import warnings, why
+from scudo_agent.contract.windows import Assessment, Part, WindowRules
+from scudo_agent.desk.window_words import KINDS, clock
+from scudo_agent.desk.windows import EVERY, phase, standing, window_of
+from scudo_agent.instant import SECOND, Instant, format_instant, parse_instant, seconds
+from scudo_agent.locale import Translator, translator
+from scudo_agent.locale.formats import clean, local
+from scudo_agent.wire import WindowState
+
+_SHIFTS = {
+    Shift.SHORTER: "shorter: the clock is put forward",
+    Shift.LONGER: "longer: the clock is put back",
+    Shift.GONE: "left out: the clock skips it",
+}
+_SERIES_SHOWN = 60
+
+
+def preview(
+    case: Case, planned: Sequence[Occurrence], plans: Sequence[Plan], *, each: bool
+) -> None:
+    """What an announcement made now would exclude."""
+    zone, speaks = case.zone, translator("en")
+    first = plans[0] if plans else None
+    if first is not None:
+        kind = speaks.render(KINDS[first.kind.value])
+        print(f"{kind}: {_names(case, first.services)}   (times: {zone})")
+    rules = None if case.contract is None else WindowRules(case.contract)
+    if rules is None:
+        print("no contract is known: what is excluded cannot be said")
+    if len(planned) == 1 and first is not None:
+        print(f"  {_span(first.start, first.end, zone)}")
+        for line in _effect(rules, first, zone, speaks) if rules else ():
+            print(f"  {line}")
+        return
+    by_start = {plan.start: plan for plan in plans}
+    for one in planned[:_SERIES_SHOWN]:
+        plan = by_start.get(one.start) if one.shift is not Shift.GONE else None
+        print(f"  {_occurrence(one, plan, rules, zone, speaks)}")
+    more = len(planned) - _SERIES_SHOWN
+    if more > 0:
+        print(f"  and {more} more until {planned[-1].day}")
+    mails = f"{len(plans)} mails" if each else "one mail"
+    print(f"{len(plans)} windows, {mails} to the customer")
+
+
+def moving(
+    case: Case, state: WindowState, start: Instant, end: Instant, now: Instant
+) -> None:
+    """From which span to which, and what that would exclude."""
+    window, zone = window_of(state), case.zone
+    last = standing(window)
+    print(f"{state.id}   (times: {zone})")
+    print(f"  is    {_span(last.start, last.end, zone)}")
+    print(f"  to be {_span(start, end, zone)}")
+    if case.contract is None:
+        print("  no contract is known: what is excluded cannot be said")
+        return
+    plan = Plan(
+        kind=window.kind,
+        start=start,
+        end=end,
+        announced=now,
+        peak_notice=window.peak_notice,
+        services=window.services,
+    )
+    for line in _effect(WindowRules(case.contract), plan, zone, translator("en")):
+        print(f"  {line}")
+
+
+def listing(
+    case: Case, states: Sequence[WindowState], now: Instant, *, hidden: int
+) -> None:
+    """One window a line."""
+    zone = case.zone
+    if states:
+        print(f"{'WINDOW':12}  {'STATE':9}  {'KIND':13}  {'WHEN':35}  SERVICES")
+    for state in states:
+        last, where = standing(window_of(state)), phase(window_of(state), now)
+        span = _span(last.start, last.end, zone)
+        names = _names(case, state.services)
+        marks = f"  [{state.series}]" if state.series else ""
+        if state.corrections:
+            marks += f"  ({len(state.corrections)} corrected)"
+        facts = f"{state.id:12}  {where.value:9}  {state.kind:13}  {span:35}"
+        print(f"{facts}  {names}{marks}")
+    if not states:
+        print("no windows are planned or open")
+    if hidden:
+        print(f"{hidden} over or cancelled; --all shows them")
+
+
+def told(case: Case, states: Sequence[WindowState], what: str) -> None:
+    """What the desk did; of a series in one line."""
+    if len(states) > 1 and states[0].series:
+        print(f"{states[0].series}  {what}: {len(states)} windows")
+        return
+    for state in states:
+        last = standing(window_of(state))
+        print(f"{state.id}  {what}: {_span(last.start, last.end, case.zone)}")
+
+
+def explanation(case: Case, state: WindowState, now: Instant, language: str) -> None:
+    """A window, each part of it with its reason, and what was corrected."""
+    found = explanation_json(case, state, now, language)
+    zone = case.zone
+    print(f"{state.id}  {found['phase']}  {state.kind}  {clean(state.reason)}")
+    for told_ in window_of(state).announcements:
+        at = _time(told_.announced, zone)
+        print(f"  told {at}: {_span(told_.start, told_.end, zone)}")
+    if state.cancelled is not None:
+        print(f"  cancelled {_time(parse_instant(state.cancelled), zone)}")
+    for word in ("excluded", "refused"):
+        for part in found[word]:
+            print(f"  {word:9} {part['words']}")
+    print(f"  excluded  {found['excluded_seconds']} s in all")
+    for warning in found["warnings"]:
+        print(f"  warning: {warning}")
+    for one in state.corrections:
+        print(
+            f"  corrected {_time(parse_instant(one.at), zone)} by {clean(one.by)}: "
+            f"{clean(one.change)} ({clean(one.reason)}); it changes no figure"
+        )
+
+
+def explanation_json(
+    case: Case, state: WindowState, now: Instant, language: str
+) -> dict[str, Any]:
+    """The explanation for programs; seconds are exact."""
+    assert case.contract is not None
+    rules, window = WindowRules(case.contract), window_of(state)
+    speaks = translator(language)
+    found = rules.assess(window, at=now)
+    granted: Sequence[Part] = () if found is None else found.granted
+    refused: Sequence[Part] = () if found is None else found.refused
+
+    def parts(some: Sequence[Part]) -> list[dict[str, Any]]:
+        return [_part(rules, window, one, now, case.zone, speaks) for one in some]
+
+    return {
+        "window": state.model_dump(mode="json"),
+        "at": format_instant(now),
+        "phase": phase(window, now).value,
+        "contract": case.contract.id,
+        "excluded_seconds": seconds(sum(p.span[1] - p.span[0] for p in granted)),
+        "excluded": parts(granted),
+        "refused": parts(refused),
+        "warnings": [
+            speaks.render(text, zone=case.zone)
+            for text in warnings([window], rules, at=now)
+        ],
+    }
+
+
+def _part(
+    rules: WindowRules,
+    window: Window,
+    part: Part,
+    now: Instant,
+    zone: str,
+    speaks: Translator,
+) -> dict[str, Any]:
+    start, end = part.span
+    text = why(rules, window, part.announcement, at=now, refusal=part.refusal)
+    reason = speaks.render(text, zone=zone)
+    length = speaks.duration(end - start)
+    return {
+        "start": format_instant(start),
+        "end": format_instant(end),
+        "seconds": seconds(end - start),
+        "announced": format_instant(part.announcement.announced),
+        "refusal": part.refusal,
+        "why": reason,
+        "words": f"{_span(start, end, zone)} ({length}): {reason}",
+    }
+
+
+def _effect(
+    rules: WindowRules, plan: Plan, zone: str, speaks: Translator
+) -> Iterator[str]:
+    """What the plan would exclude if it were announced now, and until when it could."""
+    found = assess(rules, plan)
+    window = plan.window()
+    for word, parts in (("excluded", found.granted), ("counted ", found.refused)):
+        for part in parts:
+            start, end = part.span
+            text = why(
+                rules, window, part.announcement, at=plan.end, refusal=part.refusal
+            )
+            reason = speaks.render(text, zone=zone)
+            yield f"{word}  {speaks.duration(end - start)}: {reason}"
+    for text in warnings([window], rules, at=plan.end):
+        yield f"warning: {speaks.render(text, zone=zone)}"
+    last = announce_by(rules, plan)
+    if last is None:
+        yield "no announcement would make it exclude anything"
+    elif last < plan.announced and found.refused:
+        yield f"it should have been announced by {_time(last, zone)}"
+    else:
+        yield f"announce by {_time(last, zone)}: later, less or nothing is excluded"
+
+
+def _occurrence(
+    one: Occurrence,
+    plan: Plan | None,
+    rules: WindowRules | None,
+    zone: str,
+    speaks: Translator,
+) -> str:
+    length = speaks.duration(one.end - one.start)
+    line = f"{_span(one.start, one.end, zone):35}  {length:9}"
+    if rules is not None and plan is not None:
+        line += f"  excluded {speaks.duration(_excluded(assess(rules, plan)))}"
+    if one.shift is not Shift.NONE:
+        line += f"  <- {_SHIFTS[one.shift]}"
+    return line.rstrip()
+
+
+def _excluded(found: Assessment) -> int:
+    return sum(part.span[1] - part.span[0] for part in found.granted)
+
+
+def _names(case: Case, services: Sequence[str]) -> str:
+    if EVERY in services:
+        return "all services"
+    return ", ".join(services)
+
+
+def _span(start: Instant, end: Instant, zone: str) -> str:
+    """`Sat 2026-12-05 22:00 - Sun 02:00`; the offsets where the clock changes."""
+    begin, finish = local(start, zone), local(end, zone)
+    until = clock(end, zone)
+    days = (finish.date() - begin.date()).days
+    if days >= 7:
+        until = f"{finish:%a %Y-%m-%d} {until}"
+    elif days:
+        until = f"{finish:%a} {until}"
+    line = f"{begin:%a %Y-%m-%d} {clock(start, zone)} - {until}"
+    if begin.utcoffset() != finish.utcoffset():
+        line += f" ({begin:%z} to {finish:%z})"
+    return line
+
+
+def _time(at: Instant, zone: str) -> str:
+    where = local(at, zone)
+    return f"{where:%a %Y-%m-%d} {clock(Instant(at - at % SECOND), zone)}"
