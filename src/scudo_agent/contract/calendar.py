@@ -30,6 +30,7 @@ from scudo_agent.intervals import Interval
 
 _SATURDAY, _SUNDAY = 5, 6
 _HOME = "IT"
+_END = date.max.toordinal() + 1
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -110,8 +111,7 @@ class Calendar:
 
     def working_days(self, year: int) -> int:
         """How many working days a calendar year has."""
-        first = date(year, 1, 1).toordinal()
-        days = _days(first, date(year, 12, 31).toordinal() + 1)
+        days = _days(_first(year), _first(year + 1))
         return sum(map(self.is_working_day, days))
 
     def working_days_between(self, one: date, other: date) -> int:
@@ -256,9 +256,10 @@ def days_of(rule: DayRule, year: int) -> Iterator[date]:
     """
     if rule.easter is not None:
         for near in (year - 1, year, year + 1):
-            day = easter(near) if date.min.year <= near <= date.max.year else None
-            if day is not None and (found := _moved(day, rule.easter)).year == year:
-                yield found
+            if date.min.year <= near <= date.max.year:
+                number = easter(near).toordinal() + rule.easter
+                if _first(year) <= number < _first(year + 1):
+                    yield date.fromordinal(number)
         return
     if rule.year in (None, year):
         try:
@@ -290,11 +291,9 @@ def _name_of(day: date, country: str | None) -> str | None:
         return None  # only the name is not known
 
 
-def _moved(day: date, days: int) -> date:
-    try:
-        return day + timedelta(days=days)
-    except OverflowError:
-        return date.min if days < 0 else date.max
+def _first(year: int) -> int:
+    """The ordinal of a year's first day; of the year 10000 the one after the last."""
+    return date(year, 1, 1).toordinal() if year <= date.max.year else _END
 
 
 @lru_cache(maxsize=1024)
