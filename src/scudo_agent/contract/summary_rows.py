@@ -263,8 +263,8 @@ def _hourly_rows(contract: Contract, hourly: HourlyBilling) -> Iterator[Row]:
     yield (
         T("price"),
         T(
-            "{rate} an hour and VAT: the first {first} minutes whole, then each started "
-            "{step} minutes",
+            "{rate} an hour and VAT: the first {first} minutes whole, then "
+            "each started {step} minutes",
             rate={"euro": float(hourly.rate)},
             first=hourly.first_minutes,
             step=hourly.step_minutes,
