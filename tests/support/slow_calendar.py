@@ -18,7 +18,7 @@ DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 def easter_sunday(year: int) -> date:
     """As the library of holidays names it."""
     italian = holidays.country_holidays("IT", years=year, language="en_US")
-    return next(day for day, name in italian.items() if name == "Easter Sunday")
+    return next(day for day, name in italian.items() if "Easter Sunday" in name)
 
 
 def same_day(text: str, day: date) -> bool:
