@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from scudo_agent.agent.browser import find
 from scudo_agent.agent.contracts import disagreement
 from scudo_agent.clock import STEP_US, Clock, SystemClock
 from scudo_agent.config.site import Site
@@ -50,7 +51,13 @@ def _ok(about: str, seen: str) -> Finding:
 
 async def examine(site: Site, state: Path, desk_file: Path) -> list[Finding]:
     """Look at everything that the agent of `site` needs."""
-    findings = [*_rights(site), *_clock(SystemClock()), *_disk(state), *_store(state)]
+    findings = [
+        *_rights(site),
+        *_browser(site),
+        *_clock(SystemClock()),
+        *_disk(state),
+        *_store(state),
+    ]
     findings += await _names(site)
     if site.desk.url is None:
         findings += await asyncio.to_thread(lambda: list(_embedded(desk_file, state)))
@@ -74,6 +81,24 @@ def _rights(site: Site) -> Iterator[Finding]:
         seen="neither raw nor datagram ICMP sockets are allowed",
         remedy="give the agent CAP_NET_RAW, or let its group ping: "
         f"sysctl net.ipv4.ping_group_range='{os.getgid()} {os.getgid()}'",
+    )
+
+
+def _browser(site: Site) -> Iterator[Finding]:
+    if not any(check.kind == "http" for check in site.checks.values()):
+        return
+    if not site.screenshots:
+        yield _ok("browser", "not wanted: the site file says 'screenshots: false'")
+        return
+    browser = find()
+    if browser is not None:
+        yield _ok("browser", f"{browser} takes screenshots for tickets")
+        return
+    yield Finding(
+        about="browser",
+        level="warning",
+        seen="none is installed: tickets about web applications have no screenshot",
+        remedy="apt install chromium, or say 'screenshots: false' in the site file",
     )
 
 

@@ -115,6 +115,7 @@ def _site(
         },
         config_hash=_hash([raw, contract.body if contract else None]),
         raw=raw,
+        screenshots=file.screenshots,
     )
 
 

@@ -172,6 +172,7 @@ class SiteFile(Model):
     desk: Annotated[DeskFile | None, BeforeValidator(_desk)] = None
     networks: tuple[Network, ...] | None = None
     vantage: Annotated[tuple[CheckPath, ...], BeforeValidator(_no_entries)] = ()
+    screenshots: bool = Field(default=True, strict=True)
     defaults: Annotated[DefaultsFile, BeforeValidator(_empty)] = DefaultsFile()
     credentials: Annotated[dict[Id, CredentialFile], BeforeValidator(_empty)] = Field(
         default_factory=dict

@@ -111,6 +111,8 @@ class Site:
     config_hash: str
     raw: Mapping[str, Any]
     """The file's data with secrets as references, for display."""
+    screenshots: bool = True
+    """Whether tickets about web applications get one, where a browser is."""
 
 
 def ancestors(site: Site) -> dict[str, tuple[str, ...]]:

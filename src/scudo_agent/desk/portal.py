@@ -71,6 +71,33 @@ class Portal:
             request, reader, "ticket.html", content, zone=view.line.zone
         )
 
+    async def attachment(self, request: Request) -> Response:
+        """A file of a ticket, with the ticket's own right."""
+        reader = await self._reader(request)
+        if reader.person is None:
+            return self._stranger(request, reader)
+        found = await offload(
+            self._store.attachments.content,
+            _scope(reader.person),
+            request.path_params["ref"].upper(),
+            request.path_params["attachment"],
+        )
+        if found is None:
+            return self._missing(request, reader)
+        one, content = found
+        etag, name = f'"{one.sha256}"', f"{one.kind}-{one.attachment_id}.png"
+        headers = {
+            # It was made at a page that may be hostile: it may do nothing here.
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Content-Disposition": f"inline; filename={name}",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Cache-Control": "private, no-cache",
+            "ETag": etag,
+        }
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers=headers)
+        return Response(content, media_type=one.media_type, headers=headers)
+
     async def log_in(self, request: Request) -> Response:
         """Use a login link: it works once."""
         reader = await self._reader(request)
@@ -202,6 +229,7 @@ def add_pages(
     portal = Portal(store, settings, url)
     app.add_route("/", portal.tickets, methods=["GET"])
     app.add_route("/t/{ref}", portal.ticket, methods=["GET"])
+    app.add_route("/t/{ref}/files/{attachment:int}", portal.attachment, methods=["GET"])
     app.add_route("/in/{code}", portal.log_in, methods=["GET"])
     app.add_route("/out", portal.log_out, methods=["POST"])
     app.add_route("/language/{language}", portal.speak, methods=["GET"])

@@ -138,6 +138,11 @@ class HttpSettings(ProbeSettings):
         """Whether certificates are verified, and by which file."""
         return self.verify, self._ca_file
 
+    @property
+    def address_family(self) -> socket.AddressFamily:
+        """IPv4, IPv6, or whichever the name has."""
+        return _FAMILIES[self.family]
+
     @cached_property
     def parsed(self) -> Url:
         """The URL taken apart."""
@@ -255,7 +260,7 @@ class HttpEngine(SimpleEngine):
             url=url,
             method=settings.method,
             headers=settings.sent_headers(url),
-            family=_FAMILIES[settings.family],
+            family=settings.address_family,
             allowed=job.allowed,
             no_body=settings.no_body,
         )

@@ -54,6 +54,14 @@ CHECK_METRICS = (
         example="scudo_check_warning == 1",
     ),
     gauge(
+        "scudo_check_forecast_crossing_timestamp_seconds",
+        "seconds since 1970",
+        CHECK,
+        "When the value is likely to reach its limit; absent when that is beyond the "
+        "check's forecast.",
+        example="scudo_check_forecast_crossing_timestamp_seconds - time() < 7 * 86400",
+    ),
+    gauge(
         "scudo_probe_duration_seconds",
         "seconds",
         CHECK,
@@ -215,6 +223,15 @@ AGENT_METRICS = (
         "What befell the delivery to the desk: answered, lost (no answer any more), "
         "refused, acknowledged, rewound, quarantined, frozen.",
         example="increase(scudo_delivery_events_total{event='quarantined'}[1d]) > 0",
+    ),
+    counter(
+        "scudo_screenshots_total",
+        "pictures",
+        (*SITE, "result"),
+        "Screenshots for tickets about web applications, by result: taken, nothing "
+        "(the application gave no answer to look at), failed, dropped (too many "
+        "waited), refused (by the desk).",
+        example="increase(scudo_screenshots_total{result='failed'}[1d]) > 0",
     ),
     Metric(
         name="scudo_probe_late_seconds",

@@ -47,4 +47,5 @@ DELIVERIES = (
     *("answered", "lost", "refused", "acknowledged"),
     *("rewound", "quarantined", "frozen"),
 )
+SCREENSHOTS = ("taken", "nothing", "failed", "dropped", "refused")
 SEVERITIES = ("1", "2", "3", "none")

@@ -84,6 +84,7 @@ class Metrics:
         self._steps = dict.fromkeys(fixed.CLOCK_STEPS, 0)
         self._commits = dict.fromkeys(fixed.COMMITS, 0)
         self._deliveries = dict.fromkeys(fixed.DELIVERIES, 0)
+        self._screenshots = dict.fromkeys(fixed.SCREENSHOTS, 0)
         if registry is None:
             ProcessCollector(registry=self.registry)
 
@@ -114,6 +115,10 @@ class Metrics:
     def delivered(self, event: str) -> None:
         """Count what befell the delivery; `event` is one of `DELIVERIES`."""
         self._deliveries[event] += 1
+
+    def screenshot(self, result: str) -> None:
+        """Count a screenshot, or the lack of one; `result` is one of `SCREENSHOTS`."""
+        self._screenshots[result] += 1
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """All metrics in the format that `accept` asks for, and its content type."""
@@ -167,6 +172,7 @@ class Metrics:
             ("scudo_clock_steps_total", self._steps),
             ("scudo_store_commits_total", self._commits),
             ("scudo_delivery_events_total", self._deliveries),
+            ("scudo_screenshots_total", self._screenshots),
         ):
             yield _family(name, [((*site, key), n) for key, n in counts.items()])
         dropped = len(self._refused) * _SERIES_A_CHECK

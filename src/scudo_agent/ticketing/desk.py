@@ -5,23 +5,35 @@ import json
 import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
 from scudo_agent.config.secret import Secret
 from scudo_agent.errors import InputError
+from scudo_agent.instant import format_instant
+from scudo_agent.picture import MEDIA_TYPE
 from scudo_agent.ticketing.port import (
     Conflict,
     DeskError,
+    Exhibit,
     NoAnswer,
     Parcel,
     Refused,
     Rejected,
 )
-from scudo_agent.wire import BatchReply, Gap, Hello, HelloReply, canonical
+from scudo_agent.wire import (
+    BatchReply,
+    EvidenceReply,
+    Gap,
+    Hello,
+    HelloReply,
+    canonical,
+)
 
 DEADLINE_S = 30.0
 """For a whole exchange: httpx's own limits are per read, and a drip outlives them."""
@@ -117,6 +129,22 @@ class DeskClient:
             f"/streams/{stream}/gaps", canonical(gap), BatchReply, {}
         )
 
+    async def exhibit(self, exhibit: Exhibit) -> None:
+        """See `EvidenceTaker.exhibit`."""
+        query = urlencode(
+            {"check": exhibit.check, "taken": format_instant(exhibit.taken)}
+        )
+        await self._ask(
+            "PUT",
+            f"/incidents/{exhibit.incident_id}/evidence/{exhibit.rev}?{query}",
+            exhibit.content,
+            EvidenceReply,
+            {
+                "Content-Type": MEDIA_TYPE,
+                "X-Content-SHA256": sha256(exhibit.content).hexdigest(),
+            },
+        )
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
@@ -124,9 +152,20 @@ class DeskClient:
     async def _post(
         self, path: str, body: bytes, model: type[M], headers: Mapping[str, str]
     ) -> M:
+        return await self._ask("POST", path, body, model, headers)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        model: type[M],
+        headers: Mapping[str, str],
+    ) -> M:
+        request = self._request(method, _SELF + path, body, headers)
         try:
             async with asyncio.timeout(self._deadline_s):
-                response, content = await self._exchange(_SELF + path, body, headers)
+                response, content = await self._exchange(request)
         except TimeoutError:
             raise NoAnswer(f"no full answer within {self._deadline_s:g} s") from None
         except (httpx.HTTPError, OSError) as exc:
@@ -139,21 +178,23 @@ class DeskClient:
                 f"an answer that is no {model.__name__}: {exc.error_count()} faults"
             ) from None
 
-    async def _exchange(
-        self, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> tuple[httpx.Response, bytes]:
-        request = self._client.build_request(
-            "POST",
+    def _request(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
+    ) -> httpx.Request:
+        return self._client.build_request(
+            method,
             path,
             content=body,
             headers={
+                "Content-Type": "application/json",
                 **headers,
                 **bearer(self._key),
-                "Content-Type": "application/json",
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",
             },
         )
+
+    async def _exchange(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         response = await self._client.send(request, stream=True)
         try:
             content = bytearray()

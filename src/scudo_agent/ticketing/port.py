@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from scudo_agent.instant import Instant
 from scudo_agent.wire import BatchReply, Gap, Hello, HelloReply
 
 BATCH_LIMIT = 200
@@ -27,6 +28,27 @@ class Parcel:
     def last_seq(self) -> int:
         """The number of the last event."""
         return self.first_seq + len(self.bodies) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exhibit:
+    """A screenshot that belongs to the stage `rev` of an incident."""
+
+    incident_id: str
+    rev: int
+    check: str
+    taken: Instant
+    content: bytes
+
+
+class EvidenceTaker(Protocol):
+    """A desk that keeps pictures beside the tickets."""
+
+    async def exhibit(self, exhibit: Exhibit) -> None:
+        """Deliver a picture, again and again the same; the errors are those below.
+
+        `NoAnswer` also while the desk does not have the stage yet.
+        """
 
 
 class TicketSystem(Protocol):
