@@ -16,11 +16,12 @@ Value = str | int | float | dict[str, Any]
 """A named value of a sentence, JSON-serialisable.
 
 Text and numbers stand for themselves (numbers are formatted for the reader);
-`{"instant": us}` is an instant, `{"day": us}` and `{"short_day": us}` its date, `{"duration": us}` a length of time,
-`{"ratio": 0.61}` a percentage, `{"ms": 3.2}` milliseconds, `{"bytes": n}` a
-size, `{"euro": 75.0}` an amount, `{"date": "2026-11-23"}` a day, `{"percent": "99.9"}`
-an exact percentage, `{"title": {"it": …, "en": …}}` a thing's name, `{"list": […]}`
-several sentences and `{"text": {...}}` another one.
+`{"instant": us}` is an instant, `{"day": us}` and `{"short_day": us}` its date,
+`{"duration": us}` a length of time, `{"ratio": 0.61}` a percentage, `{"ms": 3.2}`
+milliseconds, `{"bytes": n}` a size, `{"euro": 75.0}` an amount, `{"date":
+"2026-11-23"}` a day, `{"percent": "99.9"}` an exact percentage, `{"title": {"it": …,
+"en": …}}` a thing's name, `{"list": […]}` and `{"any": […]}` several sentences (a, b and c; a, b or c) and `{"text": {...}}`
+another one.
 """
 
 

@@ -9,6 +9,7 @@ from scudo_agent.config.site import Check, Service, Site
 from scudo_agent.contract.year import allowed_us, contract_year
 from scudo_agent.errors import InputError
 from scudo_agent.instant import Instant, format_instant
+from scudo_agent.judge.forecast import Forecast, words
 from scudo_agent.model import State
 from scudo_agent.store.values import Intervention, Seen, WindowCopy
 from scudo_agent.text import T, Text
@@ -47,6 +48,7 @@ def check_document(
     since: Instant | None,
     failing: int,
     seen: Seen | None,
+    forecast: Forecast | None = None,
 ) -> Document:
     """One check; `failing` failed observations in a row are being confirmed."""
     return {
@@ -60,7 +62,19 @@ def check_document(
         "result": str(seen.result) if seen else None,
         "seen": seen.seen.to_json() if seen else None,
         "warned": seen.warned if seen else None,
+        "forecast": forecast_document(forecast) if forecast else None,
         "last_good": text_of(seen.last_good) if seen else None,
+    }
+
+
+def forecast_document(forecast: Forecast) -> Document:
+    """When a value reaches its limit: likely, and between early and late."""
+    crossing = forecast.crossing
+    return {
+        "early": format_instant(crossing.early),
+        "likely": format_instant(crossing.likely),
+        "late": text_of(crossing.late),
+        "text": words(forecast).to_json(),
     }
 
 

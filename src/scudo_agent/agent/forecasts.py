@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from scudo_agent.config.site import Site
 from scudo_agent.judge.forecast import Forecaster
 from scudo_agent.model import Trend
-from scudo_agent.store.agent_store import AgentStore
+from scudo_agent.store.read import StoreReader
 
 
 def trends(site: Site) -> Mapping[str, Trend]:
@@ -22,9 +22,9 @@ def measures(site: Site) -> dict[str, str]:
     return Forecaster(trends(site)).measures()
 
 
-def restored_forecaster(site: Site, store: AgentStore) -> Forecaster:
+def restored_forecaster(site: Site, reader: StoreReader) -> Forecaster:
     """The forecaster with the hours that were stored."""
     forecaster = Forecaster(trends(site))
-    for check, hours in store.hours(forecaster.measures()).items():
+    for check, hours in reader.hours(forecaster.measures()).items():
         forecaster.restore(check, hours)
     return forecaster

@@ -106,6 +106,7 @@ class Measures:
         view = runtime.judge.state(path)
         seen = runtime.pipeline.seen.get(path)
         outcome = runtime.pipeline.outcomes.get(path)
+        forecast = runtime.pipeline.forecast(path)
         return CheckSnapshot(
             path=path,
             kind=check.kind,
@@ -115,6 +116,7 @@ class Measures:
             last_at=seen.at if seen else None,
             duration_s=outcome.duration_s if outcome else None,
             warned=seen.warned if seen else None,
+            crossing=forecast.crossing.likely if forecast else None,
             failing=view.run_failed,
             missed=runtime.probing.schedule.counts.missed.get(path, 0),
             values=outcome.values if outcome else {},

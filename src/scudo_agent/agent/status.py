@@ -72,7 +72,12 @@ class StatusView:
         view = self._runtime.judge.state(check.path)
         seen = self._runtime.pipeline.seen.get(check.path)
         return check_document(
-            check, view.state, since=view.since, failing=view.run_failed, seen=seen
+            check,
+            view.state,
+            since=view.since,
+            failing=view.run_failed,
+            seen=seen,
+            forecast=self._runtime.pipeline.forecast(check.path),
         )
 
     def _left(self) -> Document:

@@ -10,6 +10,7 @@ from scudo_agent.agent.document import (
     service_document,
     text_of,
 )
+from scudo_agent.agent.forecasts import restored_forecaster
 from scudo_agent.config.site import Service, Site
 from scudo_agent.instant import Instant, format_instant, seconds
 from scudo_agent.judge.service import check_timeline, service_timeline
@@ -34,13 +35,21 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
         members = [timelines[check] for check in service.checks]
         state, since = _at(service_timeline(members, service.need), moment)
         services.append(service_document(site, service, state, since=since, at=moment))
+    forecaster = restored_forecaster(site, reader)
     for path, check in site.checks.items():
         state, since = _at(timelines[path], moment)
         # After a kill only what changed is known of the runs before it.
         seen = status.seen.get(path) if clean else None
         failing = seen.failing if seen else 0
         checks.append(
-            check_document(check, state, since=since, failing=failing, seen=seen)
+            check_document(
+                check,
+                state,
+                since=since,
+                failing=failing,
+                seen=seen,
+                forecast=forecaster.forecast(path, moment),
+            )
         )
     return {
         "format": FORMAT,

@@ -128,6 +128,8 @@ class Screen:
         ago = max(now - parse_instant(last), 0) if last else None
         seen = self.say(check["seen"])
         failing = check["failing"]
+        if check.get("forecast"):
+            seen = f"{seen}; limit reached {check['forecast']['likely'][:10]}"
         if check["state"] != "down" and 0 < failing < check["confirm"]:
             seen = f"failing {failing} of {check['confirm']}: {seen}"
         return Row(
@@ -137,7 +139,8 @@ class Screen:
             last="" if ago is None else _ago(ago),
             seen=seen,
             remark=_ticket(tickets, f"check:{check['check']}")
-            or _ticket(tickets, f"warn:{check['check']}"),
+            or _ticket(tickets, f"warn:{check['check']}")
+            or _ticket(tickets, f"forecast:{check['check']}"),
         )
 
     def events(self, lines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -174,7 +177,10 @@ def _tickets(document: Mapping[str, Any]) -> dict[str, str]:
 
 def _ticket(tickets: Mapping[str, str], subject: str) -> str:
     said = tickets.get(subject, "")
-    return f"warning, {said}" if said and subject.startswith("warn:") else said
+    for kind, word in (("warn:", "warning"), ("forecast:", "forecast")):
+        if said and subject.startswith(kind):
+            return f"{word}, {said}"
+    return said
 
 
 def plain(rows: Iterable[Row]) -> Iterator[str]:

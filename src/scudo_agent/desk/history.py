@@ -81,7 +81,9 @@ class _Teller:
         )
 
     def _begun(self, entry: Entry) -> str:
-        if entry.rule in ("S4", "S5"):
+        if entry.rule == "S5":
+            return self._say(T("first value that leads to the limit before long"))
+        if entry.rule == "S4":
             return self._say(T("first value beyond the limit"))
         return self._say(T("first failure"))
 

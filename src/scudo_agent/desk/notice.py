@@ -179,6 +179,8 @@ class _Writer:
             _short(self.translator.render(text, zone=self.zone), _SEEN) if text else ""
             for text in (member.seen, wanted)
         )
+        if seen and words.forecast(self.stage) and self.stage.kind is not Kind.RECOVER:
+            return self.say(words.foreseen(self.name, member, seen))
         return self.say(words.fault(self.name, member, seen, expected))
 
     def others(self) -> list[_Row]:

@@ -33,6 +33,11 @@ def warning(stage: Stage) -> bool:
     return stage.subject_key.startswith(("warn:", "forecast:"))
 
 
+def forecast(stage: Stage) -> bool:
+    """Whether the incident is a forecast."""
+    return stage.subject_key.startswith("forecast:")
+
+
 def isolated(stage: Stage) -> bool:
     """Whether the incident is the provider's own about an isolated agent."""
     return stage.audience == "provider" and stage.subject_key == "agent"
@@ -50,7 +55,7 @@ def headline(stage: Stage, names: tuple[str, ...], site: str) -> Text:
     """What happened in a few words; `names` are the subject's or the services'."""
     if isolated(stage):
         return T("Agent isolated: {site}", site=site)
-    if stage.subject_key.startswith("forecast:"):
+    if forecast(stage):
         return T("Forecast: {subject}", subject=names[0])
     if stage.subject_key.startswith("warn:"):
         return T("Warning: {subject}", subject=names[0])
@@ -123,6 +128,8 @@ def _recovered_line(stage: Stage, *, ref: str, name: str, length: Value) -> Text
             length=length,
             site=name,
         )
+    if forecast(stage):
+        return T("[{ref}] Forecast over: {subject}", ref=ref, subject=name)
     if warning(stage):
         return T("[{ref}] Warning over: {subject}", ref=ref, subject=name)
     return T(
@@ -173,6 +180,11 @@ def lead(
 def _lead_recovered(stage: Stage, names: tuple[str, ...]) -> Text:
     if isolated(stage):
         return T("the agent of {site} is in touch again.", site=names[0])
+    if forecast(stage):
+        return T(
+            "{subject} no longer heads for its limit: the forecast is over.",
+            subject=names[0],
+        )
     if warning(stage):
         return T("the warning on {subject} is over.", subject=names[0])
     if len(names) > 1:
@@ -206,6 +218,16 @@ def amiss(stage: Stage, member: Evidence) -> bool:
     """Whether something else was expected of a member than what was seen last."""
     recovered = stage.kind is Kind.RECOVER and member in stage.members
     return not recovered and member.state is not State.UP
+
+
+def foreseen(name: str, member: Evidence, seen: str) -> Text:
+    """Where a value leads; `seen` as the reader reads it."""
+    return T(
+        "{subject}: {endpoint}: {forecast}",
+        subject=name,
+        endpoint=member.endpoint,
+        forecast=seen,
+    )
 
 
 def fault(name: str, member: Evidence, seen: str, expected: str) -> Text:

@@ -228,20 +228,27 @@ def words(forecast: Forecast) -> Text:
         )
     values: dict[str, Value] = {
         "now": shape.shown(forecast.now),
-        "pace": shape.shown(abs(crossing.pace)),
+        "pace": {"text": _pace(forecast).to_json()},
         "limit": shape.shown(limit),
         "likely": likely,
-        "early": {"date": crossing.early},
+        "early": {"short_day": crossing.early},
     }
     if crossing.late is None:
         return T(
-            "{now} now, {pace} a day: at this pace {limit} is reached "
+            "{now} now, {pace}: at this pace {limit} is reached "
             "on {likely}, on {early} at the earliest",
             **values,
         )
     return T(
-        "{now} now, {pace} a day: at this pace {limit} is reached "
+        "{now} now, {pace}: at this pace {limit} is reached "
         "on {likely}, between {early} and {late}",
-        late={"date": crossing.late},
+        late={"short_day": crossing.late},
         **values,
     )
+
+
+def _pace(forecast: Forecast) -> Text:
+    amount = forecast.shape.shown(abs(forecast.crossing.pace))
+    if forecast.crossing.pace < 0:
+        return T("{amount} less a day", amount=amount)
+    return T("{amount} more a day", amount=amount)

@@ -18,7 +18,6 @@ from sqlalchemy.exc import DatabaseError
 from scudo_agent.clock import Clock, Timeline
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import HOUR, Instant, format_instant
-from scudo_agent.judge.forecast import Hour
 from scudo_agent.store import copies, engine, hours, leave, outbox, schema
 from scudo_agent.store.apply import STREAM, apply
 from scudo_agent.store.lock import FolderLock
@@ -205,14 +204,6 @@ class AgentStore:
     def keep_contract(self, text: str) -> "Future[None]":
         """Keep what a remote desk said of the contract, over restarts too."""
         return self._writer.submit(lambda db: copies.keep(db, copies.CONTRACT, text))
-
-    def hours(self, measures: Mapping[str, str]) -> dict[str, list[Hour]]:
-        """The hours of each check of `measures`, oldest first."""
-        return self.reader.read(
-            lambda db: {
-                check: hours.read(db, check, of) for check, of in measures.items()
-            }
-        )
 
     def keep_hours(self, measures: Mapping[str, str]) -> "Future[None]":
         """Drop the hours of all other checks and measures."""

@@ -18,8 +18,9 @@ from scudo_agent.judge.batch import (
     Isolation,
     Withdrawal,
 )
+from scudo_agent.judge.forecast import Hour
 from scudo_agent.model import Result, State
-from scudo_agent.store import copies, leave, outbox, schema
+from scudo_agent.store import copies, hours, leave, outbox, schema
 from scudo_agent.store.apply import STREAM
 from scudo_agent.store.engine import open_reader, unusable
 from scudo_agent.store.migrations import STEPS
@@ -97,6 +98,14 @@ class StoreReader:
     def contract(self) -> str | None:
         """What a remote desk last said of the contract; None: it never did."""
         return self.read(lambda db: copies.kept(db, copies.CONTRACT))
+
+    def hours(self, measures: Mapping[str, str]) -> dict[str, list[Hour]]:
+        """The hours of each check of `measures`, oldest first."""
+
+        def read(db: Connection) -> dict[str, list[Hour]]:
+            return {check: hours.read(db, check, of) for check, of in measures.items()}
+
+        return self.read(read)
 
     def timelines(
         self, since: Instant, until: Instant

@@ -62,6 +62,14 @@ CHECK_METRICS = (
         example="scudo_check_forecast_crossing_timestamp_seconds - time() < 7 * 86400",
     ),
     gauge(
+        "scudo_check_forecast_crossing_timestamp_seconds",
+        "seconds since 1970",
+        CHECK,
+        "When the value is likely to reach its limit; absent when that is beyond the "
+        "check's forecast.",
+        example="scudo_check_forecast_crossing_timestamp_seconds - time() < 7 * 86400",
+    ),
+    gauge(
         "scudo_probe_duration_seconds",
         "seconds",
         CHECK,

@@ -163,11 +163,16 @@ def _warned(check: CheckSnapshot) -> int | None:
     return None if check.warned is None else int(check.warned)
 
 
+def _crossing(check: CheckSnapshot) -> str | None:
+    return None if check.crossing is None else stamp(check.crossing)
+
+
 _READ: dict[str, Callable[[CheckSnapshot], float | str | None]] = {
     "scudo_check_state_since_timestamp_seconds": lambda check: stamp(check.since),
     "scudo_check_last_observation_timestamp_seconds": _last,
     "scudo_check_failing_observations": attrgetter("failing"),
     "scudo_check_warning": _warned,
+    "scudo_check_forecast_crossing_timestamp_seconds": _crossing,
     "scudo_probe_duration_seconds": attrgetter("duration_s"),
     "scudo_probes_missed_total": attrgetter("missed"),
 }

@@ -16,7 +16,8 @@ class CheckSnapshot:
     """One check; `values` and `duration_s` are those of its last outcome.
 
     `failing` is the number of failed observations in a row, `missed` the number of
-    planned runs that did not take place since the agent's start.
+    planned runs that did not take place since the agent's start, `crossing` when
+    the value is likely to reach its limit.
     """
 
     path: str
@@ -27,6 +28,7 @@ class CheckSnapshot:
     last_at: Instant | None = None
     duration_s: float | None = None
     warned: bool | None = None
+    crossing: Instant | None = None
     failing: int = 0
     missed: int = 0
     values: Mapping[str, float] = field(default_factory=dict)
