@@ -133,7 +133,7 @@ class Pipeline:
         self._chronicle = chronicle or Chronicle()
         self._forecaster = forecaster or Forecaster({})
         self._hours: list[HourOf] = []
-        self._writer = StageWriter(site, self._chronicle, foreseen=self.forecast)
+        self.writer = StageWriter(site, self._chronicle, foreseen=self.forecast)
         self._recorder = recorder
         self._lasting: dict[str, tuple[Instant, Instant | None]] = {}
         contract = site.contract
@@ -349,7 +349,7 @@ class Pipeline:
     def _as_write(self, waiting: _Waiting, liveness: Liveness | None) -> Write | None:
         merged = _merged(waiting.batches)
         stages = tuple(
-            self._writer.write(stage, self.seen, note=note)
+            self.writer.write(stage, self.seen, note=note)
             for stage, note in waiting.drafts
         )
         changed = {c.check for c in merged.changes if isinstance(c, Change)}

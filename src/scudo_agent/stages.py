@@ -30,6 +30,9 @@ _NOTICES = (Rule.S4, Rule.S5)
 Points = Sequence[tuple[State, Instant]]
 """A timeline: each state holds from its instant to the next one's."""
 
+HeldNote = Callable[[IncidentStage, Mapping[str, Points]], Text]
+"""Takes a stage and the timelines of the contracted services it takes along."""
+
 
 def lengths(points: Points, since: Instant, until: Instant) -> dict[State, int]:
     """Microseconds of each state within `[since, until)`.
@@ -80,12 +83,16 @@ class StageWriter:
         self._site = site
         self._chronicle = chronicle
         self._ancestors = ancestors(site)
+        self.held_note: HeldNote | None = None
+        """Says of an opening what put it off, and how much of it counts."""
 
     def write(
         self, stage: IncidentStage, seen: Mapping[str, Seen], *, note: Text | None
     ) -> PendingStage:
         """The stage as the desk gets it, with the evidence of this moment."""
         severity = stage.severity
+        if note is None and stage.held and self.held_note is not None:
+            note = self.held_note(stage, self._timelines(stage))
         return PendingStage.model_validate(
             {
                 "incident_id": stage.incident,
@@ -173,15 +180,20 @@ class StageWriter:
         of them at each instant.
         """
         checks = {member.check for member in stage.members}
-        timelines = [
-            self._chronicle.service(service)
-            for service in self._site.services.values()
-            if service.contracted and self._touches(checks, service)
-        ]
+        timelines = list(self._timelines(stage).values())
         if not timelines or stage.rule in _NOTICES:
             timelines = [worst([self._chronicle.timeline(check) for check in checks])]
         spent = [lengths(points, stage.since, until) for points in timelines]
         return max(spent, key=lambda one: (one[State.DOWN], one[State.DEGRADED]))
+
+    def _timelines(self, stage: IncidentStage) -> dict[str, Points]:
+        """Of the contracted services that the incident takes along."""
+        checks = {member.check for member in stage.members}
+        return {
+            service.id: self._chronicle.service(service)
+            for service in self._site.services.values()
+            if service.contracted and self._touches(checks, service)
+        }
 
     def _touches(self, checks: set[str], service: Service) -> bool:
         """Whether the service has one of the checks, or one below one."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from scudo_agent.config.site import Site
 from scudo_agent.config.suggest import or_choices
 from scudo_agent.errors import InputError
-from scudo_agent.instant import DAY, SECOND, Instant
+from scudo_agent.instant import DAY, HOUR, SECOND, Instant
 from scudo_agent.judge.holds import Hold
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.values import Intervention, InterventionKind, Scope
@@ -62,6 +62,10 @@ class Interventions:
         self._site = site
         self._store = store
         self._known = {one.id: one for one in store.reader.interventions(since)}
+
+    def known(self, id_: str) -> Intervention | None:
+        """One by its id, if it is remembered still."""
+        return self._known.get(id_)
 
     def in_force(
         self, at: Instant, kind: InterventionKind | None = None
@@ -148,5 +152,6 @@ class Interventions:
         return [self._known[one.id] for one in found]
 
     def _forget(self, now: Instant) -> None:
-        for one in [one for one in self._known.values() if one.end <= now]:
+        """Tickets that waited for the end of one have been written by then."""
+        for one in [one for one in self._known.values() if one.end < now - HOUR]:
             del self._known[one.id]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from scudo_agent.agent.forecasts import measures, restored_forecaster
+from scudo_agent.agent.held import HeldNotes
 from scudo_agent.agent.interventions import Interventions
 from scudo_agent.agent.probing import EngineFactory, Probing
 from scudo_agent.agent.restart import Restart, gap_notes
@@ -82,6 +83,8 @@ class Runtime:
             recorder=recorder,
             forecaster=restored_forecaster(site, store.reader),
         )
+        held = HeldNotes(lambda: self.site, self.windows, self.interventions)
+        self.pipeline.writer.held_note = held.note
         self._wake = asyncio.Event()
         self.probing = Probing(site, clock, engines=engines, report=self.report)
         self.started: Instant | None = None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from babel.lists import format_list
 
@@ -158,9 +158,9 @@ class Translator:
         kind, inner = next(iter(value.items()), ("", None))
         if kind == "text" and isinstance(inner, Mapping | Text) and depth < _DEEPEST:
             return self._render(inner, zone, depth + 1)
-        if kind == "list" and isinstance(inner, Sequence) and depth < _DEEPEST:
-            items = (self._render(each, zone, depth + 1) for each in inner)
-            return self.listing(list(items))
+        if kind in _JOINED and isinstance(inner, list) and depth < _DEEPEST:
+            items = [self._render(each, zone, depth + 1) for each in inner]
+            return str(format_list(items, _JOINED[kind], self._locale))
         if kind == "title" and isinstance(inner, Mapping):
             return self.title(inner, "")
         if isinstance(inner, str) and kind in _WRITTEN:
@@ -192,6 +192,7 @@ _NUMBERS: dict[str, Callable[[float, Any], str]] = {
     "euro": formats.euro,
 }
 
+_JOINED: dict[str, Literal["standard", "or"]] = {"list": "standard", "any": "or"}
 _WRITTEN: dict[str, Callable[[str, Any], str]] = {
     "date": formats.date_of,
     "percent": formats.percent,

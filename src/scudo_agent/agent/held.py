@@ -1,0 +1,127 @@
+"""What a ticket says that a window or a mute put off (`domain.md` 4).
+
+Since when it is down, what put the ticket off, and how much of that counts. What is
+excluded follows from the contract and the copy of the windows, and a mute excludes
+nothing.
+"""
+
+from collections.abc import Callable, Mapping
+
+from scudo_agent import intervals
+from scudo_agent.agent.interventions import PREFIX as MUTE
+from scudo_agent.agent.interventions import Interventions
+from scudo_agent.agent.windows import PREFIX as WINDOW
+from scudo_agent.agent.windows import WindowKeeper, open_spans, upgrade_us
+from scudo_agent.config.site import Site
+from scudo_agent.contract.exclusion import Maintenance
+from scudo_agent.contract.model import Contract
+from scudo_agent.contract.spans import Spans, merge
+from scudo_agent.contract.windows import WindowRules
+from scudo_agent.instant import Instant
+from scudo_agent.judge.batch import IncidentStage
+from scudo_agent.model import State
+from scudo_agent.stages import Points
+from scudo_agent.text import T, Text
+
+
+class HeldNotes:
+    """Writes the note of an opening that was put off."""
+
+    def __init__(
+        self,
+        site: Callable[[], Site],
+        windows: WindowKeeper,
+        interventions: Interventions,
+    ) -> None:
+        self._site = site
+        self._windows = windows
+        self._interventions = interventions
+        self._rules: WindowRules | None = None
+
+    def note(self, stage: IncidentStage, timelines: Mapping[str, Points]) -> Text:
+        """`timelines` are those of the contracted services that it takes along; with
+        none of them nothing of it can count.
+        """
+        contract = self._site().contract
+        return T(
+            "{why} {counts}",
+            why={"text": self._why(stage).to_json()},
+            counts={"text": self._counts(stage, timelines, contract).to_json()},
+        )
+
+    def _why(self, stage: IncidentStage) -> Text:
+        since = {"instant": stage.since}
+        windows = [h.removeprefix(WINDOW) for h in stage.held if h.startswith(WINDOW)]
+        if windows:
+            return T(
+                "Bad since {since}; the ticket waited for the end of the maintenance "
+                "window {windows}.",
+                since=since,
+                windows=", ".join(windows),
+            )
+        found = (
+            self._interventions.known(h.removeprefix(MUTE))
+            for h in stage.held
+            if h.startswith(MUTE)
+        )
+        who = next((order for order in found if order is not None), None)
+        if who is None:
+            return T("Bad since {since}; the ticket was put off.", since=since)
+        return T(
+            "Bad since {since}; {actor} had muted its tickets: {reason}.",
+            since=since,
+            actor=who.actor,
+            reason=who.reason,
+        )
+
+    def _counts(
+        self,
+        stage: IncidentStage,
+        timelines: Mapping[str, Points],
+        contract: Contract | None,
+    ) -> Text:
+        down = {name: _down(points, stage) for name, points in timelines.items()}
+        if not any(spans.length() for spans in down.values()):
+            return T("No contracted service is down: nothing of it counts.")
+        left = {
+            name: spans.without(self._excluded(name, stage, contract))
+            for name, spans in down.items()
+        }
+        worst = max(down, key=lambda name: (left[name].length(), down[name].length()))
+        length = {"duration": down[worst].length()}
+        rest = {"duration": left[worst].length()}
+        if contract is None:
+            return T(
+                "Down for {length} so far, {rest} of it outside the window; what "
+                "counts the contract says, which is not at hand here.",
+                length=length,
+                rest=rest,
+            )
+        return T(
+            "Down for {length} so far; {rest} of it counts.", length=length, rest=rest
+        )
+
+    def _excluded(
+        self, service: str, stage: IncidentStage, contract: Contract | None
+    ) -> Spans:
+        windows = self._windows.windows.values()
+        if contract is None:
+            longest = upgrade_us(self._site())
+            return merge(
+                span
+                for window in windows
+                if window.covers(service)
+                for span in open_spans(window, longest)
+            )
+        if self._rules is None or self._rules.contract is not contract:
+            self._rules = WindowRules(contract)
+        span = stage.since, Instant(stage.at + 1)
+        maintenance = Maintenance(self._rules, windows, year=span, at=stage.at)
+        return maintenance.of(service).total
+
+
+def _down(points: Points, stage: IncidentStage) -> Spans:
+    span = stage.since, stage.at
+    return merge(
+        part for state, part in intervals.spans(points, span) if state is State.DOWN
+    )

@@ -1,0 +1,112 @@
+"""Telling a running agent something: what `mute`, `pause` and their ends share."""
+
+import argparse
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from scudo_agent.agent.control import LINE_LIMIT, PATIENCE_S, SOCKET, address
+from scudo_agent.cli.common import add_site, running, state_folder
+from scudo_agent.errors import InputError, ScudoError
+from scudo_agent.instant import parse_duration, parse_instant, to_datetime
+
+
+def add_subject(parser: argparse.ArgumentParser) -> None:
+    """What it is about, and the site."""
+    parser.add_argument(
+        "what", metavar="WHAT", help="a service, a check (target/check) or a target"
+    )
+    add_site(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def add_beginning(parser: argparse.ArgumentParser) -> None:
+    """What it is about, for how long and why."""
+    add_subject(parser)
+    parser.add_argument(
+        "time", metavar="TIME", help="such as 30m, 2h or 3d; at most 30d"
+    )
+    parser.add_argument(
+        "--reason", required=True, metavar="TEXT", help="why; everybody will read it"
+    )
+
+
+def begin(args: argparse.Namespace, do: str) -> dict[str, Any]:
+    """Have the agent begin a mute or a pause."""
+    for_us = parse_duration(args.time)
+    asked = {"do": do, "what": args.what, "for_us": for_us, "reason": args.reason}
+    return ask(state_folder(args), asked)
+
+
+def end(args: argparse.Namespace, do: str) -> dict[str, Any]:
+    """Have the agent end one."""
+    return ask(state_folder(args), {"do": do, "what": args.what})
+
+
+def show(args: argparse.Namespace, answer: dict[str, Any], lines: Iterator[str]) -> int:
+    """Print the answer, as JSON or as lines."""
+    if args.json:
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(lines))
+    return 0
+
+
+def until(answer: dict[str, Any]) -> str:
+    """`until 2026-11-22 17:04:10, by anna: changing the UPS`."""
+    order = answer["orders"][0]
+    at = to_datetime(parse_instant(order["until"])).astimezone(ZoneInfo(answer["zone"]))
+    said = f"{at:%Y-%m-%d %H:%M:%S}, by {order['actor']}: {order['reason']}"
+    return f"until {said}"
+
+
+def kept_tickets(answer: dict[str, Any]) -> Iterator[str]:
+    """Which tickets are open already."""
+    if answer["tickets"]:
+        verb = (
+            "keeps its ticket" if len(answer["tickets"]) == 1 else "keep their tickets"
+        )
+        yield f"what is open {verb}: {', '.join(answer['tickets'])}"
+
+
+def ask(state: Path, request: dict[str, Any]) -> dict[str, Any]:
+    """Say it to the running agent; what it answers, or the error that it names."""
+    if running(state) is None:
+        raise ScudoError(
+            f"no agent runs on {state}: start it first (scudo-agent run), since only "
+            "a running agent can do this"
+        )
+    try:
+        answer = json.loads(_exchange(state, json.dumps(request).encode() + b"\n"))
+    except PermissionError:
+        raise ScudoError(
+            f"{state / SOCKET}: may not be used; ask as the user that the agent runs "
+            "as, or as root"
+        ) from None
+    except (OSError, ValueError) as exc:
+        raise ScudoError(
+            f"{state / SOCKET}: the agent does not answer: {exc}"
+        ) from None
+    if not answer["ok"]:
+        kind = InputError if answer["code"] == InputError.exit_code else ScudoError
+        raise kind(answer["error"])
+    found: dict[str, Any] = answer
+    return found
+
+
+def _exchange(state: Path, request: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(PATIENCE_S)
+        with address(state) as name:
+            connection.connect(name)
+        connection.sendall(request)
+        answer = bytearray()
+        while not answer.endswith(b"\n") and len(answer) <= LINE_LIMIT:
+            part = connection.recv(65_536)
+            if not part:
+                break
+            answer += part
+    return bytes(answer)
