@@ -18,10 +18,11 @@ Value = str | int | float | dict[str, Any]
 Text and numbers stand for themselves (numbers are formatted for the reader);
 `{"instant": us}` is an instant, `{"day": us}` and `{"short_day": us}` its date,
 `{"duration": us}` a length of time, `{"ratio": 0.61}` a percentage, `{"ms": 3.2}`
-milliseconds, `{"bytes": n}` a size, `{"euro": 75.0}` an amount, `{"date":
-"2026-11-23"}` a day, `{"percent": "99.9"}` an exact percentage, `{"title": {"it": …,
-"en": …}}` a thing's name, `{"list": […]}` and `{"any": […]}` several sentences (a, b and c; a, b or c) and `{"text": {...}}`
-another one.
+milliseconds, `{"bytes": n}` a size, `{"euro": 75.0}` an amount,
+`{"date": "2026-11-23"}` a day, `{"percent": "99.9"}` an exact percentage,
+`{"title": {"it": …, "en": …}}` a thing's name, `{"list": […]}` several sentences
+(`a, b and c`), `{"any": […]}` one of several (`a, b or c`) and `{"text": {...}}`
+another sentence.
 """
 
 

@@ -127,7 +127,8 @@ def when(of: When, contract: Contract) -> Text | None:
         parts.append(T("severity {codes}", codes=codes))
     if of.category is not None:
         names = [category_title(contract, name) for name in sorted(of.category)]
-        parts.append(T("category {names}", names=value(listed(names))))
+        either: Value = {"any": [name.to_json() for name in names]}
+        parts.append(T("category {names}", names=either))
     if of.origin is not None:
         origins = ", ".join(sorted(of.origin))
         parts.append(T("origin {origins}", origins=origins))
