@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from babel.numbers import format_decimal
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from scudo_agent.contract.account import Account
@@ -177,22 +178,31 @@ class AccountScreen:
             self._outages(found, account)
 
     def _shares(self, title: str, shares: Sequence[Share]) -> None:
+        """Two lines each, so that a reason has the width of the screen."""
         say, words = self._words.say, self._words
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        for name in (T("window"), T("announced")):
-            table.add_column(say(name))
-        for name in (T("elapsed"), T("down")):
-            table.add_column(say(name), justify="right", no_wrap=True)
-        table.add_column(say(T("why")), ratio=1)
-        for one in shares:
-            table.add_row(
-                f"{one.window.id}\n{say(KIND_WORDS[one.window.kind])}",
+        heads = (T("window"), T("kind"), T("announced"), T("elapsed"), T("down"))
+        rows = [[say(head) for head in heads]]
+        rows += [
+            [
+                one.window.id,
+                say(KIND_WORDS[one.window.kind]),
                 words.short(one.announcement.announced),
                 words.length(one.elapsed),
                 words.length(one.down),
-                say(one.why),
-            )
-        self._console.print(table)
+            ]
+            for one in shares
+        ]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        whys = ["", *(say(one.why) for one in shares)]
+        self._console.print(title, style="italic")
+        for row, reason in zip(rows, whys, strict=True):
+            cells = [
+                text.rjust(width) if place > 2 else text.ljust(width)
+                for place, (text, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            self._console.print("  ".join(cells).rstrip(), soft_wrap=True)
+            if reason:
+                self._console.print(Padding(reason, (0, 0, 0, 4)))
 
     def _outages(self, found: Explanation, account: Account) -> None:
         say, words = self._words.say, self._words
