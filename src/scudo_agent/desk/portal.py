@@ -19,6 +19,7 @@ from scudo_agent.desk.pages import Page
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import Person, Scope
+from scudo_agent.desk.window_pages import window_content
 from scudo_agent.locale import translator
 
 COOKIE = "scudo_session"
@@ -97,6 +98,16 @@ class Portal:
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
         return Response(content, media_type=one.media_type, headers=headers)
+
+    async def windows(self, request: Request) -> Response:
+        """Maintenance windows of all sites."""
+        reader = await self._reader(request)
+        if reader.person is None:
+            return self._stranger(request, reader)
+        lines = await offload(self._store.windows.lines)
+        speaks, now = translator(reader.language), self._store.now()
+        content = await offload(window_content, lines, speaks, now)
+        return self._answer(request, reader, "windows.html", content)
 
     async def log_in(self, request: Request) -> Response:
         """Use a login link: it works once."""
@@ -230,6 +241,7 @@ def add_pages(
     app.add_route("/", portal.tickets, methods=["GET"])
     app.add_route("/t/{ref}", portal.ticket, methods=["GET"])
     app.add_route("/t/{ref}/files/{attachment:int}", portal.attachment, methods=["GET"])
+    app.add_route("/maintenance", portal.windows, methods=["GET"])
     app.add_route("/in/{code}", portal.log_in, methods=["GET"])
     app.add_route("/out", portal.log_out, methods=["POST"])
     app.add_route("/language/{language}", portal.speak, methods=["GET"])

@@ -80,7 +80,7 @@ class _Writer:
             "ref": self.ref,
             "kind": self.kind,
             "services": self.names,
-            "day": self.translator.day(start, self.zone),
+            "day": words.date_of(start, self.zone, self.translator.language),
             "time": words.clock(start, self.zone),
         }
         if self.errand.kind is WindowMail.CANCELLED:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from babel.dates import format_date
+
 from scudo_agent.desk.windows import EVERY, Phase
 from scudo_agent.instant import Instant
 from scudo_agent.locale import Translator
-from scudo_agent.locale.formats import local
+from scudo_agent.locale.formats import babel_locale, local
 from scudo_agent.text import T, Text
 from scudo_agent.wire import Named, WindowState
 
@@ -47,6 +49,17 @@ def clock(at: Instant, zone: str) -> str:
     """`22:00`, with seconds only where there are some."""
     where = local(at, zone)
     return f"{where:%H:%M:%S}" if where.second else f"{where:%H:%M}"
+
+
+def minute(at: Instant, zone: str) -> str:
+    """`22:00`, whatever the second."""
+    return f"{local(at, zone):%H:%M}"
+
+
+def date_of(at: Instant, zone: str, language: str) -> str:
+    """`3 ago 2026`: short, for a mail's subject."""
+    locale = babel_locale(language)
+    return str(format_date(local(at, zone), "medium", locale=locale))
 
 
 def span(start: Instant, end: Instant, zone: str, translator: Translator) -> str:

@@ -31,6 +31,7 @@ from scudo_agent.desk.store.window_tables import (
     window_correction,
     window_request,
 )
+from scudo_agent.desk.store.window_views import WindowLine, window_lines
 from scudo_agent.desk.window_requests import (
     CancelWindow,
     CorrectWindow,
@@ -75,6 +76,10 @@ class WindowBook:
             return Windows(
                 revision=revision_of_windows(db, who), windows=states(db, who)
             )
+
+    def lines(self) -> tuple[WindowLine, ...]:
+        """What the desk's people see: windows of all sites."""
+        return window_lines(self._database, self._now())
 
     def revision(self, who: AgentIdentity) -> int:
         """The revision of the site's windows."""
