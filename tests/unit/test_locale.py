@@ -81,6 +81,8 @@ def test_a_length_of_time_is_exact_and_has_no_empty_part(
         ({"bytes": 512}, "512 B", "512 B"),
         ({"bytes": 1.5e9}, "1,5 GB", "1.5 GB"),
         ({"bytes": 18.2e9}, "18 GB", "18 GB"),
+        ({"euro": 75}, "75,00 €", "75.00 €"),
+        ({"euro": 1234.5}, "1.234,50 €", "1,234.50 €"),
         ({"duration": 14 * SECOND}, "14 s", "14 s"),
         ({"text": T("Since").to_json()}, "Da quando", "Since"),
         (5432, "5432", "5432"),
@@ -226,7 +228,9 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-_KINDS = st.sampled_from(["instant", "duration", "ratio", "ms", "bytes", "text"])
+_KINDS = st.sampled_from(
+    ["instant", "duration", "ratio", "ms", "bytes", "euro", "text"]
+)
 
 
 @given(
@@ -245,13 +249,17 @@ def test_nothing_that_arrives_fails_to_be_read(
     translator(language).render({"id": sentence, "values": value, "plural": plural})
 
 
-@pytest.mark.parametrize("kind", ["instant", "duration", "ratio", "ms", "bytes"])
+@pytest.mark.parametrize(
+    "kind", ["instant", "duration", "ratio", "ms", "bytes", "euro"]
+)
 def test_a_truth_is_no_number(kind: str) -> None:
     said = translator("it").sentence("{value}", value={kind: True})
     assert said == f'{{"{kind}": true}}'
 
 
-@pytest.mark.parametrize("kind", ["instant", "duration", "ratio", "ms", "bytes"])
+@pytest.mark.parametrize(
+    "kind", ["instant", "duration", "ratio", "ms", "bytes", "euro"]
+)
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), 10**400, -(10**17)])
 def test_an_impossible_number_is_shown_as_it_is(kind: str, number: float) -> None:
     assert translator("it").render({"id": "{x}", "values": {"x": {kind: number}}})

@@ -78,13 +78,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _opened(text: str) -> "Instant":
+    from scudo_agent.config.contract_fields import YEARS
     from scudo_agent.errors import InputError
-    from scudo_agent.instant import parse_instant
+    from scudo_agent.instant import parse_instant, to_datetime
 
     try:
-        return parse_instant(text)
+        opened = parse_instant(text)
     except InputError as exc:
         raise InputError(f"--opened: {exc}") from None
+    if to_datetime(opened).year not in YEARS:
+        raise InputError(f"--opened: {text} is not between {YEARS[0]} and {YEARS[-1]}")
+    return opened
 
 
 def _known(contract: "Contract", args: argparse.Namespace) -> None:

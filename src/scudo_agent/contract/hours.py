@@ -78,8 +78,11 @@ def wall(zone: tzinfo, day: date, minute: int) -> Instant:
 
 
 def local_day(zone: tzinfo, at: Instant) -> date:
-    """The local date on which an instant falls."""
-    return to_datetime(at).astimezone(zone).date()
+    """The local date on which an instant falls; beyond the calendar, its nearest."""
+    try:
+        return to_datetime(at).astimezone(zone).date()
+    except OverflowError:
+        return date.min if at < 0 else date.max
 
 
 def join(spans: Iterable[Span]) -> tuple[Span, ...]:
