@@ -2,9 +2,10 @@
 
 It leaves the network, for a namespace in which there is nothing but a loopback of
 its own; listens there, hands the listening sockets to the agent, who relays what
-comes to the one address that may be seen; gives up its rights, and becomes the
-browser. What the kernel does not offer, no flag of a browser can promise: WebRTC
-reaches addresses that the browser's own rules forbid.
+comes to the one address that may be seen; gives up its rights, and starts the
+browser as the first process of a namespace that ends with it, whatever it left
+behind. No flag of a browser can promise what the kernel does: WebRTC reaches
+addresses that the browser's own rules forbid.
 """
 
 import ctypes
@@ -23,7 +24,7 @@ WORD = "cage:"
 PORT = "@PORT{}@"
 """Stands in the command for the port of the n-th listening socket."""
 
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+_CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 _PR_SET_PDEATHSIG = 1
 _SIOCGIFFLAGS, _SIOCSIFFLAGS = 0x8913, 0x8914
 _IFF_UP = 1
@@ -38,7 +39,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(argv: list[str]) -> int:
-    """`SOCKET SOCKETS PARENT UID GID COMMAND…`; returns only when it cannot be."""
+    """`SOCKET SOCKETS PARENT UID GID COMMAND…`; the browser's exit code."""
     handle, sockets, parent, uid, gid = map(int, argv[:5])
     try:
         _leave_the_network()
@@ -55,17 +56,29 @@ def main(argv: list[str]) -> int:
             os.setgid(gid)
             os.setuid(uid)
         # After the change of user, which makes the kernel forget it.
-        _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() == parent:
-            os.execv(command[0], command)  # noqa: S606 - it becomes the browser
+        _die_with(parent)
+        if (child := os.fork()) != 0:
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        _die_with(None)
+        os.execv(command[0], command)  # noqa: S606 - it becomes the browser
     except OSError as exc:
         sys.stderr.write(f"{WORD} {exc.strerror or exc}\n")
     return 1
 
 
+def _die_with(parent: int | None) -> None:
+    """Let the kernel kill us when our parent ends; at once if it has ended.
+
+    None: a parent outside of our own process ids, where it is seen as 0.
+    """
+    _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != (parent or 0):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _leave_the_network() -> None:
     uid, gid = os.geteuid(), os.getegid()
-    spaces = _CLONE_NEWNET if uid == 0 else _CLONE_NEWNET | _CLONE_NEWUSER
+    spaces = _CLONE_NEWNET | _CLONE_NEWPID | (0 if uid == 0 else _CLONE_NEWUSER)
     if _libc.unshare(spaces) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"no network of its own: {os.strerror(number)}")
