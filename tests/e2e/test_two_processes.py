@@ -34,10 +34,12 @@ def _state(demo: DemoSite) -> str | None:
     return states.get("web/http")
 
 
-def _promised(demo: DemoSite) -> bool:
-    """Whether the agent knows what was promised: its desk's contract says it."""
-    document = get(f"http://127.0.0.1:{demo.ports.metrics}/status")
-    return any(one["promise"] for one in (document or {}).get("services", ()))
+def _promised(demo: DemoSite) -> float | None:
+    """The share that the agent takes for promised: its desk's contract says it."""
+    document = get(f"http://127.0.0.1:{demo.ports.metrics}/status") or {}
+    promises = [one["promise"] for one in document.get("services", ())]
+    shares = [one["values"]["target"]["ratio"] for one in promises if one]
+    return next(iter(shares), None)
 
 
 def _mails(demo: DemoSite) -> list[Message]:
@@ -63,7 +65,7 @@ def test_a_desk_that_is_away_gets_the_recovery_later(
         closing(Program("run", str(demo.site_path), "--metrics", metrics))
     )
     assert wait_until(lambda: _state(demo) == "up", limit_s=LIMIT_S), agent.text()
-    assert wait_until(lambda: _promised(demo), limit_s=LIMIT_S), agent.text()
+    assert wait_until(lambda: _promised(demo) == 0.99, limit_s=LIMIT_S), agent.text()
     findings = data("doctor", "--site", str(demo.site_path))
     assert ("contract", "demo, revision 1") in [
         (one["about"], one["seen"]) for one in findings
@@ -76,7 +78,11 @@ def test_a_desk_that_is_away_gets_the_recovery_later(
     assert wait_until(lambda: _state(demo) == "up", limit_s=LIMIT_S), agent.text()
     assert len(_mails(demo)) == 1
 
+    contract = demo.folder / "contracts" / "demo.yaml"
+    text = contract.read_text()
+    contract.write_text(text.replace("target: 99.0", "target: 99.5"))
     desk = stack.enter_context(running_desk(demo))
+    assert wait_until(lambda: _promised(demo) == 0.995, limit_s=LIMIT_S), agent.text()
     assert wait_until(lambda: len(_mails(demo)) == 2, limit_s=LIMIT_S), desk.text()
     opening, recovery = _mails(demo)
     assert recovery["In-Reply-To"] == opening["Message-ID"]

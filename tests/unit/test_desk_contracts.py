@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import delete
 
 from scudo_agent.cli.main import main
 from scudo_agent.config.contract_body import body_of, body_sha256
 from scudo_agent.config.yaml_source import parse
 from scudo_agent.desk.contract_folder import read_contracts
 from scudo_agent.desk.settings import load_desk_settings
+from scudo_agent.desk.store.scope import Scope
+from scudo_agent.desk.store.tables import contract_version
 from scudo_agent.errors import ConfigError, InputError
 from support.desk_scene import play
-from support.desking import Bench, Speaker, bench, contract, site
+from support.desking import Bench, Speaker, bench, contract, site, stage
 
 FILE = """\
 id: {name}
@@ -24,6 +27,18 @@ year_start: 2026-01-01
 uptime: {{target: {target}}}
 service_hours: {{weekly: {{mon-fri: ["09:00-18:00"]}}}}
 tickets: {{close_after: 1h}}
+"""
+
+
+SITE = """\
+version: 1
+site: acme-milano
+customer: {id: acme, name: ACME S.p.A., mail: it@acme.example, language: it}
+timezone: Europe/Rome
+contract: due
+desk: {url: "https://desk.example", key: file:agent.key}
+targets:
+  here: {local: true, checks: {disk: {host: {disk: /}}}}
 """
 
 
@@ -141,6 +156,66 @@ def test_an_unknown_contract_is_refused_with_those_that_there_are(
         assert b.desk.store.agents.by_key("x") is None
 
     play(tmp_path, scene, contracts="contracts")
+
+
+def test_the_command_refuses_it_and_enrols_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder(tmp_path, uno="99.5")
+    settings = tmp_path / "desk.yaml"
+    settings.write_text("listen: {port: 0}\ncontracts: contracts\n")
+    path = tmp_path / "site.yaml"
+    path.write_text(SITE)
+    words = ["desk", "agent", str(path), "--settings", str(settings)]
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "no contract 'due' for site acme-milano; it has uno" in said.err
+    folder(tmp_path, due="99.0")
+    assert main(words) == 0
+
+
+def test_a_site_whose_contract_is_nowhere_is_told_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def enrolled() -> None:
+        async with bench(tmp_path) as b:
+            await b.agent(brings=contract("gone"))
+            with b.desk.store.database.write() as db:
+                db.execute(delete(contract_version))
+
+    async def again() -> None:
+        async with bench(tmp_path):
+            pass
+
+    asyncio.run(enrolled())
+    assert "names contract" not in caplog.text
+    asyncio.run(again())
+    assert "acme/acme-milano names contract 'gone'" in caplog.text
+
+
+def test_two_files_of_one_contract_must_say_the_same(tmp_path: Path) -> None:
+    made = folder(tmp_path, uno="99.5")
+    (one,) = read_contracts(made)
+
+    async def scene(b: Bench) -> None:
+        b.desk.enrol_embedded(site(brings=dict(one.body)))
+        with pytest.raises(InputError, match="keep one"):
+            b.desk.enrol_embedded(site(brings=contract("uno")))
+        b.desk.enrol_embedded(site(brings=contract("due")))
+
+    play(tmp_path, scene, contracts="contracts")
+
+
+def test_a_ticket_shows_the_title_that_the_contract_has_now(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        agent = await b.agent(brings=contract())
+        await agent.send(stage())
+        b.desk.store.contracts.put({**contract(), "title": "Nuovo"}, actor="desk")
+        (line,) = b.desk.store.views.tickets(Scope.of_staff())
+        assert line.contract == "Nuovo"
+
+    play(tmp_path, scene)
 
 
 def test_a_contract_is_seen_by_its_own_site_only(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from scudo_agent.clock import Clock
+from scudo_agent.config.contract_body import Body
 from scudo_agent.config.site import Site
 from scudo_agent.desk import auth, problems
 from scudo_agent.desk.api import agent_router
@@ -31,7 +32,7 @@ from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.post import Posting
-from scudo_agent.errors import PortInUseError, ScudoError
+from scudo_agent.errors import InputError, PortInUseError, ScudoError
 
 _STOP_S = 10.0
 _WAITING = 128
@@ -86,6 +87,7 @@ class Desk:
         self._socket: socket.socket | None = None
         self._server: _Server | None = None
         self._closed = False
+        self._filed: dict[str, Body] = {}
 
     @property
     def store(self) -> DeskStore:
@@ -199,6 +201,14 @@ class Desk:
         `key` is the one that the agent kept: it stays valid if it is the current
         one, and becomes so again if it is not (the desk's file was made anew).
         """
+        brings = site.contract_body
+        filed = brings and self._filed.get(site.contract_id or "")
+        if filed and filed != brings:
+            # Each start would make two versions of it.
+            raise InputError(
+                f"contract '{site.contract_id}' stands in {site.path}'s own file and, "
+                f"with other words, in {self.settings.contracts_folder}; keep one"
+            )
         own = key or auth.new_key()
         self.store.agents.enrol(Enrolment.of(site), key_sha256=auth.fingerprint(own))
         return own
@@ -229,6 +239,11 @@ class Desk:
         try:
             for contract in contracts:
                 store.contracts.put(contract.body, actor="desk")
+            self._filed = {one.contract.id: one.body for one in contracts}
+            for site, name in store.contracts.missing():
+                _log.warning(
+                    "site %s names contract '%s', which is nowhere", site, name
+                )
         except BaseException:
             store.close()
             raise

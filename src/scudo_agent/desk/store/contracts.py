@@ -87,6 +87,19 @@ class Contracts:
         with self._database.read() as db:
             return known_ids(db)
 
+    def missing(self) -> tuple[tuple[str, str], ...]:
+        """Sites, as `customer/site`, and the contract that they name and nobody has."""
+        query = (
+            select(site.c.tenant_id, site.c.site_id, site.c.contract_id)
+            .where(
+                site.c.contract_id.is_not(None),
+                site.c.contract_id.not_in(select(contract_version.c.contract_id)),
+            )
+            .order_by(site.c.tenant_id, site.c.site_id)
+        )
+        with self._database.read() as db:
+            return tuple((f"{a}/{b}", name) for a, b, name in db.execute(query))
+
     def versions(self, contract_id: str) -> tuple[ContractVersion, ...]:
         """Every version of a contract, the first one first."""
         query = (
