@@ -46,11 +46,21 @@ class Run:
         self.heard.take(self.judge.feed([AgentStart(BEGIN)]))
 
     def see(
-        self, second: int, check: str, word: str, *, warned: bool | None = None
+        self,
+        second: int,
+        check: str,
+        word: str,
+        *,
+        warned: bool | None = None,
+        predicted: bool | None = None,
     ) -> Batch:
         """One observation: `g`ood, `d`egraded, `f`ailed, `u`nknown."""
         seen = Observation(
-            check=check, at=at(second), result=WORDS[word], warned=warned
+            check=check,
+            at=at(second),
+            result=WORDS[word],
+            warned=warned,
+            predicted=predicted,
         )
         return self.heard.take(self.judge.feed([seen]))
 
