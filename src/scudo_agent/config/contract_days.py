@@ -52,7 +52,7 @@ def _twice(doc: Document, file: HolidaysFile) -> list[Fault]:
             if rule.text in seen:
                 loc: Loc = ("holidays", key, index)
                 faults.append(
-                    doc.fault(loc, f"the day '{rule.text}' stands here a second time")
+                    doc.fault(loc, f"'{rule.text}' stands here a second time")
                 )
             seen.add(rule.text)
     return faults
@@ -68,7 +68,7 @@ def carenza_faults(doc: Document, contract: Contract) -> list[Fault]:
     for index, day in enumerate(contract.carenza.days):
         what = _no_carenza(calendar, day)
         if day in contract.carenza.days[:index]:
-            what = f"the day {day} stands here a second time"
+            what = f"'{day}' stands here a second time"
         if what:
             faults.append(doc.fault(("carenza", "days", index), what))
             continue

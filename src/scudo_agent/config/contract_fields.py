@@ -82,7 +82,9 @@ def day_numbers(key: str) -> tuple[int, ...]:
 
 def _day(word: str) -> int:
     if word not in DAYS:
-        hint = did_you_mean(word.lower()[:3], DAYS) or f"; days are {', '.join(DAYS)}"
+        short = word.lower()[:3]
+        meant = did_you_mean(short) if short in DAYS else ""
+        hint = meant or f"; days are {', '.join(DAYS)}"
         raise ValueError(f"'{word}' is no day of the week{hint}")
     return DAYS.index(word)
 

@@ -12,7 +12,7 @@ from scudo_agent.config.contract_days import carenza_faults, holiday_faults
 from scudo_agent.config.contract_rules import rule_faults
 from scudo_agent.config.contract_shape import ContractFile, LenientContract
 from scudo_agent.config.contract_values import contract_of_file
-from scudo_agent.config.document import Document, of_data
+from scudo_agent.config.document import Document, Loc, of_data
 from scudo_agent.config.sections import refuse
 from scudo_agent.config.wording import dotted, fault_at, faults_of
 from scudo_agent.config.yaml_source import read
@@ -84,7 +84,7 @@ def contract_of(doc: Document) -> tuple[Contract | None, list[Fault]]:
         faults = faults_of(
             exc,
             ContractFile,
-            describe=lambda loc: dotted(loc, "the contract"),
+            describe=_place,
             locate=fault_at(doc),
         )
         places = (entry["loc"][:1] for entry in exc.errors(include_url=False))
@@ -112,6 +112,16 @@ _DAYS_NEED = {"holidays", "service_hours", "carenza", "year_start", "timezone"}
 """What has to be readable before the working days of a year can be counted."""
 
 _DECIMALS = (("uptime", "target"), ("carenza", "percent"), ("billing", "rate"))
+
+
+def _place(loc: Loc) -> str:
+    """`'within' of entry 2 of 'clocks' of the contract`."""
+    for end in range(len(loc) - 1, 0, -1):
+        if isinstance(loc[end - 1], int):
+            return dotted(loc[end:], _place(loc[:end]))
+    if loc and isinstance(loc[-1], int):
+        return f"entry {loc[-1] + 1} of {_place(loc[:-1])}"
+    return dotted(loc, "the contract")
 
 
 def _with_digits(doc: Document) -> dict[str, Any]:

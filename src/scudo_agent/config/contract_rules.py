@@ -45,9 +45,8 @@ class _Rules:
         self._weekly(hours.weekly, (*top, "weekly"))
         half = hours.half_days
         self._spans(half.hours, (*top, "half_days", "hours"))
-        self._twice(
-            [rule.text for rule in half.dates], (*top, "half_days", "dates"), "day"
-        )
+        dates = [rule.text for rule in half.dates]
+        self._twice(dates, (*top, "half_days", "dates"))
         if half.dates and not half.hours:
             what = 'half-days need hours, such as hours: ["09:00-13:00"]'
             self._fault((*top, "half_days"), what, key=True)
@@ -98,7 +97,7 @@ class _Rules:
         if billing.kind == "card":
             for index, name in enumerate(billing.free):
                 self._category(name, ("billing", "free", index))
-            self._twice(billing.free, ("billing", "free"), "category")
+            self._twice(billing.free, ("billing", "free"))
         if billing.kind == "hourly":
             for name in billing.included:
                 self._category(name, ("billing", "included", name), key=True)
@@ -107,14 +106,14 @@ class _Rules:
         """No id twice, no list with one word twice."""
         requests = self._file.requests
         for index, what in _second([each.id for each in requests.categories]):
-            self._fault(("requests", "categories", index, "id"), f"the id {what}")
+            self._fault(("requests", "categories", index, "id"), what)
         for key in ("channels", "clocks_for", "required", "interventions", "closing"):
-            self._twice(getattr(requests, key), ("requests", key), "word")
+            self._twice(getattr(requests, key), ("requests", key))
 
     def others(self) -> None:
         """Warranty, supply and cover."""
         for key in ("supply", "covers"):
-            self._twice(getattr(self._file, key), (key,), "word")
+            self._twice(getattr(self._file, key), (key,))
         term = self._file.term
         if term is not None and self._file.id in term.converts_to:
             index = term.converts_to.index(self._file.id)
@@ -161,7 +160,7 @@ class _Rules:
         for index, name in enumerate(when.category or ()):
             self._category(name, (*loc, "category", index))
         for key in ("severity", "category", "origin"):
-            self._twice(getattr(when, key) or (), (*loc, key), "word")
+            self._twice(getattr(when, key) or (), (*loc, key))
         kind = self._file.billing.kind
         if when.card and kind != "card" and "billing" not in self._bad:
             what = f"'card' asks for a card, and billing is of kind {kind}"
@@ -175,9 +174,9 @@ class _Rules:
             what = f"'{name}' is none of the contract's categories{hint}"
             self._fault(loc, what, key=key)
 
-    def _twice(self, words: Iterable[object], loc: Loc, what: str) -> None:
-        for index, how in _second(list(words)):
-            self._fault((*loc, index), f"the {what} {how}")
+    def _twice(self, words: Iterable[object], loc: Loc) -> None:
+        for index, what in _second(list(words)):
+            self._fault((*loc, index), what)
 
     def _fault(self, loc: Loc, what: str, *, key: bool = False) -> None:
         self.faults.append(self._doc.fault(loc, what, key=key))
