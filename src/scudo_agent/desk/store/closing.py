@@ -17,7 +17,7 @@ from scudo_agent.desk.store.tables import site, ticket, ticket_event
 from scudo_agent.instant import Instant
 
 ACTOR = "desk"
-_AT_ONCE = 200
+_AT_ONCE = 50
 """Tickets in one transaction: others wait for the writer meanwhile."""
 
 # The index's own words: only so SQLite sees that it may use it.
