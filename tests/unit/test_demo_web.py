@@ -20,6 +20,16 @@ def test_the_status_follows_from_method_and_path(head: bytes, status: bytes) -> 
     assert reply(head).startswith(b"HTTP/1.1 " + status)
 
 
+def test_while_it_is_broken_its_pages_are_503() -> None:
+    head, _, body = reply(b"GET /login HTTP/1.1\r\n\r\n", broken=True).partition(
+        b"\r\n\r\n"
+    )
+    assert head.startswith(b"HTTP/1.1 503 Service Unavailable")
+    assert b"Content-Type: text/html" in head
+    assert b"Accedi" not in body
+    assert reply(b"GET /x HTTP/1.1\r\n\r\n", broken=True).startswith(b"HTTP/1.1 404")
+
+
 def test_the_login_page_has_the_word_that_the_check_looks_for() -> None:
     head, _, body = reply(b"GET /login HTTP/1.1\r\n\r\n").partition(b"\r\n\r\n")
     assert b"Accedi" in body

@@ -27,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("what", nargs="?", choices=("web",), help="what to break")
     parser.add_argument(
+        "--with",
+        dest="status",
+        choices=("503",),
+        help="with 'break web': keep listening, and answer 503 with a page",
+    )
+    parser.add_argument(
         "--folder", type=Path, default=Path("demo"), help="where it lives (demo)"
     )
     parser.add_argument(
@@ -57,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo, or break, mend or show what a running one has."""
+    if args.status is not None and args.action != "break":
+        raise InputError("--with goes with 'break web'")
     if args.action in ("break", "mend"):
         return _change(args)
     if args.what is not None:
@@ -77,8 +85,11 @@ def _change(args: argparse.Namespace) -> int:
 
     if args.what is None:
         raise InputError(f"what to {args.action}? There is: demo {args.action} web")
-    change = servers.break_web if args.action == "break" else servers.mend_web
-    print(change(site.existing(args.folder)))
+    demo = site.existing(args.folder)
+    if args.action == "mend":
+        print(servers.mend_web(demo))
+    else:
+        print(servers.break_web(demo, unavailable=args.status is not None))
     return 0
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from scudo_agent.demo import snmpd
 from scudo_agent.demo.process import end, hold, is_ours, spawn, wait_until
 from scudo_agent.demo.site import DemoSite
-from scudo_agent.demo.web import BROKEN
+from scudo_agent.demo.web import BROKEN, UNAVAILABLE
 from scudo_agent.errors import PortInUseError, ScudoError
 
 _HOST = "127.0.0.1"
@@ -115,12 +115,17 @@ class Servers:
             raise ScudoError(f"the demo's {name} did not start: {last} ({log})")
 
 
-def break_web(demo: DemoSite) -> str:
-    """Close the web server's HTTP listener; what the screen says.
+def break_web(demo: DemoSite, *, unavailable: bool = False) -> str:
+    """Close the web server's HTTP listener, or let it answer 503; what to say.
 
     Nobody tells the agent: it finds out by probing.
     """
-    _order(demo, wanted=False)
+    _order(demo, UNAVAILABLE if unavailable else "")
+    if unavailable:
+        return (
+            f"web server: answers 503 on {_HOST}:{demo.ports.http}; "
+            "the agent is not told, it finds out by probing"
+        )
     return (
         f"web server: closed its listener on {_HOST}:{demo.ports.http}; "
         "the agent is not told, it finds out by probing"
@@ -129,8 +134,13 @@ def break_web(demo: DemoSite) -> str:
 
 def mend_web(demo: DemoSite) -> str:
     """Open the HTTP listener again; what the screen says."""
-    _order(demo, wanted=True)
+    _order(demo, None)
     return f"web server: listens on {_HOST}:{demo.ports.http} again"
+
+
+def web_is_unavailable(demo: DemoSite) -> bool:
+    """Whether the running web server answers 503."""
+    return bool(_web_state(demo).get("unavailable"))
 
 
 def web_is_open(demo: DemoSite) -> bool:
@@ -138,7 +148,8 @@ def web_is_open(demo: DemoSite) -> bool:
     return bool(_web_state(demo).get("open"))
 
 
-def _order(demo: DemoSite, *, wanted: bool) -> None:
+def _order(demo: DemoSite, how: str | None) -> None:
+    """Let the web server be broken as `how` says, or mended (None)."""
     pid = int(_web_state(demo).get("pid", 0))
     if not pid or not is_ours(pid, (_WEB, str(demo.run.absolute()))):
         raise ScudoError(
@@ -146,12 +157,18 @@ def _order(demo: DemoSite, *, wanted: bool) -> None:
         )
     # The state stands in a file and the signal only says "look": so it outlives a
     # kill, and signals that overtake each other do no harm.
-    if wanted:
+    if how is None:
         (demo.run / BROKEN).unlink(missing_ok=True)
     else:
-        (demo.run / BROKEN).touch()
+        (demo.run / BROKEN).write_text(how, encoding="ascii")
     os.kill(pid, signal.SIGUSR1)
-    if not wait_until(lambda: web_is_open(demo) == wanted, limit_s=5.0):
+
+    def follows() -> bool:
+        unavailable = how == UNAVAILABLE
+        is_open = how is None or unavailable
+        return (web_is_open(demo), web_is_unavailable(demo)) == (is_open, unavailable)
+
+    if not wait_until(follows, limit_s=5.0):
         raise ScudoError(f"the demo's web server (process {pid}) does not react")
 
 

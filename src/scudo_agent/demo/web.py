@@ -1,8 +1,9 @@
 """The demo's web server, a process of its own: `python -m scudo_agent.demo.web`.
 
 It serves a login page by HTTP and by HTTPS. While the file `broken` is there its
-HTTP listener is closed; SIGUSR1 makes it look. A file, so that a demo that was
-killed comes back as it was. It ends with the process that started it.
+HTTP listener is closed, or its pages are 503 if that is what the file says; SIGUSR1
+makes it look. A file, so that a demo that was killed comes back as it was. It ends
+with the process that started it.
 """
 
 import asyncio
@@ -29,10 +30,20 @@ _PAGE = b"""<!doctype html>
 </form>
 </html>
 """
+_DOWN = b"""<!doctype html>
+<html lang="it">
+<meta charset="utf-8">
+<title>Demo S.p.A.</title>
+<body style="margin: 64px; font: 24px sans-serif; color: #fff; background: #7a1f1f">
+<h1>503 &ndash; Fuori servizio</h1>
+<p>L&rsquo;applicazione non risponde. (<code>demo break web --with 503</code>)</p>
+</html>
+"""
+UNAVAILABLE = "503"
 _WAIT_S = 5.0
 
 
-def reply(head: bytes) -> bytes:
+def reply(head: bytes, *, broken: bool = False) -> bytes:
     """The whole HTTP reply to the head of a request."""
     method, _, rest = head.partition(b" ")
     path = rest.partition(b" ")[0].partition(b"?")[0]
@@ -41,27 +52,13 @@ def reply(head: bytes) -> bytes:
         status, body = b"405 Method Not Allowed", b"only GET and HEAD\n"
     elif path in (b"/", b"/login"):
         status, body = b"200 OK", _PAGE
-    kind = b"text/html" if body is _PAGE else b"text/plain"
+        if broken:
+            status, body = b"503 Service Unavailable", _DOWN
+    kind = b"text/html" if body.startswith(b"<!doctype") else b"text/plain"
     return (
         b"HTTP/1.1 %s\r\nContent-Type: %s; charset=utf-8\r\nContent-Length: %d\r\n"
         b"Connection: close\r\n\r\n" % (status, kind, len(body))
     ) + (b"" if method == b"HEAD" else body)
-
-
-async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        async with asyncio.timeout(_WAIT_S):
-            writer.write(reply(await reader.readuntil(b"\r\n\r\n")))
-            await writer.drain()
-            writer.close()
-            await writer.wait_closed()
-    except (
-        TimeoutError,
-        OSError,
-        asyncio.IncompleteReadError,
-        asyncio.LimitOverrunError,
-    ):
-        writer.transport.abort()  # the client left, stalled or talks something else
 
 
 class Web:
@@ -71,6 +68,7 @@ class Web:
         self._run = run
         self._http, self._tls = http, tls
         self._listener: asyncio.Server | None = None
+        self._broken = False
         self._change = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -78,7 +76,7 @@ class Web:
         """Listen as the file says; returns the HTTPS listener."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
-        secure = await asyncio.start_server(_serve, HOST, self._tls, ssl=context)
+        secure = await asyncio.start_server(self._serve, HOST, self._tls, ssl=context)
         await self._follow()
         return secure
 
@@ -91,16 +89,46 @@ class Web:
     async def _follow(self) -> None:
         """Open or close the HTTP listener as the file says, and tell it."""
         async with self._change:
-            wanted = not (self._run / BROKEN).exists()
+            order = self._order()
+            self._broken = order == UNAVAILABLE
+            wanted = order in (None, UNAVAILABLE)
             if wanted and self._listener is None:
-                self._listener = await asyncio.start_server(_serve, HOST, self._http)
+                self._listener = await asyncio.start_server(
+                    self._serve, HOST, self._http
+                )
             elif not wanted and self._listener is not None:
                 self._listener.close()
                 self._listener = None
             self._tell(wanted)
 
+    def _order(self) -> str | None:
+        """How to be broken; None when it is not to be."""
+        try:
+            return (self._run / BROKEN).read_text("ascii").strip()
+        except FileNotFoundError:
+            return None
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            async with asyncio.timeout(_WAIT_S):
+                head = await reader.readuntil(b"\r\n\r\n")
+                writer.write(reply(head, broken=self._broken))
+                await writer.drain()
+                writer.close()
+                await writer.wait_closed()
+        except (
+            TimeoutError,
+            OSError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+        ):
+            writer.transport.abort()  # the client left, stalled or talks something else
+
     def _tell(self, is_open: bool) -> None:
         state = {"pid": os.getpid(), "open": is_open, "port": self._http}
+        state["unavailable"] = self._broken
         new = self._run / "web.json.new"
         new.write_text(json.dumps(state), encoding="utf-8")
         new.replace(self._run / "web.json")
