@@ -54,6 +54,7 @@ def snapshot(*checks: CheckSnapshot, **changes: Any) -> Snapshot:
         "started": AT,
         "liveness": AT,
         "store_bytes": 4096,
+        "windows_copied": AT,
         "config_hash": "c0ffee",
     }
     return Snapshot(**(fields | changes))

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from scudo_agent.agent.interventions import checks_of
-from scudo_agent.agent.windows import open_at, upgrade_us
+from scudo_agent.agent.windows import OpenWindow, open_at, upgrade_us
 from scudo_agent.config.site import Check, Service, Site
 from scudo_agent.contract.year import allowed_us, contract_year
 from scudo_agent.errors import InputError
 from scudo_agent.instant import Instant, format_instant
 from scudo_agent.judge.forecast import Forecast, words
 from scudo_agent.model import State
+from scudo_agent.store.read import StoreReader
 from scudo_agent.store.values import Intervention, Seen, WindowCopy
 from scudo_agent.text import T, Text
 
@@ -114,15 +115,14 @@ def intervention_document(site: Site, order: Intervention) -> Document:
 def left_document(
     site: Site,
     orders: Iterable[Intervention],
+    windows: Iterable[OpenWindow],
     copy: WindowCopy | None,
-    *,
-    at: Instant,
 ) -> Document:
-    """What is left alone at an instant: for the table, `tickets` and `uptime`.
+    """What is left alone now: for the table, `tickets` and `uptime`.
 
     `windows_copy` is None while the desk never told of any.
     """
-    found = [intervention_document(site, order) for order in orders if order.at(at)]
+    found = [intervention_document(site, order) for order in orders]
     told = None
     if copy is not None:
         revision = copy.windows.revision
@@ -138,10 +138,17 @@ def left_document(
                 "until": text_of(until),
                 "reason": state.reason,
             }
-            for window, state, until in open_at(copy, at, upgrade_us(site))
+            for window, state, until in windows
         ],
         "windows_copy": told,
     }
+
+
+def stored_left(site: Site, reader: StoreReader, at: Instant) -> Document:
+    """`left_document` from the store, as it is at an instant."""
+    copy = reader.windows()
+    orders = [order for order in reader.interventions(at) if order.at(at)]
+    return left_document(site, orders, open_at(copy, at, upgrade_us(site)), copy)
 
 
 def promised(site: Site, service: Service, at: Instant) -> Text | None:

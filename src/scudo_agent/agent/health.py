@@ -6,7 +6,7 @@ import os
 import shutil
 import smtplib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,8 +20,9 @@ from scudo_agent.clock import STEP_US, Clock, SystemClock
 from scudo_agent.config.site import Site
 from scudo_agent.desk.settings import DeskSettings, load_desk_settings
 from scudo_agent.errors import InputError, ScudoError, StoreError
-from scudo_agent.instant import DAY, SECOND
+from scudo_agent.instant import DAY, SECOND, format_instant
 from scudo_agent.store.read import FILE, StoreReader
+from scudo_agent.store.values import Intervention, InterventionKind, WindowCopy
 from scudo_agent.ticketing.desk import bearer
 from scudo_agent.wire import ContractState
 
@@ -170,6 +171,7 @@ def _store(state: Path) -> Iterator[Finding]:
         return
     try:
         live, outbox = reader.liveness(), reader.outbox()
+        orders, copy = reader.interventions(SystemClock().wall()), reader.windows()
     finally:
         reader.close()
     waiting = outbox.head_seq - outbox.acked_seq
@@ -187,8 +189,26 @@ def _store(state: Path) -> Iterator[Finding]:
             "agent records",
             remedy="a restart of the agent anchors anew",
         )
+    yield from _left(orders, copy)
     age = "" if live is None else f", last alive {_ago(SystemClock().wall() - live.at)}"
     yield _ok("store", f"{waiting} events wait for the desk{age}")
+
+
+def _left(orders: Iterable[Intervention], copy: WindowCopy | None) -> Iterator[Finding]:
+    """What is left alone: nobody should wonder why there is no ticket."""
+    if copy is not None:
+        age = _ago(SystemClock().wall() - copy.fetched)
+        count, revision = len(copy.windows.windows), copy.windows.revision
+        yield _ok("windows", f"{count} of the desk, revision {revision}, copied {age}")
+    for one in orders:
+        mute = one.kind is InterventionKind.MUTE
+        until = f"{one.name} until {format_instant(one.end)}, by {one.actor}"
+        yield Finding(
+            about="muted" if mute else "paused",
+            level="warning",
+            seen=f"{until}: {one.reason}",
+            remedy=f"scudo-agent {'unmute' if mute else 'resume'} {one.name} ends it",
+        )
 
 
 def _ago(us: int) -> str:

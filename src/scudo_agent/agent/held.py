@@ -23,6 +23,10 @@ from scudo_agent.model import State
 from scudo_agent.stages import Points
 from scudo_agent.text import T, Text
 
+_NAMED = 3
+_REASON = 80
+"""Characters of a reason in a note: what counts must stand beside it."""
+
 
 class HeldNotes:
     """Writes the note of an opening that was put off."""
@@ -50,29 +54,21 @@ class HeldNotes:
         )
 
     def _why(self, stage: IncidentStage) -> Text:
-        since = {"instant": stage.since}
         windows = [h.removeprefix(WINDOW) for h in stage.held if h.startswith(WINDOW)]
         if windows:
             return T(
-                "Bad since {since}; the ticket waited for the end of the maintenance "
-                "window {windows}.",
-                since=since,
-                windows=", ".join(windows),
+                "The ticket waited for the end of the maintenance window {windows}.",
+                windows=", ".join(windows[:_NAMED]),
             )
         found = (
             self._interventions.known(h.removeprefix(MUTE))
             for h in stage.held
             if h.startswith(MUTE)
         )
-        who = next((order for order in found if order is not None), None)
-        if who is None:
-            return T("Bad since {since}; the ticket was put off.", since=since)
-        return T(
-            "Bad since {since}; {actor} had muted its tickets: {reason}.",
-            since=since,
-            actor=who.actor,
-            reason=who.reason,
-        )
+        reason = next((order.reason for order in found if order is not None), None)
+        if reason is None:
+            return T("The ticket was put off.")
+        return T("Its tickets were muted until now: {reason}.", reason=_short(reason))
 
     def _counts(
         self,
@@ -118,6 +114,10 @@ class HeldNotes:
         span = stage.since, Instant(stage.at + 1)
         maintenance = Maintenance(self._rules, windows, year=span, at=stage.at)
         return maintenance.of(service).total
+
+
+def _short(reason: str) -> str:
+    return reason if len(reason) <= _REASON else f"{reason[: _REASON - 1]}…"
 
 
 def _down(points: Points, stage: IncidentStage) -> Spans:

@@ -7,13 +7,15 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
+from scudo_agent.agent.interventions import checks_of
 from scudo_agent.agent.runtime import Runtime
 from scudo_agent.clock import Step
+from scudo_agent.contract.model import Window
 from scudo_agent.deliver import DeliveryState
 from scudo_agent.instant import SECOND, Instant
 from scudo_agent.pipeline import Committed
 from scudo_agent.schedule import Firing
-from scudo_agent.store.values import OutboxStatus
+from scudo_agent.store.values import InterventionKind, OutboxStatus
 from scudo_agent.telemetry.metrics import Metrics
 from scudo_agent.telemetry.snapshot import (
     CheckSnapshot,
@@ -84,10 +86,11 @@ class Measures:
         """The agent now; call it in the loop."""
         runtime = self._runtime
         desk = self._delivery()
+        copy, left = runtime.windows.copy, self._left()
         severities = Counter(one.severity for one in runtime.judge.open_incidents())
         return Snapshot(
             checks=[self._check(path) for path in runtime.site.checks],
-            services=[self._service(name) for name in runtime.site.services],
+            services=[self._service(name, left) for name in runtime.site.services],
             isolated_since=runtime.judge.isolated,
             incidents=severities,
             outbox={"I": _stream(self._outbox(), runtime.timeline.now())},
@@ -98,6 +101,7 @@ class Measures:
             liveness=runtime.alive,
             store_bytes=sum(f.stat().st_size for f in self._state.glob("agent.db*")),
             config_hash=runtime.site.config_hash,
+            windows_copied=copy.fetched if copy is not None else None,
         )
 
     def _check(self, path: str) -> CheckSnapshot:
@@ -125,12 +129,33 @@ class Measures:
     def _started(self) -> Instant:
         return self._runtime.started or self._runtime.timeline.now()
 
-    def _service(self, name: str) -> ServiceSnapshot:
+    def _service(self, name: str, left: "_Left") -> ServiceSnapshot:
         state, since = self._runtime.judge.service(name)
         contracted = self._runtime.site.services[name].contracted
+        checks = self._runtime.site.services[name].checks
+        touching = {kind for kind, paths in left[0] if not paths.isdisjoint(checks)}
         return ServiceSnapshot(
-            id=name, contracted=contracted, state=state, since=since or self._started()
+            id=name,
+            contracted=contracted,
+            state=state,
+            since=since or self._started(),
+            muted=InterventionKind.MUTE in touching,
+            paused=InterventionKind.PAUSE in touching,
+            windows=frozenset(str(one.kind) for one in left[1] if one.covers(name)),
         )
+
+    def _left(self) -> "_Left":
+        """What is left alone now."""
+        runtime, now = self._runtime, self._runtime.timeline.now()
+        orders = [
+            (one.kind, frozenset(checks_of(runtime.site, one.scope, one.name)))
+            for one in runtime.interventions.in_force(now)
+        ]
+        return orders, [window for window, _, _ in runtime.windows.open(now)]
+
+
+_Left = tuple[list[tuple[InterventionKind, frozenset[str]]], list[Window]]
+"""Mutes and pauses with their checks, and the windows that are open."""
 
 
 def _stream(outbox: OutboxStatus, now: Instant) -> StreamSnapshot:

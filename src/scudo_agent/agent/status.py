@@ -84,7 +84,8 @@ class StatusView:
         runtime = self._runtime
         at = runtime.timeline.now()
         orders = runtime.interventions.in_force(at)
-        return left_document(runtime.site, orders, runtime.windows.copy, at=at)
+        windows = runtime.windows.open(at)
+        return left_document(runtime.site, orders, windows, runtime.windows.copy)
 
     def _incidents(self) -> list[Document]:
         return [

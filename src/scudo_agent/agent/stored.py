@@ -6,8 +6,8 @@ from scudo_agent.agent.document import (
     Document,
     check_document,
     incident_document,
-    left_document,
     service_document,
+    stored_left,
     text_of,
 )
 from scudo_agent.agent.forecasts import restored_forecaster
@@ -73,7 +73,7 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
             )
             for one in status.incidents
         ],
-        **left_document(site, reader.interventions(now), reader.windows(), at=now),
+        **stored_left(site, reader, now),
         "desk": {"waiting": status.outbox.head_seq - status.outbox.acked_seq},
         "links": {},
         "events": [],

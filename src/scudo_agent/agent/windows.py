@@ -8,7 +8,7 @@ announcement on; what is excluded is not asked here.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from scudo_agent.config.site import Site
@@ -63,9 +63,15 @@ def open_spans(window: Window, upgrade_us: int) -> Iterator[Interval]:
 def open_at(copy: WindowCopy | None, at: Instant, longest_us: int) -> list[OpenWindow]:
     """The windows of a copy that are open at an instant."""
     states = () if copy is None else copy.windows.windows
+    return _open([(window_of(state), state) for state in states], at, longest_us)
+
+
+def _open(
+    known: Iterable[tuple[Window, WindowState]], at: Instant, longest_us: int
+) -> list[OpenWindow]:
     return [
         (window, state, end)
-        for state, window in ((state, window_of(state)) for state in states)
+        for window, state in known
         for start, end in open_spans(window, longest_us)
         if start <= at < end
     ]
@@ -101,6 +107,7 @@ class WindowKeeper:
         self._copy = copy
         self.revision = 0 if copy is None else copy.windows.revision
         states: Sequence[WindowState] = () if copy is None else copy.windows.windows
+        self._states = {state.id: state for state in states}
         self.windows = {state.id: window_of(state) for state in states}
 
     @property
@@ -122,7 +129,9 @@ class WindowKeeper:
 
     def open(self, at: Instant) -> list[OpenWindow]:
         """The windows that are open at an instant, and until when."""
-        return open_at(self._copy, at, self._upgrade_us())
+        states = self._states.items()
+        known = [(self.windows[id_], state) for id_, state in states]
+        return _open(known, at, self._upgrade_us())
 
     def heard(self, revision: int, source: WindowSource) -> None:
         """The desk has the windows at this revision: fetch them if it is another."""

@@ -123,3 +123,21 @@ def live_status(state: Path) -> dict[str, Any] | None:
     except (httpx.HTTPError, ValueError):
         return None
     return document
+
+
+def left_lines(site: "Site", state: Path) -> list[str]:
+    """What is muted, paused or in a window now, as lines; from the agent's store."""
+    from scudo_agent.agent.contracts import with_kept
+    from scudo_agent.agent.document import stored_left
+    from scudo_agent.cli.screen import Screen
+    from scudo_agent.clock import SystemClock
+
+    if not (state / "agent.db").exists():
+        return []
+    reader = open_store(site, state)
+    try:
+        now = SystemClock().wall()
+        document = stored_left(with_kept(site, reader), reader, now)
+    finally:
+        reader.close()
+    return list(Screen(site.timezone).left(document, now))

@@ -72,6 +72,7 @@ class Screen:
             if "silent_pid" in document:
                 how = f"the agent runs (pid {document['silent_pid']}), but is silent"
             yield f"{name} · {how}: as it was at {self.clock(at)}, {age} ago"
+            yield from self.left(document, parse_instant(document["read_at"]))
             return
         yield f"{name} · {self.clock(at)}"
         if document["isolated_since"]:
@@ -86,12 +87,34 @@ class Screen:
         if desk["error"] or desk["waiting"]:
             why = self.say(desk["error"]) or "on its way"
             yield f"desk: {desk['waiting']} events wait ({why})"
+        yield from self.left(document, at)
+
+    def left(self, document: Mapping[str, Any], now: Instant) -> Iterator[str]:
+        """What is left alone: mutes, pauses and open windows, until when and why."""
+        for key, done in (("mutes", "muted"), ("pauses", "paused")):
+            for one in document.get(key, ()):
+                till = self.till(one["until"], now)
+                who = f"by {one['actor']}: {one['reason']}"
+                yield f"{one['name']} is {done} {till}, {who}"
+        for one in document.get("windows", ()):
+            services = ", ".join(one["services"]).replace("*", "everything")
+            why = f": {one['reason']}" if one["reason"] else ""
+            till = self.till(one["until"], now)
+            yield f"{one['kind']} window {one['window']} {till}, {services}{why}"
+
+    def till(self, until: str, now: Instant) -> str:
+        """`until 17:04`, with the day when it is more than a day ahead."""
+        at = parse_instant(until)
+        local = to_datetime(at).astimezone(ZoneInfo(self._zone))
+        return (
+            f"until {local:%H:%M}" if at - now < DAY else f"until {local:%d %b %H:%M}"
+        )
 
     def rows(self, document: Mapping[str, Any]) -> list[Row]:
         """Services with their checks, then the checks of no service."""
         checks = {check["check"]: check for check in document["checks"]}
-        tickets = _tickets(document)
         now = parse_instant(document["at"])
+        tickets = _tickets(document) | _left(document)
         rows: list[Row] = []
         shown: set[str] = set()
         for service in document["services"]:
@@ -117,7 +140,7 @@ class Screen:
             for_=_since(service["since"], now),
             last="",
             seen=promise or need,
-            remark=_ticket(tickets, f"service:{service['service']}"),
+            remark=_remark(tickets, service["service"], "service"),
             service=True,
         )
 
@@ -138,9 +161,7 @@ class Screen:
             for_=_since(check["since"], now),
             last="" if ago is None else _ago(ago),
             seen=seen,
-            remark=_ticket(tickets, f"check:{check['check']}")
-            or _ticket(tickets, f"warn:{check['check']}")
-            or _ticket(tickets, f"forecast:{check['check']}"),
+            remark=_remark(tickets, check["check"], "check", "warn", "forecast"),
         )
 
     def events(self, lines: Iterable[Mapping[str, Any]]) -> Iterator[str]:
@@ -173,6 +194,45 @@ def _tickets(document: Mapping[str, Any]) -> dict[str, str]:
         for one in document["incidents"]
         if one["severity"] is not None
     }
+
+
+def _left(document: Mapping[str, Any]) -> dict[str, str]:
+    """What the table says of what is left alone, by service and check."""
+    found: dict[str, dict[str, None]] = {}
+    services = document["services"]
+    for one in (*document.get("mutes", ()), *document.get("pauses", ())):
+        for subject, word in _touched(one, services):
+            found.setdefault(f"left {subject}", {})[word] = None
+    for one in document.get("windows", ()):
+        for service in services:
+            if not {"*", service["service"]}.isdisjoint(one["services"]):
+                subject = f"left service:{service['service']}"
+                found.setdefault(subject, {})[f"window {one['window']}"] = None
+    return {subject: ", ".join(words) for subject, words in found.items()}
+
+
+def _touched(
+    one: Mapping[str, Any], services: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """What a mute or a pause touches, and how the table says it."""
+    word = "muted" if one["kind"] == "mute" else "paused"
+    whole = one["scope"] == "service"
+    for service in services:
+        if whole and one["name"] == service["service"]:
+            yield f"service:{one['name']}", word
+        elif not set(one["checks"]).isdisjoint(service["checks"]):
+            yield f"service:{service['service']}", f"partly {word}"
+    if not whole or one["kind"] == "pause":
+        for check in one["checks"]:
+            yield f"check:{check}", word
+
+
+def _remark(tickets: Mapping[str, str], name: str, *kinds: str) -> str:
+    """The first ticket of these kinds, and whether it is left alone."""
+    said = (_ticket(tickets, f"{kind}:{name}") for kind in kinds)
+    ticket = next((text for text in said if text), "")
+    left = tickets.get(f"left {kinds[0]}:{name}", "")
+    return f"{ticket}, {left}" if ticket and left else ticket or left
 
 
 def _ticket(tickets: Mapping[str, str], subject: str) -> str:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from scudo_agent.cli.common import (
     add_site,
+    left_lines,
     load_site,
     open_store,
     site_path,
@@ -40,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(document, indent=2, ensure_ascii=False))
     elif isinstance(document, list):
-        print("\n".join(_queue(document)))
+        left = left_lines(load_site(args), state_folder(args))
+        print("\n".join([*left, *_queue(document)]))
     else:
         width = max(_NARROWEST, shutil.get_terminal_size((100, 24)).columns)
         print("\n".join(_one(document, width)))

@@ -10,6 +10,7 @@ from typing import Any
 
 from scudo_agent.cli.common import (
     add_site,
+    left_lines,
     load_site,
     open_store,
     running,
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(accounts, indent=2, ensure_ascii=False))
         return 0
-    for line in _table(accounts):
+    for line in (*_table(accounts), *left_lines(load_site(args), state_folder(args))):
         print(line)
     return 0
 

@@ -62,14 +62,6 @@ CHECK_METRICS = (
         example="scudo_check_forecast_crossing_timestamp_seconds - time() < 7 * 86400",
     ),
     gauge(
-        "scudo_check_forecast_crossing_timestamp_seconds",
-        "seconds since 1970",
-        CHECK,
-        "When the value is likely to reach its limit; absent when that is beyond the "
-        "check's forecast.",
-        example="scudo_check_forecast_crossing_timestamp_seconds - time() < 7 * 86400",
-    ),
-    gauge(
         "scudo_probe_duration_seconds",
         "seconds",
         CHECK,
@@ -115,6 +107,28 @@ SERVICE_METRICS = (
         (*SITE, "service"),
         "When the service's present state began.",
         example="time() - scudo_service_state_since_timestamp_seconds",
+    ),
+    gauge(
+        "scudo_service_muted",
+        "0 or 1",
+        (*SITE, "service"),
+        "Whether somebody muted the service or one of its checks: no tickets for it.",
+        example="min_over_time(scudo_service_muted[1d]) == 1",
+    ),
+    gauge(
+        "scudo_service_paused",
+        "0 or 1",
+        (*SITE, "service"),
+        "Whether somebody paused the service or one of its checks: not probed.",
+        example="scudo_service_paused == 1",
+    ),
+    gauge(
+        "scudo_window_open",
+        "0 or 1",
+        (*SITE, "service", "kind"),
+        "Whether a maintenance window of the kind is open for the service.",
+        example="scudo_service_state{state='down'} == 1 unless on(customer, site, "
+        "service) max by (customer, site, service) (scudo_window_open) == 1",
     ),
 )
 
@@ -195,6 +209,13 @@ AGENT_METRICS = (
         SITE,
         "When the desk last answered.",
         example="time() - scudo_desk_last_answer_timestamp_seconds > 120",
+    ),
+    gauge(
+        "scudo_windows_copied_timestamp_seconds",
+        "seconds since 1970",
+        SITE,
+        "When the desk's maintenance windows were last copied; absent before.",
+        example="scudo_windows_copied_timestamp_seconds",
     ),
     gauge(
         "scudo_clock_offset_seconds",

@@ -48,4 +48,5 @@ DELIVERIES = (
     *("rewound", "quarantined", "frozen"),
 )
 SCREENSHOTS = ("taken", "nothing", "failed", "dropped", "refused")
+WINDOWS = ("ordinary", "extraordinary", "upgrade", "occasional")
 SEVERITIES = ("1", "2", "3", "none")

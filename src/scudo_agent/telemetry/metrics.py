@@ -234,6 +234,7 @@ def _agent(snapshot: Snapshot, site: tuple[str, str]) -> Iterable[Family]:
         ("scudo_desk_up", up),
         ("scudo_desk_last_answer_timestamp_seconds", _moment(snapshot.desk_answered)),
         ("scudo_store_size_bytes", snapshot.store_bytes),
+        ("scudo_windows_copied_timestamp_seconds", _moment(snapshot.windows_copied)),
     ):
         yield from _optional(name, site, value)
 
@@ -272,4 +273,18 @@ def _services(snapshot: Snapshot, site: tuple[str, str]) -> Iterable[Family]:
     yield _family(
         "scudo_service_state_since_timestamp_seconds",
         [((*site, one.id), seconds(one.since)) for one in services],
+    )
+    yield _family(
+        "scudo_service_muted", [((*site, one.id), int(one.muted)) for one in services]
+    )
+    yield _family(
+        "scudo_service_paused", [((*site, one.id), int(one.paused)) for one in services]
+    )
+    yield _family(
+        "scudo_window_open",
+        [
+            ((*site, one.id, kind), int(kind in one.windows))
+            for one in services
+            for kind in fixed.WINDOWS
+        ],
     )

@@ -36,12 +36,19 @@ class CheckSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSnapshot:
-    """One service of the site."""
+    """One service of the site.
+
+    `muted` and `paused` are whether it, or one of its checks, is; `windows` the kinds
+    of maintenance windows that are open for it.
+    """
 
     id: str
     contracted: bool
     state: State
     since: Instant
+    muted: bool = False
+    paused: bool = False
+    windows: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +66,7 @@ class Snapshot:
 
     `incidents` counts open incidents by severity; the provider's own, which have
     none, stand under None. `desk_up` is None before the first attempt to reach it.
+    `windows_copied` is when the desk's windows were last copied.
     `store_bytes` is the size of the store's files, `liveness` the last instant at
     which the store was told that the agent lives.
     """
@@ -74,4 +82,5 @@ class Snapshot:
     started: Instant | None = None
     liveness: Instant | None = None
     store_bytes: int | None = None
+    windows_copied: Instant | None = None
     config_hash: str = ""
