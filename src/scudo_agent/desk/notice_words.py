@@ -223,7 +223,7 @@ def amiss(stage: Stage, member: Evidence) -> bool:
 def foreseen(name: str, member: Evidence, seen: str) -> Text:
     """Where a value leads; `seen` as the reader reads it."""
     return T(
-        "{subject}: {endpoint}: {forecast}",
+        "{subject} ({endpoint}): {forecast}",
         subject=name,
         endpoint=member.endpoint,
         forecast=seen,

@@ -239,6 +239,10 @@ def words(forecast: Forecast) -> Text:
             "on {likely}, on {early} at the earliest",
             **values,
         )
+    if crossing.late - crossing.early < DAY:
+        return T(
+            "{now} now, {pace}: at this pace {limit} is reached on {likely}", **values
+        )
     return T(
         "{now} now, {pace}: at this pace {limit} is reached "
         "on {likely}, between {early} and {late}",
