@@ -16,9 +16,6 @@ from scudo_agent.contract.hours import wall
 from scudo_agent.errors import InputError
 from scudo_agent.instant import MINUTE, Instant
 
-OCCURRENCES_LIMIT = 200
-"""More occurrences than that are no plan but a slip of the pen."""
-
 SPAN_LIMIT_DAYS = 731
 """A series is announced for two years at most."""
 
@@ -124,7 +121,7 @@ def occurrences(
     """All occurrences that start on a local day from `first` to `last`, in order.
 
     `InputError` for a zone that is none, days in the wrong order, more than two
-    years or more than 200 occurrences, and when there is none.
+    years (105 weeks), and when there is no occurrence.
     """
     try:
         where = ZoneInfo(zone)
@@ -139,11 +136,6 @@ def occurrences(
             f"the series lasts from {first} to {last}: announce two years at most"
         )
     found = [_occurrence(rule, where, day) for day in _days(rule, first, last)]
-    if len(found) > OCCURRENCES_LIMIT:
-        raise InputError(
-            f"the series has {len(found)} occurrences: announce "
-            f"{OCCURRENCES_LIMIT} at most"
-        )
     if not found:
         raise InputError(f"'{rule}' has no day from {first} to {last}")
     return tuple(found)
