@@ -36,7 +36,7 @@ class Spans:
         start, end = interval
         first = bisect_right(self.ends, start)
         last = bisect_left(self.starts, end)
-        if first >= last:
+        if first >= last or start >= end:
             return NOTHING
         starts, ends = list(self.starts[first:last]), list(self.ends[first:last])
         starts[0], ends[-1] = max(starts[0], start), min(ends[-1], end)
