@@ -220,6 +220,8 @@ def test_days_without_cover_are_counted_before_they_are_taken() -> None:
     found = calendar(carenza=days)
     assert found.carenza_allowed(2026) == 12
     assert found.working_days(2026) == 252
+    half = calendar(carenza={**days, "percent": 50})
+    assert half.carenza_allowed(2026) == 127  # of 254, not of the 252 that are left
     assert calendar().working_days(2025) == 251
     assert calendar().carenza_allowed(2025) == 12
 
