@@ -57,7 +57,7 @@ def test_the_account_in_english(tmp_path: Path, capsys: Capture) -> None:
 
 def test_the_explanation_in_italian(tmp_path: Path, capsys: Capture) -> None:
     found = shown(tmp_path, capsys, "--explain", "--language", "it")
-    assert "disponibilità 99.9716 % promesso 99 %: finora mantenuto" in found
+    assert "disponibilità 99,9716 % promesso 99 %: finora mantenuto" in found
     at = found.index("w1 ordinaria 2026-02-01 01:00 4 min 4 min")
     assert (
         found[at + 1]
