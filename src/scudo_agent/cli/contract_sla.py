@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the clocks that apply, in file order; stderr names those left out."""
     from scudo_agent.config.contract_file import read_contract
     from scudo_agent.contract.calendar import Calendar
-    from scudo_agent.contract.clocks import applies, due
+    from scudo_agent.contract.clocks import applies, due, starts
     from scudo_agent.contract.hours import TicketFacts
 
     contract = read_contract(args.file)
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     clocks = [
         (clock, due(calendar, clock, opened, facts))
         for clock in contract.clocks
-        if applies(clock, facts)
+        if starts(contract, facts) and applies(clock, facts)
     ]
     for line in _left_out(contract, facts):
         print(line, file=sys.stderr)
@@ -117,8 +117,13 @@ def one_of(
 
 
 def _left_out(contract: "Contract", facts: "TicketFacts") -> Iterator[str]:
+    from scudo_agent.contract.clocks import starts
     from scudo_agent.contract.hours import unanswered
 
+    if not starts(contract, facts):
+        origins = ", ".join(sorted(contract.requests.clocks_for))
+        yield f"no clock runs for {facts.origin}; they run for {origins}"
+        return
     for clock in contract.clocks:
         if missing := unanswered(clock.when, facts):
             yield f"clock '{clock.name}' is left out: {_asks(missing)}"

@@ -1,6 +1,6 @@
 """Days of a contract: its country's holidays as the library has them, its carenza."""
 
-from collections import defaultdict
+from collections import Counter
 from datetime import date
 
 from scudo_agent.config.contract_shape import HolidaysFile
@@ -8,7 +8,7 @@ from scudo_agent.config.document import Document, Loc
 from scudo_agent.config.suggest import did_you_mean
 from scudo_agent.contract.calendar import Calendar
 from scudo_agent.contract.model import Contract
-from scudo_agent.errors import Fault
+from scudo_agent.errors import Fault, InputError
 
 
 def holiday_faults(doc: Document, file: HolidaysFile) -> list[Fault]:
@@ -64,26 +64,35 @@ def carenza_faults(doc: Document, contract: Contract) -> list[Fault]:
         return []
     calendar = Calendar(contract)
     faults = []
-    years: defaultdict[int, list[date]] = defaultdict(list)
+    years: Counter[int] = Counter()
+    seen: set[date] = set()
     for index, day in enumerate(contract.carenza.days):
-        what = _no_carenza(calendar, day)
-        if day in contract.carenza.days[:index]:
-            what = f"'{day}' stands here a second time"
+        try:
+            if day in seen:
+                what = f"'{day}' stands here a second time"
+            else:
+                what = _no_carenza(calendar, day) or _too_many(calendar, day, years)
+        except InputError as exc:  # a year whose holidays nobody knows
+            what = str(exc)
         if what:
             faults.append(doc.fault(("carenza", "days", index), what))
-            continue
-        begins = calendar.contract_days(day.year)[0]
-        year = day.year if day >= begins else day.year - 1
-        years[year].append(day)
-        allowed = calendar.carenza_allowed(year)
-        if len(years[year]) > allowed:
-            what = (
-                f"{day} is day {len(years[year])} without cover in the contract year "
-                f"from {calendar.contract_days(year)[0]}, which may have {allowed} "
-                f"({contract.carenza.percent} % of its working days)"
-            )
-            faults.append(doc.fault(("carenza", "days", index), what))
+        seen.add(day)
     return faults
+
+
+def _too_many(calendar: Calendar, day: date, years: Counter[int]) -> str:
+    """Why this day is one too many; empty if it is not. Counts it in its year."""
+    begins = calendar.contract_days(day.year)[0]
+    year = day.year if day >= begins else day.year - 1
+    years[year] += 1
+    allowed = calendar.carenza_allowed(year)
+    if years[year] <= allowed:
+        return ""
+    return (
+        f"{day} is day {years[year]} without cover in the contract year from "
+        f"{calendar.contract_days(year)[0]}, which may have {allowed} "
+        f"({calendar.contract.carenza.percent} % of its working days)"
+    )
 
 
 def _no_carenza(calendar: Calendar, day: date) -> str:

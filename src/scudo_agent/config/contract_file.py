@@ -27,11 +27,6 @@ class SoundContract:
     contract: Contract
     body: Body
 
-    @property
-    def terms(self) -> Contract:
-        """The contract, by its former name."""
-        return self.contract
-
 
 def read_contract(path: Path) -> Contract:
     """The contract in a file; all that is wrong with it is told by `ConfigError`."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from scudo_agent.contract.calendar import Calendar
 from scudo_agent.contract.hours import NO_FACTS, TicketFacts, days_from, fits, wall
-from scudo_agent.contract.model import ClockRule, Unit
+from scudo_agent.contract.model import ClockRule, Contract, Unit
 from scudo_agent.errors import InputError
 from scudo_agent.instant import HOUR, Instant
 from scudo_agent.intervals import Interval
@@ -20,6 +20,15 @@ _IDLE_DAYS = 3660
 
 Turn = tuple[Instant, TicketFacts]
 """What is true of a ticket from an instant on, up to the next turn."""
+
+
+def starts(contract: Contract, facts: TicketFacts) -> bool:
+    """Whether a request of this origin starts clocks at all; one not given does.
+
+    `requests.clocks_for`: other channels are accepted, but no clock runs for them.
+    """
+    origins = contract.requests.clocks_for
+    return not origins or facts.origin is None or facts.origin in origins
 
 
 def applies(clock: ClockRule, facts: TicketFacts) -> bool:

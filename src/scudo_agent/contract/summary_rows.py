@@ -149,7 +149,7 @@ def hours_rows(contract: Contract, carenza: tuple[int, int]) -> Iterator[Row]:
             label = None
         only = when(extra.when, contract)
         if only is not None:
-            yield None, T("only for {tickets}", tickets=value(only))
+            yield None, T("only: {tickets}", tickets=value(only))
     declared, allowed = carenza
     if not allowed:
         yield T("without cover"), T("no day")
@@ -175,7 +175,7 @@ def clock_rows(contract: Contract) -> Iterator[Row]:
         yield plain(rule.name), text
         only = when(rule.when, contract)
         if only is not None:
-            yield None, T("only for {tickets}", tickets=value(only))
+            yield None, T("only: {tickets}", tickets=value(only))
     if contract.requests.clocks_for:
         origins = ", ".join(sorted(contract.requests.clocks_for))
         yield T("started by"), T("only requests by {origins}", origins=origins)
