@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from scudo_agent.instant import DAY, HOUR, MINUTE, Instant
-from scudo_agent.judge.forecast import Forecaster, Hour, words
+from scudo_agent.judge.forecast import Forecast, Forecaster, Hour, words
+from scudo_agent.judge.trend import Crossing
 from scudo_agent.locale import translator
 from scudo_agent.model import Limit, Shape, Trend
 from support.hours import BEGIN
@@ -152,13 +153,12 @@ def test_limits_on_both_sides() -> None:
         (
             "en",
             "81% now, 1% more a day: at this pace 95% is reached on Wednesday, "
-            "15 April 2026, between 15 Apr 2026 and 15 Apr 2026",
+            "15 April 2026",
         ),
         (
             "it",
             "ora 81%, 1% in più al giorno: di questo passo il limite di 95% è "
-            "raggiunto mercoledì 15 aprile 2026 (al più presto 15 apr 2026, al più "
-            "tardi 15 apr 2026)",
+            "raggiunto mercoledì 15 aprile 2026",
         ),
     ],
 )
@@ -170,6 +170,63 @@ def test_the_words(language: str, said: str) -> None:
 
     text = translator(language).render(words(forecast), zone="Europe/Rome")
     assert text.replace("\N{NO-BREAK SPACE}", " ") == said
+
+
+@pytest.mark.parametrize(
+    ("late", "language", "said"),
+    [
+        (
+            20,
+            "en",
+            "at this pace 95% is reached on Wednesday, 11 March 2026, b",
+        ),
+        (20, "en", "between 6 Mar 2026 and 21 Mar 2026"),
+        (20, "it", "mercoledì 11 marzo 2026 (al più presto 6 mar 2026, al più tardi"),
+        (None, "en", "on Wednesday, 11 March 2026, on 6 Mar 2026 at the earliest"),
+        (None, "it", "mercoledì 11 marzo 2026 (al più presto 6 mar 2026)"),
+    ],
+)
+def test_the_words_say_how_sure_it_is(
+    late: int | None, language: str, said: str
+) -> None:
+    crossing = Crossing(
+        limit=DISK.limits[0],
+        early=Instant(BEGIN + 5 * DAY),
+        likely=Instant(BEGIN + 10 * DAY),
+        late=None if late is None else Instant(BEGIN + late * DAY),
+        pace=-0.01,
+        level=0.8,
+        firm=late is not None,
+    )
+    text = words(Forecast(crossing, 0.8, Shape.RATIO))
+
+    shown = translator(language).render(text, zone="Europe/Rome")
+    assert said in shown.replace("\N{NO-BREAK SPACE}", " ")
+    less = {"en": "1% less a day", "it": "1% in meno al giorno"}[language]
+    assert less in shown
+
+
+@pytest.mark.parametrize(
+    ("bound", "language", "said"),
+    [
+        (1.0, "en", "from Sunday, 1 March 2026 on the certificate has less than 1 day"),
+        (14.0, "en", "has less than 14 days left"),
+        (1.0, "it", "da domenica 1 marzo 2026 al certificato resta meno di 1 giorno"),
+        (14.0, "it", "al certificato restano meno di 14 giorni"),
+    ],
+)
+def test_the_words_of_a_certificate(bound: float, language: str, said: str) -> None:
+    crossing = Crossing(
+        limit=Limit(value="days_left", bound=bound, above=False),
+        early=BEGIN,
+        likely=BEGIN,
+        late=BEGIN,
+        pace=-1.0,
+        level=bound,
+        firm=True,
+    )
+    text = words(Forecast(crossing, bound, Shape.DAYS))
+    assert said in translator(language).render(text, zone="Europe/Rome")
 
 
 def test_a_number_has_three_digits_that_count() -> None:
