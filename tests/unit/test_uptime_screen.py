@@ -71,7 +71,7 @@ def test_the_explanation_in_italian(tmp_path: Path, capsys: Capture) -> None:
     outages = found[found.index("disservizi per quanto costano") + 2 :]
     assert outages[0] == "2026-02-11 10:00 11 min 11 min 0,2092 %"
     assert outages[2].endswith("9 min 9 min 0,1712 %")
-    assert "2026-02-12 10:00 12 min 8 min 0,1521 % w1" in outages
+    assert "2026-02-12 10:00 12 min 8 min 0,1522 % w1" in outages
     assert outages[-1] == "altri 2 disservizi contano insieme 3 min"
 
 
