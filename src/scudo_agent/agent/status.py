@@ -71,7 +71,7 @@ class StatusView:
     def _check(self, check: Check) -> Document:
         view = self._runtime.judge.state(check.path)
         seen = self._runtime.pipeline.seen.get(check.path)
-        return check_document(
+        document = check_document(
             check,
             view.state,
             since=view.since,
@@ -79,6 +79,8 @@ class StatusView:
             seen=seen,
             forecast=self._runtime.pipeline.forecast(check.path),
         )
+        # Of windows and mutes: why there is no ticket.
+        return {**document, "held": list(view.held)}
 
     def _left(self) -> Document:
         runtime = self._runtime

@@ -125,6 +125,29 @@ def live_status(state: Path) -> dict[str, Any] | None:
     return document
 
 
+def current_status(site: "Site", state: Path) -> dict[str, Any]:
+    """The status document: of the running agent, else as the store has it."""
+    document = live_status(state)
+    if document is not None and document["site"] != site.id:
+        raise foreign_state(state, document["site"], site)
+    if document is None:
+        document = _stored(site, state)
+        if (agent := running(state)) is not None:
+            document["silent_pid"] = agent["pid"]
+    return document
+
+
+def _stored(site: "Site", state: Path) -> dict[str, Any]:
+    from scudo_agent.agent.stored import stored_document
+    from scudo_agent.clock import SystemClock
+
+    reader = open_store(site, state)
+    try:
+        return stored_document(site, reader, now=SystemClock().wall())
+    finally:
+        reader.close()
+
+
 def left_lines(site: "Site", state: Path) -> list[str]:
     """What is muted, paused or in a window now, as lines; from the agent's store."""
     from scudo_agent.agent.contracts import with_kept

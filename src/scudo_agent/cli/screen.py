@@ -55,6 +55,15 @@ class Screen:
         local = to_datetime(Instant(at)).astimezone(ZoneInfo(self._zone))
         return local.strftime("%H:%M:%S")
 
+    def day(self, at: int) -> str:
+        """`22 Nov 10:04:12` in the site's zone."""
+        local = to_datetime(Instant(at)).astimezone(ZoneInfo(self._zone))
+        return local.strftime("%d %b %H:%M:%S")
+
+    def title(self, service: Mapping[str, Any]) -> str:
+        """A service as people call it."""
+        return self._translator.title(service["title"], service["service"])
+
     def say(self, text: Mapping[str, Any] | None) -> str:
         """A `Text` in its JSON form, as one line."""
         if not text:
@@ -135,7 +144,7 @@ class Screen:
         count = len(service["checks"])
         need = f"need {service['need']} of {count}" if count > 1 else ""
         return Row(
-            name=self._translator.title(service["title"], service["service"]),
+            name=self.title(service),
             state=service["state"],
             for_=_since(service["since"], now),
             last="",

@@ -5,20 +5,15 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scudo_agent.cli.common import (
     add_site,
-    foreign_state,
+    current_status,
     live_status,
     load_site,
-    open_store,
-    running,
     state_folder,
 )
-
-if TYPE_CHECKING:
-    from scudo_agent.config.site import Site
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,13 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the status; from the store when no agent answers."""
     state, site = state_folder(args), load_site(args)
-    document = live_status(state)
-    if document is not None and document["site"] != site.id:
-        raise foreign_state(state, document["site"], site)
-    if document is None:
-        document = _stored(site, state)
-        if (agent := running(state)) is not None:
-            document["silent_pid"] = agent["pid"]
+    document = current_status(site, state)
     if args.json:
         print(json.dumps(document, indent=2, ensure_ascii=False))
         return 0
@@ -50,18 +39,6 @@ def run(args: argparse.Namespace) -> int:
     if args.watch:
         return _watch(document, state, args.seconds)
     return 0
-
-
-def _stored(site: "Site", state: Path) -> dict[str, Any]:
-    """The document as the store has it, when the agent is stopped."""
-    from scudo_agent.agent.stored import stored_document
-    from scudo_agent.clock import SystemClock
-
-    reader = open_store(site, state)
-    try:
-        return stored_document(site, reader, now=SystemClock().wall())
-    finally:
-        reader.close()
 
 
 def _print(document: dict[str, Any]) -> None:

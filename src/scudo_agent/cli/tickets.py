@@ -28,16 +28,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `tickets`."""
     parser.add_argument("ref", nargs="?", metavar="REF", help="such as SC-7F3K-9QZ2")
     add_site(parser)
+    add_desk(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def add_desk(parser: argparse.ArgumentParser) -> None:
+    """Where an embedded desk is."""
     parser.add_argument(
         "--desk", type=Path, metavar="FILE", help="settings of an embedded desk"
     )
-    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def ask(args: argparse.Namespace, ref: str | None) -> Any:
+    """One ticket, or all, as the desk has them; `ScudoError` if it cannot be asked."""
+    return _embedded(args, ref) if _is_embedded(args) else _remote(args, ref)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the tickets; from the desk's file when the desk is embedded."""
     ref = args.ref.strip().upper() if args.ref else None
-    document = _embedded(args, ref) if _is_embedded(args) else _remote(args, ref)
+    document = ask(args, ref)
     if args.json:
         print(json.dumps(document, indent=2, ensure_ascii=False))
     elif isinstance(document, list):
