@@ -4,6 +4,8 @@ import asyncio
 import os
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -312,3 +314,44 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+REFUSED = """
+import ctypes, sys
+from types import SimpleNamespace
+from scudo_agent.agent import cage
+
+def refuse(spaces):
+    ctypes.set_errno(1)
+    return -1
+
+cage._libc = SimpleNamespace(unshare=refuse)
+sys.exit(cage.main(sys.argv[1:]))
+"""
+
+
+def test_without_a_cage_no_browser_starts(tmp_path: Path) -> None:
+    """As under a unit with `RestrictNamespaces=yes`, or in a bare container."""
+    program = fake(tmp_path, f"touch {tmp_path}/started")
+    ours, theirs = socket.socketpair()
+    before, module = list[str](), ["-m", "scudo_agent.agent.cage"]
+    if os.geteuid() == 0:
+        before = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]
+    else:
+        module = ["-c", REFUSED]
+    with ours, theirs:
+        done = subprocess.run(
+            [
+                *(*before, sys.executable, "-I", *module),
+                *(str(theirs.fileno()), "1", "0", "65534", "65534", program),
+            ],
+            pass_fds=(theirs.fileno(),),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("cage: ")
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "started").exists()
