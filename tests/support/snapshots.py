@@ -66,7 +66,7 @@ def full() -> Metrics:
     ping = {"loss": 0.25, "rtt_s": 0.001, "rtt_max_s": 0.002}
     made.publish(
         snapshot(
-            check(warned=True, failing=2, missed=1),
+            check(warned=True, crossing=AT, failing=2, missed=1),
             check("gateway/ping", kind="icmp", values=ping),
             check("erp/tls", kind="tls", values={"days_left": 12.0}),
             check("erp/http", values={"status": 200.0, "latency_s": 0.1}),

@@ -121,6 +121,14 @@ def test_an_answer_that_is_missing_has_no_series() -> None:
     assert _one(_read(made), "scudo_desk_up", **SITE) is None
 
 
+def test_a_forecast_is_an_instant_while_there_is_one() -> None:
+    made, name = metrics(), "scudo_check_forecast_crossing_timestamp_seconds"
+    made.publish(snapshot(check(crossing=Instant(1_795_500_000_500_000))))
+    assert _one(_read(made), name, **WEB) == 1_795_500_000.5
+    made.publish(snapshot(check(crossing=None)))
+    assert _one(_read(made), name, **WEB) is None
+
+
 def test_the_expiry_of_a_certificate_outlives_its_answer() -> None:
     made, labels = metrics(), SITE | {"target": "erp", "check": "tls"}
     name = "scudo_tls_certificate_expiry_timestamp_seconds"

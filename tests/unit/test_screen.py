@@ -89,6 +89,16 @@ def test_an_open_incident_stands_beside_its_subject_with_its_ticket() -> None:
     assert lines[-1].endswith("warning, severity 3")
 
 
+def test_a_forecast_says_when_the_limit_is_reached() -> None:
+    foreseen = {"likely": "2026-04-17T00:00:00Z", "early": "", "late": None}
+    disk = check("here/disk", forecast=foreseen)
+    incident = {"subject": "forecast:here/disk", "severity": 3, "ticket": "SC-1"}
+    doc = document(checks=[check("erp/web"), check("erp/db"), disk])
+    line = table(doc | {"incidents": [incident]}).splitlines()[-1]
+    assert "it answers; limit reached 2026-04-17" in line
+    assert line.endswith("forecast, severity 3 SC-1")
+
+
 def test_the_head_says_what_is_wrong_with_the_agent_itself() -> None:
     doc = document(
         isolated_since="2026-03-02T09:00:00Z",

@@ -33,8 +33,9 @@ _WEEKLY = 3
 """From this window on hours are compared with those of other weeks."""
 _QUARTER = 2
 """So many windows shorter is the one that tells whether a trend goes on."""
-_PAIRS, _STRIDE = 400, 5
-"""Beyond so many pairs every fifth hour will do: all hours of a day take part."""
+_PAIRS, _STRIDES = 400, (1, 5, 7, 11, 13)
+"""Of more pairs every fifth or further hour will do: with strides that have no
+divisor in common with 24 all hours of a day take part."""
 _AT_ONCE, _TIMES = 6, 3
 """A rise must be three times what came within any six hours."""
 
@@ -95,7 +96,7 @@ class _View:
 
     def __init__(self, hours: Hours, limit: Limit) -> None:
         self.limit, self.sign = limit, 1 if limit.above else -1
-        self.hour, self.at = hours.hour, hours.at
+        self.hour, self.at = hours.hour.tolist(), hours.at.tolist()
         self.level = [self.sign * mean for mean in hours.mean]
         self.place = {hour: place for place, hour in enumerate(hours.hour)}
         self.bound = self.sign * limit.bound
@@ -105,13 +106,15 @@ class _View:
         """Of the hours from place `first` on; None if they are too few."""
         start, last = self.hour[first], self.hour[-1]
         lags = range(cycle, last - start + 1, cycle)
-        stride = _STRIDE if sum(last - start + 1 - lag for lag in lags) > _PAIRS else 1
-        at, level, place = self.at, self.level, self.place
+        pairs = sum(last - start + 1 - lag for lag in lags)
+        stride = next((one for one in _STRIDES if pairs <= one * _PAIRS), _STRIDES[-1])
+        at, level, find = self.at, self.level, self.place.get
+        some = [(i, self.hour[i]) for i in range(first, len(level), stride)]
         slopes = [
             (level[j] - level[i]) / (at[j] - at[i])
             for lag in lags
-            for i in range(first, len(level), stride)
-            if (j := place.get(self.hour[i] + lag)) is not None
+            for i, hour in some
+            if (j := find(hour + lag)) is not None
         ]
         if len(slopes) < LEAST:
             return None
