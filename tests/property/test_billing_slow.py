@@ -85,6 +85,7 @@ def test_a_bill_is_what_its_minutes_cost(
     assert all(use.used > 0 and use.left >= 0 for use in bill.credits)
 
 
+@settings(deadline=None)
 @given(st.dates(date(2023, 1, 1), date(2029, 1, 1)), st.integers(1, 40))
 def test_months_end_where_a_walk_through_the_days_ends(
     purchased: date, months: int

@@ -244,6 +244,7 @@ def test_every_minute_of_a_day_that_a_zone_left_out_is_the_end_of_the_gap() -> N
     assert Calendar(days.contract).is_working_day(skipped)
 
 
+@settings(deadline=None)
 @given(instants, st.integers(0, 2**40))
 def test_an_instant_is_told_as_exactly_as_it_is(start: int, rest: int) -> None:
     at = Instant(start * SECOND + rest % SECOND)

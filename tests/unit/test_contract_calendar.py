@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from scudo_agent.contract.calendar import Calendar, DayKind, days_of, easter
-from scudo_agent.contract.hours import TicketFacts, join, span_text, wall
+from scudo_agent.contract.hours import TicketFacts, join, local_day, span_text, wall
 from scudo_agent.contract.model import DayRule, HolidayRules
 from scudo_agent.errors import InputError
 from scudo_agent.instant import format_instant, parse_instant
@@ -194,6 +194,12 @@ def test_a_wall_time_that_is_missing_or_doubled(
     zone: str, day: date, minute: int, expected: str
 ) -> None:
     assert format_instant(wall(ZoneInfo(zone), day, minute)) == expected
+
+
+def test_beyond_the_calendar_is_its_nearest_day() -> None:
+    ends = parse_instant("0001-01-01T00:00:00Z"), parse_instant("9999-12-31T23:59:59Z")
+    west, east = ZoneInfo("America/Los_Angeles"), ZoneInfo("Pacific/Kiritimati")
+    assert (local_day(west, ends[0]), local_day(east, ends[1])) == (date.min, date.max)
 
 
 def test_the_last_day_of_the_calendar_has_no_end() -> None:

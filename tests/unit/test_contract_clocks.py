@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scudo_agent.contract.calendar import Calendar
-from scudo_agent.contract.clocks import due, summary, worked
+from scudo_agent.contract.clocks import due, reach, summary, worked
 from scudo_agent.contract.hours import TicketFacts, fits, unanswered
 from scudo_agent.contract.model import ClockRule, Unit, Until, When
 from scudo_agent.contract.running import (
@@ -306,6 +306,10 @@ def test_a_clock_that_no_longer_applies_stops_unjudged() -> None:
     taken = event("09:30", Happening.TAKEN)
     found = state(days, taken, lower, severity=1)
     assert told(found) == ("stopped", 30, "13:00", True)
+    # What happens after the change judges it no more.
+    after = event("11:00", Happening.TAKEN)
+    found = state(days, lower, after, severity=1)
+    assert told(found) == ("unjudged", 60, "13:00", None)
     # A breach before the change stands.
     late = event("14:00", Happening.CHANGED, 2)
     assert told(state(days, late, severity=1)) == ("unjudged", 300, "13:00", False)
@@ -358,6 +362,29 @@ def test_hours_are_those_of_what_was_true_then() -> None:
     # One hour on Friday; Saturday counts from noon, when it became blocking.
     assert found.elapsed_us == 2 * HOUR
     assert found.due == at("2026-11-28T15:00:00+01:00")
+
+
+def test_no_clock_runs_for_requests_that_came_in_otherwise() -> None:
+    rule = {"name": "c", "within": 4, "unit": "working_hours", "until": "taken"}
+    days = calendar(clocks=[rule], requests={"clocks_for": ["Mail", "AltecMonitor"]})
+    now = at(DAY.format("10:00"))
+    counts = [
+        len(clock_states(days, RECEIVED, TicketFacts(origin=origin), [], now))
+        for origin in ("Mail", "Telefono", None)
+    ]
+    assert counts == [1, 0, 1]
+
+
+def test_no_time_at_all_is_over_at_once() -> None:
+    turns = [(RECEIVED, TicketFacts())]
+    found = reach(calendar(), RECEIVED, turns, (), [0, HOUR])
+    assert found == [RECEIVED, at(DAY.format("10:00"))]
+
+
+def test_service_time_ends_with_the_calendar() -> None:
+    days = calendar(holidays={"country": None})
+    end = at("9999-12-31T12:00:00Z")
+    assert worked(days, (at("9999-12-29T08:00:00Z"), end)) == 18 * HOUR
 
 
 def test_days_have_the_working_time_that_was_promised() -> None:

@@ -88,6 +88,16 @@ def test_extra_hours_that_ask_are_told_of(terminal: Terminal) -> None:
     assert err == "extra hours are left out: they ask for --severity, not given\n"
 
 
+def test_no_clock_runs_for_an_origin_that_the_contract_leaves_out(
+    terminal: Terminal,
+) -> None:
+    keys: dict[str, Any] = {"clocks": CLOCKS, "requests": {"clocks_for": ["Mail"]}}
+    words = ("--opened", OPENED, "--origin", "Telefono", "--json")
+    code, out, err = terminal.run("sla", *words, **keys)
+    assert (code, json.loads(out)) == (0, {"clocks": []})
+    assert err == "no clock runs for Telefono; they run for Mail\n"
+
+
 def test_a_card_stands_behind_a_request_unless_it_is_said(terminal: Terminal) -> None:
     keys: dict[str, Any] = {
         "billing": CARD,
@@ -308,6 +318,12 @@ def test_a_year_is_a_table_of_months_and_of_special_days(terminal: Terminal) -> 
         r"Mon 2026-04-06 +holiday +00:00-24:00 +Lunedì dell'Angelo *\n", out
     )
     assert "maintenance in UTC+01:00" in out
+
+
+def test_without_the_clause_nobody_speaks_of_maintenance(terminal: Terminal) -> None:
+    uptime: dict[str, Any] = {"exclusions": {"ordinary": {}, "occasional": None}}
+    _, out, _ = terminal.run("calendar", "--year", "2026", uptime=uptime)
+    assert out.endswith("hours in Europe/Rome; --json has every day\n")
 
 
 def test_every_day_of_a_year_is_listed(terminal: Terminal) -> None:

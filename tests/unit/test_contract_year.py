@@ -1,5 +1,6 @@
 """The contract year: anniversaries, leap days, offsets, what may be lost."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -94,3 +95,10 @@ def test_ninety_nine_percent_of_a_year_leaves_87_hours_and_36_minutes() -> None:
     assert allowed_us(Decimal("99.0"), year) == 87 * HOUR + 36 * MINUTE
     assert allowed_us(Decimal("99.9"), year) == 31_536_000_000
     assert allowed_us(Decimal(100), year) == 0
+
+
+def test_a_year_that_begins_at_a_midnight_which_is_left_out() -> None:
+    # In Cairo the 24 April 2026 begins at 01:00, and the one before at midnight.
+    contract = replace(terms("2026-04-24"), timezone="Africa/Cairo")
+    begin, _ = contract_year(contract, parse_instant("2026-06-01T00:00:00Z"))
+    assert format_instant(begin) == "2026-04-23T22:00:00Z"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scudo_agent.config.json_source import MAX_BYTES, MAX_DEPTH, parse, read
@@ -22,6 +22,7 @@ _VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(_VALUES, st.sampled_from([None, 0, 2]), st.booleans())
 def test_json_is_read_as_the_standard_library_reads_it(
     value: Any, indent: int | None, ascii_only: bool
@@ -30,6 +31,7 @@ def test_json_is_read_as_the_standard_library_reads_it(
     assert parse(text, "x").data == value
 
 
+@settings(deadline=None)
 @given(st.text() | st.text(alphabet='[]{}",:0123456789.eE+-\\ \n\tntrufals'))
 def test_whatever_is_no_json_is_a_fault(text: str) -> None:
     assert _ours(text) == _standard(text)

@@ -115,7 +115,7 @@ def span_text(span: Span) -> str:
 
 def days_from(day: date) -> Iterator[date]:
     """Each day from `day` on, up to the last one of which the calendar has the end."""
-    while day < date.max - timedelta(days=1):
+    while day < date.max:
         yield day
         day += timedelta(days=1)
 

@@ -15,6 +15,7 @@ from scudo_agent.contract.clocks import (
     due,
     reach,
     service_time,
+    starts,
     unit_of_days,
     worked,
 )
@@ -112,8 +113,11 @@ def clock_states(
 
     Later events are not known; those of one instant happen in their order. A clock
     counts from the receipt, less the time the ticket waited for the customer, and
-    uses at each instant the hours of what was then true of the ticket.
+    uses at each instant the hours of what was then true of the ticket. There are none
+    for a request that came in by a way for which the contract runs no clocks.
     """
+    if not starts(calendar.contract, facts):
+        return ()
     known = sorted((e for e in events if e.at <= at), key=lambda event: event.at)
     history = _History(received, facts, known)
     states = (

@@ -1,13 +1,14 @@
 """The contract year (`domain.md` 3): local midnight to local midnight."""
 
-from datetime import date, datetime, time
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+from scudo_agent.contract.hours import local_day, wall
 from scudo_agent.contract.model import Contract
 from scudo_agent.errors import InputError
-from scudo_agent.instant import Instant, from_datetime, to_datetime
+from scudo_agent.instant import Instant
 
 
 def contract_year(contract: Contract, at: Instant) -> tuple[Instant, Instant]:
@@ -17,7 +18,7 @@ def contract_year(contract: Contract, at: Instant) -> tuple[Instant, Instant]:
     local midnights. Raises `InputError` for an `at` before the contract began.
     """
     zone = ZoneInfo(contract.timezone)
-    day = to_datetime(at).astimezone(zone).date()
+    day = local_day(zone, at)
     if day < contract.year_start:
         raise InputError(
             f"{day} is before the contract began ({contract.id} starts on "
@@ -26,10 +27,7 @@ def contract_year(contract: Contract, at: Instant) -> tuple[Instant, Instant]:
     first = _anniversary(contract.year_start, day.year)
     year = day.year if day >= first else day.year - 1
     starts = [_anniversary(contract.year_start, y) for y in (year, year + 1)]
-    begin, end = (
-        from_datetime(datetime.combine(d, time(), tzinfo=zone)) for d in starts
-    )
-    return begin, end
+    return wall(zone, starts[0], 0), wall(zone, starts[1], 0)
 
 
 def _anniversary(start: date, year: int) -> date:
