@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from scudo_agent.instant import Instant
 from scudo_agent.intervals import Interval
 
+Pieces = list[Interval]
+"""A few intervals, sorted and apart: the parts of one window."""
+
 
 @dataclass(frozen=True, slots=True)
 class Spans:
@@ -38,6 +41,8 @@ class Spans:
         last = bisect_left(self.starts, end)
         if first >= last or start >= end:
             return NOTHING
+        if self.starts[0] >= start and self.ends[-1] <= end:
+            return self
         starts, ends = list(self.starts[first:last]), list(self.ends[first:last])
         starts[0], ends[-1] = max(starts[0], start), min(ends[-1], end)
         return Spans(starts, ends)
@@ -46,13 +51,17 @@ class Spans:
         """Microseconds that lie in both."""
         few, many = (self, other) if len(self) < len(other) else (other, self)
         starts, ends = many.starts, many.ends
-        total = 0
+        total = last = 0
         for start, end in zip(few.starts, few.ends, strict=True):
-            first, last = bisect_right(ends, start), bisect_left(starts, end)
+            first = bisect_right(ends, start, last - 1 if last else 0)
+            last = bisect_left(starts, end, first)
             if first >= last:
                 continue
             total += sum(ends[first:last]) - sum(starts[first:last])
-            total -= max(start - starts[first], 0) + max(ends[last - 1] - end, 0)
+            if (before := start - starts[first]) > 0:
+                total -= before
+            if (after := ends[last - 1] - end) > 0:
+                total -= after
         return total
 
     def common(self, other: "Spans") -> "Spans":
@@ -99,6 +108,33 @@ def merge(intervals: Iterable[tuple[int, int]]) -> Spans:
 def union(sets: Iterable[Spans]) -> Spans:
     """What lies in any of the sets."""
     return merge(interval for one in sets for interval in one)
+
+
+def intersected(one: Pieces, other: Pieces) -> Pieces:
+    """What lies in both of two short lists of sorted intervals."""
+    return [
+        (max(a, c), min(b, d))
+        for a, b in one
+        for c, d in other
+        if a < d and c < b and a < b and c < d
+    ]
+
+
+def subtracted(one: Pieces, other: Pieces) -> Pieces:
+    """What lies in the first of two short lists of sorted intervals alone."""
+    out: Pieces = []
+    for start, end in one:
+        for left, right in other:
+            if right <= start:
+                continue
+            if left >= end:
+                break
+            if left > start:
+                out.append((start, left))
+            start = max(start, right)
+        if start < end:
+            out.append((start, end))
+    return out
 
 
 def counted(

@@ -5,7 +5,7 @@ what each entitles to). What is not excluded is refused, with the reason; grante
 refused parts together are the window, each instant in one of them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -19,7 +19,7 @@ from scudo_agent.contract.model import (
     Window,
     WindowKind,
 )
-from scudo_agent.contract.spans import Spans, merge
+from scudo_agent.contract.spans import Pieces, intersected, subtracted
 from scudo_agent.instant import Instant
 from scudo_agent.intervals import Interval
 
@@ -99,25 +99,22 @@ class WindowRules:
         start, end = now.start, now.end
         if within is not None:
             start, end = max(start, within[0]), min(end, within[1])
-        rest = merge([(start, end)])
+        rest: Pieces = [(start, end)] if start < end else []
         refused: list[Part] = []
-
-        def refuse(kept: Spans, why: Refusal) -> Spans:
-            refused.extend(
-                Part(announcement=now, span=span, refusal=why)
-                for span in rest.without(kept)
-            )
-            return kept
-
         for limit, why in self._limits(window, now, at, (start, end)):
-            rest = refuse(rest.common(limit), why)
+            kept = intersected(rest, limit)
+            refused += [
+                Part(announcement=now, span=span, refusal=why)
+                for span in subtracted(rest, kept)
+            ]
+            rest = kept
         granted, left = self._grant(window.kind, told, rest)
-        refused.extend(self._remains(window.kind, told, left))
+        if left:
+            refused += self._remains(window.kind, told, left)
+        granted.sort(key=_start)
+        refused.sort(key=_start)
         return Assessment(
-            window=window,
-            now=now,
-            granted=tuple(sorted(granted, key=_start)),
-            refused=tuple(sorted(refused, key=_start)),
+            window=window, now=now, granted=tuple(granted), refused=tuple(refused)
         )
 
     def notice_days(self, announcement: Announcement) -> int:
@@ -154,65 +151,65 @@ class WindowRules:
 
     def _limits(
         self, window: Window, now: Announcement, at: Instant, span: Interval
-    ) -> Iterable[tuple[Spans, Refusal]]:
+    ) -> Iterable[tuple[Pieces, Refusal]]:
         """What bounds a window whatever was announced, one after the other."""
         start, end = span
         if window.cancelled is not None and window.cancelled <= at:
-            yield merge([(start, min(end, window.cancelled))]), Refusal.CANCELLED
+            yield [(start, min(end, window.cancelled))], Refusal.CANCELLED
         clause = self._clauses[window.kind]
         if clause is None:
-            yield merge([]), Refusal.NO_CLAUSE
+            yield [], Refusal.NO_CLAUSE
         elif isinstance(clause, UpgradeRule):
             if (why := _peak_refusal(window, now, at)) is not None:
-                yield merge([]), why
-            hour = now.start, now.start + clause.max_us
-            yield merge([hour]), Refusal.BEYOND_UPGRADE
+                yield [], why
+            hour = now.start, Instant(now.start + clause.max_us)
+            yield [hour], Refusal.BEYOND_UPGRADE
         elif window.kind is WindowKind.OCCASIONAL:
             permitted = self.calendar.permitted_spans(start, end)
-            yield merge(permitted), Refusal.NOT_PERMITTED
+            yield permitted, Refusal.NOT_PERMITTED
 
     def _grant(
-        self, kind: WindowKind, told: Sequence[Announcement], rest: Spans
-    ) -> tuple[list[Part], Spans]:
+        self, kind: WindowKind, told: Sequence[Announcement], rest: Pieces
+    ) -> tuple[list[Part], Pieces]:
         """Each part to the first announcement that entitles to it; and what is left."""
         granted: list[Part] = []
         for one in told:
             if not rest:
                 break
-            claim = rest.common(self._claim(kind, one))
-            granted.extend(Part(announcement=one, span=span) for span in claim)
-            rest = rest.without(claim)
+            claim = intersected(rest, self._claim(kind, one))
+            granted += [Part(announcement=one, span=span) for span in claim]
+            rest = subtracted(rest, claim)
         return granted, rest
 
-    def _claim(self, kind: WindowKind, one: Announcement) -> Spans:
+    def _claim(self, kind: WindowKind, one: Announcement) -> Pieces:
         clause = self._clauses[kind]
         if isinstance(clause, OrdinaryRule):
             enough = self.notice_days(one) >= clause.notice_days
-            return merge([(one.start, one.end)] if enough else [])
-        return merge([(max(one.start, one.announced), one.end)])
+            return [(one.start, one.end)] if enough else []
+        return [(max(one.start, one.announced), one.end)]
 
     def _remains(
-        self, kind: WindowKind, told: Sequence[Announcement], rest: Spans
+        self, kind: WindowKind, told: Sequence[Announcement], rest: Pieces
     ) -> list[Part]:
         """What nothing entitles to, by the announcement that comes nearest to it."""
-        best: Callable[[Announcement], int] = lambda one: one.announced  # noqa: E731
-        why = Refusal.BEFORE_TOLD
+        why, nearest = Refusal.BEFORE_TOLD, told
         if kind is WindowKind.ORDINARY:
-            best, why = (lambda one: -self.notice_days(one)), Refusal.SHORT_NOTICE
+            why = Refusal.SHORT_NOTICE
+            nearest = sorted(told, key=self.notice_days, reverse=True)
         out: list[Part] = []
-        for one in sorted(told, key=best) if rest else ():
-            claim = rest.common(merge([(one.start, one.end)]))
+        for one in nearest:
+            claim = intersected(rest, [(one.start, one.end)])
             out += [Part(announcement=one, span=s, refusal=why) for s in claim]
-            rest = rest.without(claim)
+            rest = subtracted(rest, claim)
         return out
 
 
 def known(window: Window, at: Instant) -> list[Announcement]:
     """The announcements made up to and including `at`, in their order."""
-    return sorted(
-        (one for one in window.announcements if one.announced <= at),
-        key=lambda one: one.announced,
-    )
+    told = [one for one in window.announcements if one.announced <= at]
+    if len(told) > 1:
+        told.sort(key=lambda one: one.announced)
+    return told
 
 
 def objections(window: Window, *, at: Instant) -> list[tuple[Objection, Announcement]]:
