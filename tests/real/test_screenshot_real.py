@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from scudo_agent.agent import browser
-from scudo_agent.agent.browser import NoShotError, View, find, session, shoot
+from scudo_agent.agent.browser import NoShotError, View, find, session, shoot, tidy
 from scudo_agent.agent.networks import Allowance
+from scudo_agent.demo.process import wait_until
 from scudo_agent.picture import PICTURE_LIMIT, Size, look
 from scudo_agent.probes.http import HttpSettings
 from support.certs import Authority
@@ -301,12 +302,7 @@ def test_what_the_browser_left_behind_ends_with_it(tmp_path: Path) -> None:
     script = f"setsid sh -c 'sleep 1000; : {mark}' >/dev/null 2>&1 & sleep 0.2; exit 3"
     with pytest.raises(NoShotError):
         picture("http://127.0.0.1:9/", program=fake(tmp_path, script))
-    found = [
-        path
-        for path in Path("/proc").glob("[0-9]*/cmdline")
-        if mark.encode() in _read(path)
-    ]
-    assert found == []
+    assert _running(mark) == []
 
 
 def _read(path: Path) -> bytes:
@@ -314,6 +310,38 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+KILLED = """
+import asyncio, sys
+from scudo_agent.agent.browser import View, find, shoot
+from scudo_agent.probes.http import HttpSettings
+view = View(settings=HttpSettings(url=sys.argv[1]), allowed=lambda _: True)
+asyncio.run(shoot(find(), view))
+"""
+
+
+def test_a_killed_agent_leaves_no_browser_and_the_next_no_home() -> None:
+    with serving({}) as site:
+        url = f"http://127.0.0.1:{site.port}/endless"
+        agent = subprocess.Popen([sys.executable, "-c", KILLED, url])
+        try:
+            assert wait_until(lambda: bool(site.asked), limit_s=20)
+            mark = f"scudo-browser-{agent.pid}-"
+            (home,) = (name for name in homes() if name.startswith(mark))
+        finally:
+            agent.kill()
+            agent.wait(10)
+        assert wait_until(lambda: not _running(mark), limit_s=10), _running(mark)
+    assert home in homes()
+    tidy()
+    assert home not in homes()
+
+
+def _running(mark: str) -> list[str]:
+    """Processes whose command has the mark."""
+    found = Path("/proc").glob("[0-9]*/cmdline")
+    return [str(path) for path in found if mark.encode() in _read(path)]
 
 
 REFUSED = """

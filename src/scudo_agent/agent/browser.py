@@ -93,6 +93,18 @@ def find() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
+def tidy() -> None:
+    """Remove the homes that agents left which were killed; blocks on the disk."""
+    for home in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = home.name.removeprefix(_PREFIX).partition("-")[0]
+        try:
+            ours = home.lstat().st_uid == os.geteuid()
+        except OSError:  # another agent was faster
+            continue
+        if ours and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(home, ignore_errors=True)
+
+
 async def shoot(browser: str, view: View, *, deadline_s: float = DEADLINE_S) -> bytes:
     """A PNG of what a person would see; `NoShotError` when there is none to be had.
 
@@ -149,7 +161,7 @@ async def _road(view: View) -> _Road:
 async def _once(browser: str, scale: str, url: str, road: _Road) -> bytes:
     """Run the browser in a home of its own; what it left as its picture."""
     loop = asyncio.get_running_loop()
-    work = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    work = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     try:
         home = work / "home"
         command = [

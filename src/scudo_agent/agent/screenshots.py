@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from scudo_agent.agent.browser import NoShotError, View, find, shoot
+from scudo_agent.agent.browser import NoShotError, View, find, shoot, tidy
 from scudo_agent.agent.evidence import Evidence, EvidenceFolder
 from scudo_agent.agent.networks import Allowance
 from scudo_agent.agent.runtime import Runtime
@@ -120,6 +120,7 @@ class Screenshots:
         """Take and deliver for ever."""
         try:
             await _off(self._folder.tidy)
+            await _off(tidy)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._take_all())
                 group.create_task(self._deliver_all())
