@@ -68,6 +68,13 @@ def test_what_says_nothing_of_the_value_changes_nothing() -> None:
     assert forecaster.running() == []
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e308, 1e200])
+def test_what_is_no_sensible_number_is_left_out(value: float) -> None:
+    forecaster = Forecaster({PATH: DISK})
+    assert forecaster.observe(PATH, {"used": value}, BEGIN) is None
+    assert forecaster.running() == []
+
+
 def test_hours_are_handed_out_once_they_are_over() -> None:
     forecaster = Forecaster({PATH: DISK})
     for minute, value in ((0, 0.5), (20, 0.7), (40, 0.6), (60, 0.9)):

@@ -173,5 +173,11 @@ def test_a_level_beyond_the_limit_is_reached_now() -> None:
     assert crossings(hours, FULL)[0].likely == Instant(hours.at[-1])
 
 
+@pytest.mark.parametrize("bound", [float("nan"), float("inf"), float("-inf")])
+def test_a_limit_that_is_no_number_is_never_reached(bound: float) -> None:
+    limit = Limit(value="v", bound=bound)
+    assert crossings(hours_of(lambda h: h, 500), limit) == []
+
+
 def test_no_hours_at_all() -> None:
     assert crossings(Hours(), FULL) == []

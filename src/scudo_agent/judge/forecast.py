@@ -14,6 +14,9 @@ from scudo_agent.judge.trend import BEYOND, Crossing, Hours, crossings
 from scudo_agent.model import Shape, Trend
 from scudo_agent.text import TN, T, Text, Value
 
+_LARGEST = 1e100
+"""A value beyond is none that is meant, and sums of them would be infinite."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Hour:
@@ -122,7 +125,7 @@ class Forecaster:
             return None
         trend = series.trend
         value = values.get(trend.limits[0].value)
-        if value is None:
+        if value is None or not abs(value) < _LARGEST:
             return None
         series.now = value
         if trend.pace is not None:

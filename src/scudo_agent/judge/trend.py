@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite
 from operator import sub
 
 from scudo_agent.instant import DAY, HOUR, Instant
@@ -164,7 +165,7 @@ class _View:
 
 def crossings(hours: Hours, limit: Limit) -> list[Crossing]:
     """Where each look back leads, the longest first; empty: nowhere near."""
-    if len(hours.hour) < LEAST:
+    if len(hours.hour) < LEAST or not isfinite(limit.bound):
         return []
     view = _View(hours, limit)
     drops = _drops(view)
