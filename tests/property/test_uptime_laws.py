@@ -143,6 +143,7 @@ def test_what_is_said_later_changes_nothing_before(case: dict[str, Any]) -> None
 def test_states_do_not_overlap(case: dict[str, Any]) -> None:
     account = account_of(case)
     states = list(account.states.values())
+    assert all(start < end for one in states for start, end in one)
     together = union(states)
     assert together.length() == sum(one.length() for one in states)
     assert list(together.within(account.period)) == list(together)

@@ -100,6 +100,15 @@ def test_exactly_what_is_allowed_breaches_nothing() -> None:
     assert one.account("erp", longer).breached is True  # type: ignore[arg-type]
 
 
+def test_what_ended_as_the_year_began_left_nothing_in_it() -> None:
+    one = year()
+    start = one.period[0]
+    before = parse_instant("2025-12-01T00:00:00Z")
+    account = one.account("erp", [(State.DOWN, before), (State.UP, start)])
+    assert list(account.states[State.DOWN]) == []
+    assert account.availability == 1
+
+
 def test_with_target_100_the_burn_rate_is_0_and_then_nothing() -> None:
     one = year(uptime={"target": 100})
     start = one.period[0]

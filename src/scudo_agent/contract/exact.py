@@ -62,6 +62,19 @@ def dumps(value: Any, *, indent: int = 2) -> str:
     return _write(value, indent, 0)
 
 
+def canonical(value: Any) -> str:
+    """The one way to write data down: sorted keys, no spaces, decimals as they are."""
+    if isinstance(value, Mapping):
+        items = (
+            f"{json.dumps(key, ensure_ascii=False)}:{canonical(value[key])}"
+            for key in sorted(value)
+        )
+        return f"{{{','.join(items)}}}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{','.join(map(canonical, value))}]"
+    return _write(value, 0, 0)
+
+
 def loads(text: str | bytes) -> Any:
     """JSON as `dumps` writes it: numbers with a decimal point are `Decimal`.
 

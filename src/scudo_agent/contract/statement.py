@@ -11,7 +11,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from scudo_agent.contract.exact import dumps
+from scudo_agent.contract.exact import canonical, dumps
 
 FORMAT = 1
 INPUTS = ("contract", "history", "windows", "at", "year", "services")
@@ -127,15 +127,7 @@ def differences(stated: Any, recomputed: Any, place: str) -> Iterator[Difference
 
 def digest(value: Any) -> str:
     """SHA-256 of data: sorted keys, no spaces, decimals with all their digits."""
-    return sha256(dumps(_sorted(value), indent=0).encode()).hexdigest()
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    if _list(value):
-        return [_sorted(one) for one in value]
-    return value
+    return sha256(canonical(value).encode()).hexdigest()
 
 
 def _list(value: Any) -> bool:
