@@ -93,7 +93,7 @@ def sound_or_told(text: str) -> Contract | None:
         assert 1 <= fault.line <= lines
         assert fault.column >= 1
         assert fault.what.strip()
-        assert "\n" not in fault.what
+        assert len(fault.what.splitlines()) == 1
     return contract
 
 

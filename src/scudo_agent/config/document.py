@@ -1,5 +1,6 @@
 """A file's data with the position of each piece, for faults that point at it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ Loc = tuple[str | int, ...]
 Parts = dict[str | int, tuple[tuple[int, int], "Place"]]
 """Where the key (or the value itself, in a list) and the value stand."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NO_PARTS: Parts = {}
 """Of every scalar: most places of a file are one. Never written to."""
 
@@ -70,7 +72,9 @@ class Document:
             key_at, place = found
             at = (place.line, place.column)
         line, column = key_at if key else at
-        return Fault(file=self.name, line=line, column=column, what=what)
+        # A fault is one line, whatever words of the file it repeats.
+        shown = _CONTROL.sub(lambda sign: ascii(sign[0])[1:-1], what)
+        return Fault(file=self.name, line=line, column=column, what=shown)
 
     def has(self, loc: Sequence[str | int]) -> bool:
         """Whether the file says something at `loc`."""
