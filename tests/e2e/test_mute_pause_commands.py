@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from scudo_agent.agent.control import SOCKET, address
+from scudo_agent.clock import SystemClock
+from scudo_agent.instant import HOUR, Instant, format_instant
 from support.programs import call
 from support.real_agent import RealAgent
 
@@ -33,7 +35,10 @@ def agent(tmp_path: Path) -> Iterator[RealAgent]:
 
 def tell(agent: RealAgent, *words: str) -> tuple[int, str, str]:
     """Exit code, output and errors of a command about the agent's site."""
-    where = ("--site", str(agent.site), "--state", str(agent.state))
+    site = (
+        (str(agent.site),) if words[0] == "maintenance" else ("--site", str(agent.site))
+    )
+    where = (*site, "--state", str(agent.state))
     done = call(*words, *where)
     return done.returncode, done.stdout, done.stderr
 
@@ -172,3 +177,24 @@ def test_without_an_agent_it_says_so(tmp_path: Path) -> None:
         assert "night" in tell(agent, command)[1], command
     assert "as it was when the agent stopped" in said(agent, "why", "erp")
     agent.close()
+
+
+def test_a_window_that_begins_now_holds_the_ticket_at_once(agent: RealAgent) -> None:
+    """The command has the agent ask its desk, and not only in half a minute."""
+    now = SystemClock().wall()
+    code, _, err = tell(
+        agent,
+        *("maintenance", "add", "--kind", "extraordinary", "--services", "erp"),
+        *("--start", format_instant(now), "--end", format_instant(Instant(now + HOUR))),
+        *("--reason", "urgent", "--yes"),
+    )
+    assert code == 0, err
+    agent.until(lambda: document(agent)["windows"] != [], "it knows the window")
+    agent.erp.close()
+    agent.until_state("down")
+    assert agent.tickets() == []
+    [held] = agent.check()["held"]
+    [window] = document(agent)["windows"]
+    assert held == f"window:{window['window']}"
+    assert f"window {window['window']}" in said(agent, "status")
+    assert "window" in tell(agent, "doctor")[1]

@@ -350,7 +350,12 @@ async def _listen(agent: Agent, options: Options, stack: AsyncExitStack) -> None
     """Take orders of people, once there is something to order."""
     if options.simulated:
         return
-    ordering = Ordering(agent.runtime, agent.events, agent.notices.tickets)
+    ordering = Ordering(
+        agent.runtime,
+        agent.events,
+        agent.notices.tickets,
+        greet=agent.delivery.greet_now,
+    )
     control = Control(options.state, ordering.handlers())
     await control.start()
     stack.push_async_callback(control.close)

@@ -1,6 +1,6 @@
 """Mute, unmute, pause, resume: what the running agent does when it is told to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from scudo_agent.agent.control import Handler
 from scudo_agent.agent.document import Document, intervention_document
@@ -18,11 +18,17 @@ class Ordering:
     """Orders of people, carried out in the loop and told on the screen."""
 
     def __init__(
-        self, runtime: Runtime, events: EventLog, tickets: Mapping[str, str]
+        self,
+        runtime: Runtime,
+        events: EventLog,
+        tickets: Mapping[str, str],
+        *,
+        greet: Callable[[], None],
     ) -> None:
         self._runtime = runtime
         self._events = events
         self._tickets = tickets
+        self._greet = greet
 
     def handlers(self) -> dict[str, Handler]:
         """The words of requests."""
@@ -31,7 +37,13 @@ class Ordering:
             "pause": lambda asked, actor: self._begin(_PAUSE, asked, actor),
             "unmute": lambda asked, actor: self._end(_MUTE, asked, actor),
             "resume": lambda asked, actor: self._end(_PAUSE, asked, actor),
+            "greet": self._greet_desk,
         }
+
+    async def _greet_desk(self, _asked: Document, _actor: str) -> Document:
+        """The desk has news (a window): do not wait for the next greeting."""
+        self._greet()
+        return {}
 
     async def _begin(
         self, kind: InterventionKind, asked: Document, actor: str

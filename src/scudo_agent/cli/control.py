@@ -4,6 +4,7 @@ import argparse
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -95,6 +96,13 @@ def ask(state: Path, request: dict[str, Any]) -> dict[str, Any]:
         raise kind(answer["error"])
     found: dict[str, Any] = answer
     return found
+
+
+def news_at_the_desk(state: Path) -> None:
+    """Have a running agent ask its desk now; without one, or mute, it asks later."""
+    if running(state) is not None:
+        with suppress(ScudoError):
+            ask(state, {"do": "greet"})
 
 
 def _exchange(state: Path, request: bytes) -> bytes:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from scudo_agent.cli import maintenance_screen as screen
+from scudo_agent.cli.common import state_folder
+from scudo_agent.cli.control import news_at_the_desk
 from scudo_agent.cli.maintenance import (
     Case,
     by,
@@ -218,6 +220,8 @@ def _find(case: Case, name: str) -> WindowState:
 
 def _told(args: argparse.Namespace, case: Case, reply: Any, what: str) -> int:
     windows = Windows.model_validate(reply)
+    # A window that begins at once mutes at once.
+    news_at_the_desk(state_folder(args))
     if args.json:
         print_json(windows.model_dump(mode="json"))
     else:
