@@ -176,7 +176,15 @@ def test_an_altered_input_that_cannot_be_read_is_told(
         ("", "is no JSON"),
         ("[]", "is no statement"),
         ('{"statement": "uptime", "format": 2}', "is of format 2"),
-        ('{"statement": "uptime", "format": 1, "inputs": {}}', "has no inputs"),
+        (
+            '{"statement": "uptime", "format": 1, "revision": true}',
+            "whole number from 1",
+        ),
+        (
+            '{"statement": "uptime", "format": 1, "revision": 1, "inputs": {}}',
+            "has no inputs",
+        ),
+        ('{"statement": 1e999999}', "is no JSON: 1e999999 is beyond what can be meant"),
     ],
 )
 def test_a_file_that_is_no_statement_is_refused(

@@ -218,6 +218,8 @@ def test_a_part_dropped_and_taken_back_keeps_the_first_notice() -> None:
         told("2026-06-10T10:30:00Z", "2026-06-10T15:00:00Z"),
     ]}  # fmt: skip
     assert excluded(one) == {"ordinary": 4 * 3600}
+    (part,) = year(one).maintenance.assessments[0].granted
+    assert part.announcement.announced == parse_instant("2026-06-01T00:00:00Z")
     assert refusals(one) == [(Refusal.SHORT_NOTICE, 3600)]
     assert excluded(one, at="2026-06-10T10:29:59Z") == {"ordinary": 3600}
 

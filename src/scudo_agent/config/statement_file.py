@@ -61,6 +61,9 @@ def read_statement(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: is of format {data.get('format')}; this program knows {FORMAT}"
         )
+    revision = data.get("revision")
+    if not isinstance(revision, int) or isinstance(revision, bool) or revision < 1:
+        raise InputError(f"{path}: 'revision' needs a whole number from 1 on")
     inputs = data.get("inputs")
     if not isinstance(inputs, dict) or any(name not in inputs for name in INPUTS):
         raise InputError(f"{path}: has no inputs; there must be {', '.join(INPUTS)}")
@@ -81,7 +84,7 @@ def recomputed(stated: Mapping[str, Any], *, name: str) -> dict[str, Any]:
     if faults or more:
         raise ConfigError(shortened([*faults, *more]))
     at, year, services = (given[key] for key in ("at", "year", "services"))
-    if not isinstance(at, str) or not isinstance(year, int | None):
+    if not isinstance(at, str) or type(year) not in (int, type(None)):
         raise InputError(f"{name}: 'at' needs an instant, 'year' a year or null")
     if not isinstance(services, list) or not all(isinstance(s, str) for s in services):
         raise InputError(f"{name}: 'services' needs a list of services")

@@ -14,6 +14,8 @@ from typing import Any
 from scudo_agent.instant import SECOND
 
 DIGITS = 28
+_LONGEST = 400
+"""No number of ours has so many digits; one exponent may ask for a gigabyte."""
 
 _ROUNDED = Context(prec=DIGITS, rounding=ROUND_HALF_EVEN)
 _TENTH = Decimal("0.1")
@@ -82,10 +84,17 @@ def loads(text: str | bytes) -> Any:
     """
     return json.loads(
         text,
-        parse_float=Decimal,
+        parse_float=_decimal,
         parse_constant=_no_number,
         object_pairs_hook=_once,
     )
+
+
+def _decimal(text: str) -> Decimal:
+    value = Decimal(text)
+    if abs(value.adjusted()) > _LONGEST:
+        raise ValueError(f"{text[:40]} is beyond what can be meant")
+    return value
 
 
 def _no_number(word: str) -> Any:
