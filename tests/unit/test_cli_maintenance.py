@@ -12,7 +12,9 @@ from icalendar import Calendar
 
 from scudo_agent.cli import maintenance_actions
 from scudo_agent.cli.main import main
+from scudo_agent.config.window_file import read_windows
 from scudo_agent.desk.app import Desk
+from scudo_agent.desk.windows import window_of
 from support.desk_thread import served_desk
 from support.desking import T0, contract, site
 
@@ -256,6 +258,19 @@ def test_a_window_is_moved_explained_corrected_and_cancelled(
     assert (code, out) == (0, "windows.ics: 1 windows\n")
     [event] = Calendar.from_ical((tmp_path / "windows.ics").read_bytes()).walk("VEVENT")
     assert event["STATUS"] == "CANCELLED"
+
+
+def test_what_is_exported_is_what_the_account_reads(
+    desk: Desk, maintenance: Run, tmp_path: Path
+) -> None:
+    name = added(maintenance)
+    change = ("--change", "ended at 23:30", "--reason", "done")
+    assert maintenance("correct", name, *change)[0] == 0
+    code, out, _ = maintenance("export", "--jsonl", "--out", "w.jsonl")
+    assert (code, out) == (0, "w.jsonl: 1 windows\n")
+    found, faults = read_windows(tmp_path / "w.jsonl")
+    assert faults == []
+    assert found.windows == tuple(window_of(state) for state in windows(desk))
 
 
 @pytest.mark.parametrize(

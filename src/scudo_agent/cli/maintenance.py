@@ -70,6 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     explaining.add_argument("--language", choices=("en", "it"), default="en")
     _common(explaining)
     exporting = actions.add_parser("export", help="the windows as an iCalendar file")
+    exporting.add_argument(
+        "--jsonl", action="store_true", help="as 'contract uptime --windows' reads it"
+    )
     exporting.add_argument("--out", type=Path, metavar="FILE", help="default: stdout")
     _common(exporting)
 

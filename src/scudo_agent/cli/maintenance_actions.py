@@ -148,8 +148,9 @@ def explain(args: argparse.Namespace, case: Case) -> int:
 
 
 def export(args: argparse.Namespace, case: Case) -> int:
-    """Write the windows as an iCalendar file."""
-    data = case.door.get("/windows.ics").content
+    """Write the windows as an iCalendar file, or as `contract uptime` reads them."""
+    windows = _windows(case).windows
+    data = _lines(windows) if args.jsonl else case.door.get("/windows.ics").content
     if args.out is None:
         print(data.decode(), end="")
         return 0
@@ -157,8 +158,14 @@ def export(args: argparse.Namespace, case: Case) -> int:
         args.out.write_bytes(data)
     except OSError as exc:
         raise ScudoError(f"{args.out}: cannot be written: {exc.strerror}") from None
-    print(f"{args.out}: {data.count(b'BEGIN:VEVENT')} windows")
+    print(f"{args.out}: {len(windows)} windows")
     return 0
+
+
+def _lines(windows: Sequence[WindowState]) -> bytes:
+    """`windows.jsonl` (`domain.md` 9); corrections change no figure and stay here."""
+    lines = (one.model_dump_json(exclude={"corrections"}) for one in windows)
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _single(args: argparse.Namespace, case: Case, body: dict[str, Any]) -> Occurrence:
