@@ -112,6 +112,10 @@ def union(sets: Iterable[Spans]) -> Spans:
 
 def intersected(one: Pieces, other: Pieces) -> Pieces:
     """What lies in both of two short lists of sorted intervals."""
+    if len(one) == len(other) == 1:  # nearly always
+        (a, b), (c, d) = one[0], other[0]
+        start, end = (a if a > c else c), (b if b < d else d)
+        return [(start, end)] if start < end else []
     return [
         (max(a, c), min(b, d))
         for a, b in one
@@ -122,6 +126,8 @@ def intersected(one: Pieces, other: Pieces) -> Pieces:
 
 def subtracted(one: Pieces, other: Pieces) -> Pieces:
     """What lies in the first of two short lists of sorted intervals alone."""
+    if one == other:
+        return []
     out: Pieces = []
     for start, end in one:
         for left, right in other:
