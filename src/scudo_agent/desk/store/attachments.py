@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
+from scudo_agent.desk.store.attachment_tables import attachment
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.scope import AgentIdentity, Scope, within
 from scudo_agent.desk.store.tables import (
-    attachment,
     incident,
     security_event,
     ticket,

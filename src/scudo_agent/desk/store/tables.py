@@ -14,7 +14,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -292,31 +291,6 @@ Index(
 )
 Index("ix_ticket_event_ticket", ticket_event.c.tenant_id, ticket_event.c.ticket_id)
 
-attachment = Table(
-    "attachment",
-    metadata,
-    Column("attachment_id", _SERIAL, primary_key=True, autoincrement=True),
-    _tenant(),
-    Column("ticket_id", _BIG, nullable=False),
-    _text("incident_id", null=True),
-    _int("rev", null=True),
-    _text("kind"),
-    _text("media_type"),
-    _text("source", null=True),
-    _int("size"),
-    _int("width", null=True),
-    _int("height", null=True),
-    _text("sha256"),
-    Column("content", LargeBinary, nullable=False),
-    _us("taken_us"),
-    _us("stored_us"),
-    _text("actor"),
-    UniqueConstraint("tenant_id", "incident_id", "rev", "kind"),
-    ForeignKeyConstraint(
-        ["tenant_id", "ticket_id"], ["ticket.tenant_id", "ticket.ticket_id"]
-    ),
-)
-Index("ix_attachment_ticket", attachment.c.tenant_id, attachment.c.ticket_id)
 
 mail_outbox = Table(
     "mail_outbox",

@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from scudo_agent.desk.store.window_tables import guards
-
 revision = "0004"
 down_revision = "0003"
 
@@ -31,8 +29,19 @@ def upgrade() -> None:
             "window_cancellation",
             "window_correction",
         ):
-            for sql in guards(name):
-                op.execute(sql)
+            _guard(name)
+
+
+def _guard(name: str) -> None:
+    """Keep a table's rows as they were written."""
+    op.execute(
+        f"CREATE TRIGGER {name}_stands BEFORE UPDATE ON {name} "
+        f"BEGIN SELECT RAISE(ABORT, '{name} is never changed'); END"
+    )
+    op.execute(
+        f"CREATE TRIGGER {name}_stays BEFORE DELETE ON {name} "
+        f"BEGIN SELECT RAISE(ABORT, '{name} is never deleted'); END"
+    )
 
 
 def _mails_of_windows() -> None:
