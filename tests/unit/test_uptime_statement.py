@@ -122,6 +122,15 @@ def test_every_value_taken_out_or_put_in_is_found_out(tmp_path: Path) -> None:
         assert is_found_out(data), way
 
 
+def test_one_is_not_true_and_a_point_is_no_other_number(tmp_path: Path) -> None:
+    data = read_statement(written(tmp_path))
+    data["figures"][0]["met"] = 1
+    assert is_found_out(data)
+    data = read_statement(tmp_path / "s.json")
+    data["figures"][0]["seconds"]["down"] = Decimal("18000.0")
+    assert not is_found_out(data)
+
+
 def test_a_line_of_the_history_taken_out_is_found_out(tmp_path: Path) -> None:
     data = read_statement(written(tmp_path))
     del data["inputs"]["history"][0]

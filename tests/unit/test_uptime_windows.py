@@ -261,6 +261,28 @@ def test_overlapping_windows_are_credited_once() -> None:
     assert found == {"ordinary": 14_400, "extraordinary": 3600}
 
 
+def test_within_a_kind_the_credit_goes_to_what_was_announced_first() -> None:
+    def credited(*windows: dict[str, Any]) -> list[tuple[str, int]]:
+        file = [windows_of_data([one], name="w")[0].windows[0] for one in windows]
+        known = year()
+        found = AccountYear(known.contract, file, at=parse_instant(AT))
+        return [
+            (one.window.id, (one.span[1] - one.span[0]) // SECOND)
+            for one in found.maintenance.of("erp").credits
+        ]
+
+    first = window(
+        "w2", "ordinary", "2026-06-03T03:30:00+02:00", "2026-06-03T05:30:00+02:00",
+        announced="2026-05-01T00:00:00Z",
+    )  # fmt: skip
+    wanted = [("w1", 3 * 3600), ("w2", 2 * 3600)]
+    assert credited(ORDINARY, first) == credited(first, ORDINARY) == wanted
+    equal = {**first, "announcements": [{**first["announcements"][0],
+             "announced": ORDINARY["announcements"][0]["announced"]}]}  # fmt: skip
+    wanted = [("w1", 4 * 3600), ("w2", 3600)]
+    assert credited(ORDINARY, equal) == credited(equal, ORDINARY) == wanted
+
+
 def test_windows_of_other_services_exclude_nothing() -> None:
     assert excluded({**ORDINARY, "services": ["other"]}) == {}
     assert excluded({**ORDINARY, "services": ["other", "erp"]}) != {}
