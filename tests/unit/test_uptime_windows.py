@@ -224,6 +224,23 @@ def test_a_part_dropped_and_taken_back_keeps_the_first_notice() -> None:
     assert excluded(one, at="2026-06-10T10:29:59Z") == {"ordinary": 3600}
 
 
+def test_each_part_is_of_the_first_announcement_that_entitles_to_it() -> None:
+    def told(announced: str, end: str) -> dict[str, str]:
+        return {"announced": announced, "start": "2026-06-10T10:00:00Z", "end": end}
+
+    one = {**ORDINARY, "announcements": [
+        told("2026-06-05T00:00:00Z", "2026-06-10T15:00:00Z"),
+        told("2026-06-01T00:00:00Z", "2026-06-10T14:00:00Z"),
+    ]}  # fmt: skip
+    parts = year(one).maintenance.assessments[0].granted
+    ends = [part.span[1] - part.span[0] for part in parts]
+    days = [part.announcement.announced for part in parts]
+    assert [end // SECOND for end in ends] == [4 * 3600, 3600]
+    assert days == [
+        parse_instant("2026-06-01T00:00:00Z"), parse_instant("2026-06-05T00:00:00Z")
+    ]  # fmt: skip
+
+
 def test_equal_announcements_go_by_their_place() -> None:
     def told(end: str) -> dict[str, str]:
         start = "2026-06-10T10:00:00Z"
