@@ -10,13 +10,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from scudo_agent.adoption import Adoption, said
 from scudo_agent.clock import Timeline
 from scudo_agent.config.probe import ProbeSettings
 from scudo_agent.config.site import Check, Site
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import HOUR, SECOND, Instant
-from scudo_agent.judge.batch import Batch, Change, IncidentMemory, IncidentStage
+from scudo_agent.judge.batch import (
+    Batch,
+    Change,
+    IncidentMemory,
+    IncidentStage,
+    merged,
+)
 from scudo_agent.judge.engine import (
+    Adopted,
     AgentStart,
     AgentStop,
     Event,
@@ -104,12 +112,14 @@ class _Waiting:
     events: list[Event] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     runs: list[RunEvent] = field(default_factory=list)
+    adoptions: list[Adoption] = field(default_factory=list)
     drafts: list[tuple[IncidentStage, Text | None]] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
         """Whether nothing waits."""
-        return not (self.events or self.batches or self.runs or self.drafts)
+        told = self.events or self.batches or self.runs or self.drafts
+        return not (told or self.adoptions)
 
 
 class Pipeline:
@@ -139,8 +149,7 @@ class Pipeline:
         contract = site.contract
         self.reopen_us = contract.tickets.reopen_us if contract else 4 * HOUR
         self._reports: list[Observation] = []
-        self._relapse_us: int | None = None
-        self._left: tuple[tuple[Hold, ...], frozenset[str]] | None = None
+        self._arranged: list[Callable[[Instant], Event]] = []
         self._waiting = _Waiting()
         self._last = Instant(0)
         self.seen: dict[str, Seen] = {}
@@ -157,8 +166,7 @@ class Pipeline:
     @property
     def has_reports(self) -> bool:
         """Whether something was reported or arranged since the last tick."""
-        arranged = self._left is not None or self._relapse_us is not None
-        return bool(self._reports) or arranged
+        return bool(self._reports or self._arranged)
 
     def report(self, path: str, outcome: Outcome) -> None:
         """Take a probe's report: stamped now, judged at the next tick."""
@@ -193,19 +201,17 @@ class Pipeline:
 
         Judged at the next tick, after what was reported until then.
         """
-        self._left = tuple(holds), paused
+        held = tuple(holds)
+        self._arranged.append(lambda at: HoldsSet(at, held))
+        self._arranged.append(lambda at: PausesSet(at, paused))
 
     def _events(self) -> list[Event]:
         """What was reported and arranged since the last tick, in order of time."""
         events: list[Event] = list(self._reports)
-        if self._left is not None:
+        if self._arranged:
             at = self._stamp()
-            holds, paused = self._left
-            events += [HoldsSet(at, holds), PausesSet(at, paused)]
-        if self._relapse_us is not None:
-            events.append(ReopenSet(self._stamp(), self._relapse_us))
-            self._relapse_us = None
-        self.judged, self._reports, self._left = self._reports, [], None
+            events += [arranged(at) for arranged in self._arranged]
+        self.judged, self._reports, self._arranged = self._reports, [], []
         return events
 
     def reopen_within(self, reopen_us: int) -> None:
@@ -214,7 +220,13 @@ class Pipeline:
         Judged with what was reported before, at the next tick.
         """
         self.reopen_us = reopen_us
-        self._relapse_us = reopen_us
+        self._arranged.append(lambda at: ReopenSet(at, reopen_us))
+
+    def adopt(self, adoption: Adoption) -> None:
+        """Take over what the desk has open; judged and stored at the next tick."""
+        self._waiting.adoptions.append(adoption)
+        self._remember(adoption.remembered)
+        self._arranged.append(lambda at: Adopted(at, adoption.found))
 
     def judge_start(self, at: Instant, run: RunEvent) -> Batch:
         """The agent starts (or is back): judge it and keep it in the ledger."""
@@ -254,7 +266,7 @@ class Pipeline:
         if batch.changes:
             self._chronicle.add(batch.changes, keep=self._keep())
         self._waiting.batches.append(batch)
-        self._waiting.drafts.extend((stage, None) for stage in batch.stages)
+        self._waiting.drafts.extend(said(batch.stages, self._waiting.adoptions))
 
     def _remember(self, incidents: Iterable[IncidentMemory]) -> None:
         """Since when each incident lasts that is open or may re-open."""
@@ -336,10 +348,12 @@ class Pipeline:
         self._waiting = _Waiting()
         if self._recorder is not None and done.events:
             self._recorder.write(done.events)
+        for adoption in done.adoptions:
+            adoption.stored.set()
         observations = (e for e in done.events if isinstance(e, Observation))
         committed = Committed(
             observations=tuple(observations),
-            batch=_merged(done.batches),
+            batch=merged(done.batches),
             stages=stages,
         )
         for listener in self.listeners:
@@ -347,44 +361,32 @@ class Pipeline:
         return committed
 
     def _as_write(self, waiting: _Waiting, liveness: Liveness | None) -> Write | None:
-        merged = _merged(waiting.batches)
+        batch = merged(waiting.batches)
         stages = tuple(
             self.writer.write(stage, self.seen, note=note)
             for stage, note in waiting.drafts
         )
-        changed = {c.check for c in merged.changes if isinstance(c, Change)}
+        changed = {c.check for c in batch.changes if isinstance(c, Change)}
         seen = {path: self.seen[path] for path in changed if path in self.seen}
-        judged = merged.checks or merged.changes or merged.incidents
-        if not (judged or stages or waiting.runs or merged.isolation or liveness):
+        judged = batch.checks or batch.changes or batch.incidents
+        happened = stages or waiting.runs or waiting.adoptions or liveness
+        if not (judged or batch.isolation or happened):
             return None
         self._hours += self._forecaster.finished()
         return Write(
-            changes=merged.changes,
-            checks=merged.checks,
-            incidents=merged.incidents,
+            changes=batch.changes,
+            checks=batch.checks,
+            incidents=batch.incidents,
             stages=stages,
-            isolation=merged.isolation,
+            isolation=batch.isolation,
             runs=tuple(waiting.runs),
             liveness=liveness,
             seen=seen,
             hours=tuple(self._hours),
+            adopted=tuple(o for one in waiting.adoptions for o in one.missing),
+            behind=tuple(o for one in waiting.adoptions for o in one.behind),
         )
 
 
 def _last_good(before: Seen | None) -> Instant | None:
     return None if before is None else before.last_good
-
-
-def _merged(batches: Sequence[Batch]) -> Batch:
-    if len(batches) < 2:
-        return batches[0] if batches else NOTHING.batch
-    checks = {memory.check: memory for batch in batches for memory in batch.checks}
-    incidents = {i.incident: i for batch in batches for i in batch.incidents}
-    return Batch(
-        changes=tuple(c for batch in batches for c in batch.changes),
-        stages=tuple(s for batch in batches for s in batch.stages),
-        isolation=tuple(i for batch in batches for i in batch.isolation),
-        checks=tuple(checks.values()),
-        incidents=tuple(incidents.values()),
-        probe=tuple(dict.fromkeys(p for batch in batches for p in batch.probe)),
-    )

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scudo_agent.errors import ConfigError, Fault, InputError
+from scudo_agent.incident import Rule
 from scudo_agent.instant import Instant, format_instant, parse_instant
+from scudo_agent.judge.adoption import Foundling
 from scudo_agent.judge.batch import Batch, Change, IncidentStage, Withdrawal
 from scudo_agent.judge.engine import (
+    Adopted,
     AgentStart,
     AgentStop,
     Event,
@@ -25,7 +28,10 @@ from scudo_agent.model import Kind, Observation, Result, State
 _CHECK_KEYS = {"t", "check", "result"}
 _AGENT_KEYS = {"t", "agent"}
 _HOLD_KEYS = {"id", "start", "end", "services", "checks"}
-_LIVE_KEYS = ("holds", "paused", "reopen_us")
+_FOUND_KEYS = {
+    "incident", "subject", "since", "opened", "severity", "rule", "members",
+}  # fmt: skip
+_LIVE_KEYS = ("holds", "paused", "reopen_us", "adopted")
 _RESULTS = ", ".join(Result)
 
 
@@ -103,11 +109,13 @@ def _event(line: str, checks: Container[str]) -> Event:
 
 def _live(
     at: Instant, key: str, value: object, checks: Container[str]
-) -> HoldsSet | PausesSet | ReopenSet:
+) -> HoldsSet | PausesSet | ReopenSet | Adopted:
     if key == "holds":
         return HoldsSet(at, tuple(_hold(one, checks) for one in _list(value)))
     if key == "paused":
         return PausesSet(at, frozenset(_paths(value, checks)))
+    if key == "adopted":
+        return Adopted(at, tuple(_foundling(one) for one in _list(value)))
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise InputError("'reopen_us' is not a whole number of microseconds")
     return ReopenSet(at, value)
@@ -135,6 +143,33 @@ def _hold(data: object, checks: Container[str]) -> Hold:
         end=end,
         services=tuple(map(str, _list(data["services"]))),
         checks=tuple(_paths(data["checks"], checks)),
+    )
+
+
+def _foundling(data: object) -> Foundling:
+    """One incident that a desk had open, as the record of a run has it."""
+    if not isinstance(data, dict):
+        raise InputError("an adopted incident is an object as the record has it")
+    _only(_FOUND_KEYS, data)
+    if not all(isinstance(data[key], str) for key in ("incident", "subject")):
+        raise InputError("'incident' and 'subject' are texts")
+    if data["severity"] not in (1, 2, 3, None):
+        raise InputError(f"'{data['severity']}' is no severity")
+    if data["rule"] not in (*Rule, None):
+        raise InputError(f"'{data['rule']}' is no rule of severity")
+    members = data["members"]
+    if not isinstance(members, dict) or not all(
+        state in list(State) for state in members.values()
+    ):
+        raise InputError("'members' gives the state of each check")
+    return Foundling(
+        incident=data["incident"],
+        subject=data["subject"],
+        since=parse_instant(str(data["since"])),
+        opened=parse_instant(str(data["opened"])),
+        severity=data["severity"],
+        rule=data["rule"],
+        members={str(path): State(state) for path, state in members.items()},
     )
 
 

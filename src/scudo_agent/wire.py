@@ -175,6 +175,8 @@ class HelloReply(_Message):
     """What the desk has: the agent trusts it over its own mark.
 
     `agent_id`, `tenant_id` and `site_id` are those bound to the credential.
+    `adoptable` is how many open incidents of this agent the desk has that another
+    store than this one has told of: they are to be taken over.
     """
 
     epoch: int
@@ -187,6 +189,27 @@ class HelloReply(_Message):
     windows_revision: Annotated[int, Field(ge=0)] = 0
     contract_id: str | None = None
     contract_revision: Annotated[int, Field(ge=0)] = 0
+    adoptable: Annotated[int, Field(ge=0)] = 0
+
+
+class OpenIncident(_Message):
+    """One of `GET /v1/agents/self/incidents`: bad, as far as the desk has heard.
+
+    `rev` is the number of its last stage, `members` the states that this stage
+    gave its checks, `ticket` the public number of its ticket.
+    """
+
+    incident_id: str
+    rev: Annotated[int, Field(ge=1)]
+    subject_key: str
+    since: When
+    opened: When
+    severity: Literal[1, 2, 3] | None
+    rule: Literal["S1", "S2", "S3", "S4", "S5"] | None
+    audience: Literal["customer", "provider"]
+    reopen_count: int
+    ticket: str
+    members: dict[str, State]
 
 
 class ContractState(_Message):

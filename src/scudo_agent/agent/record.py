@@ -9,7 +9,15 @@ from pathlib import Path
 
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.instant import Instant, format_instant, parse_instant
-from scudo_agent.judge.engine import AgentStart, Event, HoldsSet, PausesSet, ReopenSet
+from scudo_agent.judge.adoption import Foundling
+from scudo_agent.judge.engine import (
+    Adopted,
+    AgentStart,
+    Event,
+    HoldsSet,
+    PausesSet,
+    ReopenSet,
+)
 from scudo_agent.judge.holds import Hold
 from scudo_agent.model import Observation
 
@@ -129,8 +137,22 @@ def _as_json(event: Event) -> dict[str, object]:
         return {"t": at, "paused": sorted(event.checks)}
     if isinstance(event, ReopenSet):
         return {"t": at, "reopen_us": event.reopen_us}
+    if isinstance(event, Adopted):
+        return {"t": at, "adopted": [_foundling(one) for one in event.found]}
     what = "start" if isinstance(event, AgentStart) else "stop"
     return {"t": at, "agent": what}
+
+
+def _foundling(found: Foundling) -> dict[str, object]:
+    return {
+        "incident": found.incident,
+        "subject": found.subject,
+        "since": format_instant(found.since),
+        "opened": format_instant(found.opened),
+        "severity": found.severity,
+        "rule": found.rule,
+        "members": {path: str(state) for path, state in found.members.items()},
+    }
 
 
 def _hold(hold: Hold) -> dict[str, object]:

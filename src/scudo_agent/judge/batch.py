@@ -5,6 +5,7 @@ commits it in one transaction. The memory classes are what a restart needs, and
 are the same the store keeps.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from scudo_agent.instant import Instant
@@ -129,3 +130,19 @@ class Batch:
     incidents: tuple[IncidentMemory, ...] = ()
     probe: tuple[str, ...] = ()
     """Checks to be probed at once (ancestors, vantage checks, all of O)."""
+
+
+def merged(batches: Sequence[Batch]) -> Batch:
+    """Several batches as one; of each memory the last one counts."""
+    if len(batches) < 2:
+        return batches[0] if batches else Batch()
+    checks = {memory.check: memory for batch in batches for memory in batch.checks}
+    incidents = {i.incident: i for batch in batches for i in batch.incidents}
+    return Batch(
+        changes=tuple(c for batch in batches for c in batch.changes),
+        stages=tuple(s for batch in batches for s in batch.stages),
+        isolation=tuple(i for batch in batches for i in batch.isolation),
+        checks=tuple(checks.values()),
+        incidents=tuple(incidents.values()),
+        probe=tuple(dict.fromkeys(p for batch in batches for p in batch.probe)),
+    )

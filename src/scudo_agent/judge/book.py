@@ -111,6 +111,9 @@ class Book:
         incident.recovered = at
         incident.retired = True
         self.drafts.stage(Kind.RETIRE, incident, at=at)
+        for other in incident.untie():
+            other.recovered = until
+            self.drafts.stage(Kind.RECOVER, other, at=at, until=until)
 
     def rename(self, incident: Incident, subject: str) -> None:
         """The incident takes another subject."""
@@ -130,6 +133,21 @@ class Book:
         self.link_notices(incident, check, at)
         self._joined.setdefault(incident, {})[check] = None
         self.drafts.touch(check)
+        for other in incident.untie():
+            other.recovered = at
+            other.retired = True
+            self.drafts.stage(Kind.RETIRE, other, at=at)
+
+    def tie(self, incident: Incident, to: Incident) -> None:
+        """The incident has no members of its own: it ends when the other does."""
+        incident.tied_to = to.id
+        to.tied = (*to.tied, incident)
+        self.drafts.incidents[incident.id] = incident
+
+    def forget(self, identity: str) -> None:
+        """A recovered incident may re-open no more."""
+        for known in self._recovered.values():
+            known[:] = [one for one in known if one.id != identity]
         self.drafts.incidents[incident.id] = incident
 
     def join(self, incident: Incident, check: CheckState, pending: Instant) -> None:

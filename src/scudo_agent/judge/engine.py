@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from scudo_agent.instant import Instant
+from scudo_agent.judge.adoption import Foundling
 from scudo_agent.judge.batch import (
     Batch,
     CheckMemory,
@@ -70,7 +71,17 @@ class ReopenSet:
     reopen_us: int
 
 
-Event = AgentStart | AgentStop | HoldsSet | PausesSet | ReopenSet | Observation
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The desk has these incidents open, and the agent's store was lost."""
+
+    at: Instant
+    found: tuple[Foundling, ...]
+
+
+Event = (
+    AgentStart | AgentStop | HoldsSet | PausesSet | ReopenSet | Adopted | Observation
+)
 
 
 class Judge:
@@ -112,6 +123,8 @@ class Judge:
             elif isinstance(event, PausesSet):
                 self._scene.pause(event.checks, event.at)
             elif isinstance(event, ReopenSet):
+            elif isinstance(event, Adopted):
+                self._scene.adopt(event.found, event.at)
                 self._scene.book.topology.reopen_within(event.reopen_us)
             else:
                 self._scene.stop(event.at)

@@ -16,7 +16,8 @@ class Incident:
     instant of the last opening or re-opening. `members` are the present ones,
     each with the instant at which it became pending, `ordered` the same in file
     order; `were` all since `started`.
-    `held` are the windows and mutes that put the opening off.
+    `held` are the windows and mutes that put the opening off. `tied` are adopted
+    incidents without members that end with this one, which is their `tied_to`.
     `latest_up` is the latest date at which a member went up. `under` counts, for
     each contracted service, the present members that it needs, itself or below.
     """
@@ -25,7 +26,7 @@ class Incident:
         "held", "id", "kind", "latest_up", "linked", "members", "number", "opened",
         "ordered",
         "previous", "recovered", "retired", "rule", "severity", "since", "started",
-        "subject", "under", "were",
+        "subject", "tied", "tied_to", "under", "were",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +50,8 @@ class Incident:
         self.under: Counter[str] = Counter()
         self.previous: str | None = None
         self.linked: dict[str, None] = {}
+        self.tied: tuple[Incident, ...] = ()
+        self.tied_to: str | None = None
 
     @property
     def rated(self) -> bool:
@@ -67,6 +70,13 @@ class Incident:
         del self.members[check]
         del self.ordered[bisect_left(self.ordered, check.order, key=_order)]
         self.under.subtract(under)
+
+    def untie(self) -> "tuple[Incident, ...]":
+        """Those that end with this one: what was bad in it was so in them."""
+        ending, self.tied = self.tied, ()
+        for other in ending:
+            other.were = dict(self.were)
+        return ending
 
     def restart(self, at: Instant) -> None:
         """It re-opens: severity and the list of members begin anew."""

@@ -53,6 +53,7 @@ def incident_memory(incident: Incident, isolated: Instant | None) -> IncidentMem
         "previous": incident.previous,
         "linked": list(incident.linked) or None,
         "retired": incident.retired or None,
+        "tied_to": incident.tied_to,
         "isolated": isolated if own and incident.recovered is None else None,
         "members": [check.path for check in incident.members] if own else None,
     }
@@ -94,7 +95,10 @@ class Restorer:
             if incident.retired:
                 continue
             if incident.recovered is not None:
-                self._book.remember(incident)
+                if incident.tied_to is None:
+                    self._book.remember(incident)
+                continue
+            if incident.tied_to is not None:
                 continue
             self._book.open[incident.subject] = incident
             if incident.kind == AGENT:
@@ -103,6 +107,13 @@ class Restorer:
             if check is not None:
                 for notices in self._notices:
                     notices.restore(incident, check)
+        self._tie()
+
+    def _tie(self) -> None:
+        for incident in self._incidents.values():
+            to = self._incidents.get(incident.tied_to or "")
+            if incident.recovered is None and to is not None:
+                self._book.tie(incident, to)
 
     def states(self, memories: Mapping[str, CheckMemory]) -> None:
         """States and answers; a changed definition restarts confirmation."""
@@ -187,5 +198,6 @@ def _incident(memory: IncidentMemory, place: int) -> Incident:
     incident.retired = data.get("retired", False)
     incident.latest_up = data.get("latest_up")
     incident.previous = data.get("previous")
+    incident.tied_to = data.get("tied_to")
     incident.linked = dict.fromkeys(data.get("linked", ()))
     return incident

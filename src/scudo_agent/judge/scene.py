@@ -10,6 +10,7 @@ from heapq import heappop, heappush
 
 from scudo_agent.incident import Rule
 from scudo_agent.instant import Instant
+from scudo_agent.judge.adoption import Adoption, Foundling
 from scudo_agent.judge.batch import Isolation, Withdrawal
 from scudo_agent.judge.book import Book
 from scudo_agent.judge.check import CheckState
@@ -54,6 +55,8 @@ class Scene:
         self.running = False
         self.paused: frozenset[str] = frozenset()
         self._opening = Opening(topology, self.book, self.waiting)
+        notices = (self.warnings, self.forecasts)
+        self._adoption = Adoption(self.book, self.waiting, notices)
         self._stale: list[tuple[int, int, CheckState]] = []
         self._risen: list[CheckState] = []
 
@@ -103,6 +106,11 @@ class Scene:
         self.waiting.look_at_muted()
         if self.running:
             self.settle(at)
+
+    def adopt(self, found: Iterable[Foundling], at: Instant) -> None:
+        """The desk has these incidents open, of an agent that remembers nothing."""
+        for one in found:
+            self._adoption.take(one, at)
 
     def pause(self, paths: frozenset[str], at: Instant) -> None:
         """Nobody asks these checks any more, and all others again."""

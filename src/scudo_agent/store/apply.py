@@ -20,7 +20,7 @@ from scudo_agent.judge.batch import (
     Withdrawal,
 )
 from scudo_agent.model import Kind, Result
-from scudo_agent.store import hours, schema
+from scudo_agent.store import adopted, hours, schema
 from scudo_agent.store.values import IncidentState, Liveness, RunEvent, Seen, Write
 from scudo_agent.wire import PendingStage, Stage, canonical
 
@@ -72,6 +72,8 @@ _COUNT_REV = (
 
 def apply(connection: Connection, write: Write, *, at: Instant) -> tuple[Stage, ...]:
     """Store a write as of `at`; return its stages with their numbers."""
+    adopted.take_over(connection, write.adopted)
+    adopted.catch_up(connection, write.behind)
     _changes(connection, write.changes)
     _upsert(connection, schema.check_state, map(_check_row, write.checks))
     _seen(connection, write.seen)

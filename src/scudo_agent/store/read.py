@@ -1,7 +1,7 @@
 """Reading the agent's store, beside a running agent or without one."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from scudo_agent.judge.batch import (
 )
 from scudo_agent.judge.forecast import Hour
 from scudo_agent.model import Result, State
-from scudo_agent.store import copies, hours, leave, outbox, schema
+from scudo_agent.store import adopted, copies, hours, leave, outbox, schema
 from scudo_agent.store.apply import STREAM
 from scudo_agent.store.engine import open_reader, unusable
 from scudo_agent.store.migrations import STEPS
@@ -39,6 +39,7 @@ from scudo_agent.store.values import (
     WindowCopy,
 )
 from scudo_agent.text import Text
+from scudo_agent.wire import OpenIncident
 
 T = TypeVar("T")
 FILE = "agent.db"
@@ -150,6 +151,10 @@ class StoreReader:
     def incidents(self) -> tuple[IncidentRow, ...]:
         """Every incident there ever was, oldest first."""
         return self.read(lambda connection: _incidents(connection, only_open=False))
+
+    def compare(self, found: Sequence[OpenIncident]) -> adopted.Compared:
+        """The desk's open incidents against this store's."""
+        return self.read(lambda connection: adopted.compare(connection, found))
 
     def liveness(self) -> Liveness | None:
         """When the agent lived last; None in a store that never ran."""

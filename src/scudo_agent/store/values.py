@@ -15,7 +15,7 @@ from scudo_agent.judge.batch import (
 from scudo_agent.judge.forecast import HourOf
 from scudo_agent.model import Kind, Result
 from scudo_agent.text import Text
-from scudo_agent.wire import PendingStage, Windows
+from scudo_agent.wire import OpenIncident, PendingStage, Windows
 
 
 class RunKind(StrEnum):
@@ -145,7 +145,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """Everything that one commit must hold or not hold, as a whole."""
+    """Everything that one commit must hold or not hold, as a whole.
+
+    `adopted` are the desk's open incidents that this store takes over, `behind`
+    those of which the desk has heard more than it kept (`store.adopted`).
+    """
 
     changes: tuple[Change | Withdrawal, ...] = ()
     checks: tuple[CheckMemory, ...] = ()
@@ -156,6 +160,8 @@ class Write:
     liveness: Liveness | None = None
     seen: Mapping[str, Seen] = field(default_factory=dict)
     hours: tuple[HourOf, ...] = ()
+    adopted: tuple[OpenIncident, ...] = ()
+    behind: tuple[OpenIncident, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
