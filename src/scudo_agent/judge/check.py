@@ -84,6 +84,12 @@ class CheckState:
         self.recent: list[tuple[State, Instant]] = []
         self.shown: Member | None = None
 
+    def follow(self, rule: CheckRule, order: int) -> None:
+        """The site file has another version: its rule and its place in it."""
+        self.rule = rule
+        self.order = order
+        self.span = rule.interval_us * 5 // 2
+
     @property
     def member(self) -> bool:
         """Whether it is a member of an open incident, the agent's included."""

@@ -47,6 +47,10 @@ class Holds:
         self._active: tuple[Hold, ...] = ()
         self._span: tuple[int, int] = (0, 0)
 
+    def use(self, topology: Topology) -> None:
+        """Go by another site file: what concerns what may have changed."""
+        self._concerns = topology.concerns
+
     @property
     def known(self) -> tuple[Hold, ...]:
         """All of them, past ones included, in the order in which they were given."""

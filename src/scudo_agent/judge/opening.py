@@ -21,6 +21,10 @@ class Opening:
         self._book = book
         self._waiting = waiting
 
+    def use(self, topology: Topology) -> None:
+        """Go by another site file."""
+        self._topology = topology
+
     def open_all(self, released: Iterable[CheckState], at: Instant) -> None:
         """Open one after the other, ancestors first, else in file order."""
         for check in self._in_turn(list(released)):

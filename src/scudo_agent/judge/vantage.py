@@ -21,12 +21,7 @@ class Vantage:
     """
 
     def __init__(self, topology: Topology, checks: Mapping[str, CheckState]) -> None:
-        self.vantage = [checks[path] for path in topology.vantage]
-        self.outside = [checks[path] for path in topology.outside]
-        for check in self.vantage:
-            check.vantage = check.line = True
-        for check in self.outside:
-            check.outside = check.line = True
+        self._take(topology, checks)
         self.isolated: Instant | None = None
         self.lost: Instant | None = None
         """I."""
@@ -38,6 +33,42 @@ class Vantage:
         self._present = len(self.vantage), len(self.outside)
         self._last: tuple[CheckState, Instant] | None = None
         self._other: tuple[CheckState, Instant] | None = None
+
+    def _take(self, topology: Topology, checks: Mapping[str, CheckState]) -> None:
+        self.vantage = [checks[path] for path in topology.vantage]
+        self.outside = [checks[path] for path in topology.outside]
+        for check in checks.values():
+            check.line = check.vantage = check.outside = False
+        for check in self.vantage:
+            check.vantage = check.line = True
+        for check in self.outside:
+            check.outside = check.line = True
+
+    def use(
+        self,
+        topology: Topology,
+        checks: Mapping[str, CheckState],
+        *,
+        left: Iterable[CheckState],
+    ) -> None:
+        """Go by another site file; what the checks in `left` said is forgotten."""
+        lost = [check for check in left if check.line]
+        self._take(topology, checks)
+        line = [*self.vantage, *self.outside]
+        if lost and not any(check.failing and not check.stale for check in line):
+            self.lost = None
+        known = dict.fromkeys(line)
+        answers = [
+            answer
+            for answer in (self._last, self._other)
+            if answer and answer[0] in known and answer[0] not in lost
+        ]
+        self._last, self._other = [*answers, None, None][:2]
+        self.down = sum(check.state is State.DOWN for check in self.vantage)
+        left_out = [check for check in self._left_out if check in known]
+        self._left_out = frozenset()
+        self.leave_out(left_out)
+        self._seen = sum(check.mark == self._mark > 0 for check in self.outside)
 
     def start(self) -> None:
         """The agent starts: nothing has been observed yet."""

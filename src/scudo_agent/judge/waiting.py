@@ -68,6 +68,20 @@ class Waiting:
         self.restored = False
         """Until the next stop or start: what the line saw before is not known."""
 
+    def use(self, topology: Topology) -> None:
+        """Go by another site file: whoever waits is looked at again."""
+        self._topology = topology
+        self._watching.clear()
+        for pending in self.pending.values():
+            check = pending.check
+            if topology.ancestors[check.path]:
+                due = Instant(pending.since + ANCESTORS_US)
+                heappush(self._due, (due, next(self._turn), check))
+            if pending.line and not (check.line and self._vantage.vantage):
+                self._free(check)
+            self._again[check.path] = None
+        self._muted_until = None
+
     def add(self, check: CheckState, at: Instant, *, line: bool = True) -> None:
         """A check became bad and is a member of no open incident."""
         line = (
