@@ -52,20 +52,6 @@ class Book:
         self._joined: dict[Incident, dict[CheckState, None]] = {}
         self._fallen: dict[str, None] = {}
 
-    def use(self, topology: Topology) -> None:
-        """Go by another site file; its checks and services are in place."""
-        self.topology = topology
-        self.awaited &= topology.above
-        self.awaited |= {
-            path
-            for incident in self.open.values()
-            if incident.kind != AGENT
-            for check, pending in incident.members.items()
-            if check.incident is incident
-            for path in topology.ancestors[check.path]
-            if not self.checks[path].answered_since(pending)
-        }
-
     # Beginning and ending
 
     def begin(self, subject: str, since: Instant, at: Instant) -> Incident:
@@ -111,6 +97,9 @@ class Book:
         incident.recovered = until
         self.remember(incident)
         self.drafts.stage(Kind.RECOVER, incident, at=at, until=until)
+        for other in incident.untie():
+            other.recovered = until
+            self.drafts.stage(Kind.RECOVER, other, at=at, until=until)
 
     def remember(self, incident: Incident) -> None:
         """A recovered incident may re-open."""
@@ -122,17 +111,24 @@ class Book:
     def retire(self, incident: Incident, at: Instant) -> None:
         """Its last member went out of the site file: not measured any more."""
         del self.open[incident.subject]
-    def recovered(self) -> Iterator[Incident]:
-        """Recovered incidents that may re-open."""
-        for known in self._recovered.values():
-            yield from known
-
         incident.recovered = at
         incident.retired = True
         self.drafts.stage(Kind.RETIRE, incident, at=at)
         for other in incident.untie():
-            other.recovered = until
-            self.drafts.stage(Kind.RECOVER, other, at=at, until=until)
+            other.recovered = at
+            other.retired = True
+            self.drafts.stage(Kind.RETIRE, other, at=at)
+
+    def tie(self, incident: Incident, to: Incident) -> None:
+        """The incident has no members of its own: it ends when the other does."""
+        incident.tied_to = to.id
+        to.tied = (*to.tied, incident)
+        self.drafts.incidents[incident.id] = incident
+
+    def forget(self, identity: str) -> None:
+        """A recovered incident may re-open no more."""
+        for known in self._recovered.values():
+            known[:] = [one for one in known if one.id != identity]
 
     def rename(self, incident: Incident, subject: str) -> None:
         """The incident takes another subject."""
@@ -152,21 +148,6 @@ class Book:
         self.link_notices(incident, check, at)
         self._joined.setdefault(incident, {})[check] = None
         self.drafts.touch(check)
-        for other in incident.untie():
-            other.recovered = at
-            other.retired = True
-            self.drafts.stage(Kind.RETIRE, other, at=at)
-
-    def tie(self, incident: Incident, to: Incident) -> None:
-        """The incident has no members of its own: it ends when the other does."""
-        incident.tied_to = to.id
-        to.tied = (*to.tied, incident)
-        self.drafts.incidents[incident.id] = incident
-
-    def forget(self, identity: str) -> None:
-        """A recovered incident may re-open no more."""
-        for known in self._recovered.values():
-            known[:] = [one for one in known if one.id != identity]
         self.drafts.incidents[incident.id] = incident
 
     def join(self, incident: Incident, check: CheckState, pending: Instant) -> None:

@@ -17,7 +17,6 @@ from scudo_agent.judge.batch import (
 )
 from scudo_agent.judge.holds import Hold
 from scudo_agent.judge.memory import Restorer, check_memory, incident_memory
-from scudo_agent.judge.reload import reload
 from scudo_agent.judge.scene import Scene
 from scudo_agent.judge.service import service_timeline
 from scudo_agent.judge.site import JudgeSite
@@ -123,9 +122,9 @@ class Judge:
                 self._scene.hold(event.holds, event.at)
             elif isinstance(event, PausesSet):
                 self._scene.pause(event.checks, event.at)
-            elif isinstance(event, ReopenSet):
             elif isinstance(event, Adopted):
                 self._scene.adopt(event.found, event.at)
+            elif isinstance(event, ReopenSet):
                 self._scene.book.topology.reopen_within(event.reopen_us)
             else:
                 self._scene.stop(event.at)
@@ -168,14 +167,6 @@ class Judge:
         self._now = max(latest, default=self._now)
         for incident in restorer.without_members():
             scene.book.retire(incident, self._now if at is None else at)
-        return self._finish()
-
-    def reload(self, site: JudgeSite, at: Instant) -> Batch:
-        """Judge by another site file from `at` on, which is no earlier than any
-        event so far. What it says as the old one did stays as it is.
-        """
-        self._reach(at)
-        reload(self._scene, site, at)
         return self._finish()
 
     # How things stand
