@@ -52,6 +52,20 @@ class Book:
         self._joined: dict[Incident, dict[CheckState, None]] = {}
         self._fallen: dict[str, None] = {}
 
+    def use(self, topology: Topology) -> None:
+        """Go by another site file; its checks and services are in place."""
+        self.topology = topology
+        self.awaited &= topology.above
+        self.awaited |= {
+            path
+            for incident in self.open.values()
+            if incident.kind != AGENT
+            for check, pending in incident.members.items()
+            if check.incident is incident
+            for path in topology.ancestors[check.path]
+            if not self.checks[path].answered_since(pending)
+        }
+
     # Beginning and ending
 
     def begin(self, subject: str, since: Instant, at: Instant) -> Incident:
@@ -107,6 +121,11 @@ class Book:
         known.append(incident)
         known.sort(key=_latest)
         del known[:-_REMEMBERED]
+
+    def recovered(self) -> Iterator[Incident]:
+        """Recovered incidents that may re-open."""
+        for known in self._recovered.values():
+            yield from known
 
     def retire(self, incident: Incident, at: Instant) -> None:
         """Its last member went out of the site file: not measured any more."""

@@ -17,6 +17,7 @@ from scudo_agent.judge.batch import (
 )
 from scudo_agent.judge.holds import Hold
 from scudo_agent.judge.memory import Restorer, check_memory, incident_memory
+from scudo_agent.judge.reload import reload
 from scudo_agent.judge.scene import Scene
 from scudo_agent.judge.service import service_timeline
 from scudo_agent.judge.site import JudgeSite
@@ -167,6 +168,14 @@ class Judge:
         self._now = max(latest, default=self._now)
         for incident in restorer.without_members():
             scene.book.retire(incident, self._now if at is None else at)
+        return self._finish()
+
+    def reload(self, site: JudgeSite, at: Instant) -> Batch:
+        """Judge by another site file from `at` on, which is no earlier than any
+        event so far. What it says as the old one did stays as it is.
+        """
+        self._reach(at)
+        reload(self._scene, site, at)
         return self._finish()
 
     # How things stand
