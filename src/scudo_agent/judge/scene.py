@@ -6,7 +6,7 @@ and recoveries. When, and in which order of events, is `judge.engine`'s affair.
 """
 
 from collections.abc import Callable, Iterable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from scudo_agent.incident import Rule
 from scudo_agent.instant import Instant
@@ -119,7 +119,7 @@ class Scene:
         self.vantage.leave_out(checks)
         for check in checks:
             if check.path not in before:
-                self._forget(check, at)
+                self.forget(check, at)
         if self.running:
             self.settle(at)
 
@@ -196,11 +196,11 @@ class Scene:
                 check.queued = False
                 gone.append(check)
         for check in gone:
-            self._forget(check, at)
+            self.forget(check, at)
         if self.waiting.run_due(at) or gone:
             self.settle(at)
 
-    def _forget(self, check: CheckState, at: Instant) -> None:
+    def forget(self, check: CheckState, at: Instant) -> None:
         """Nothing is known of the check any more: it is too old, or not asked."""
         check.stale = True
         check.clear_runs()
@@ -212,6 +212,30 @@ class Scene:
     def _queue(self, check: CheckState, at: Instant) -> None:
         check.queued = True
         heappush(self._stale, (at + check.span, check.order, check))
+
+    # Another site file
+
+    def unwatch(self, topology: Topology, at: Instant) -> None:
+        """Who cannot tell whether it is cut off is not isolated any more."""
+        able = topology.vantage and topology.outside
+        if self.vantage.isolated is not None and not able:
+            self._end_isolation(at)
+
+    def use(self, topology: Topology, *, left: Iterable[CheckState]) -> None:
+        """Go by another site's topology; nobody has seen the checks in `left`."""
+        self.topology = topology
+        self.book.use(topology)
+        self.holds.use(topology)
+        self.vantage.use(topology, self.checks, left=left)
+        self.waiting.use(topology)
+        self._opening.use(topology)
+        self.paused &= self.checks.keys()
+        self._stale = [
+            (check.observed + check.span, check.order, check)
+            for check in self.checks.values()
+            if check.queued and check.observed is not None
+        ]
+        heapify(self._stale)
 
     # What follows
 
