@@ -8,7 +8,7 @@ with the process, since what must not be forgotten is in the store.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -60,7 +60,6 @@ class Delivery:
         rng: random.Random,
         on_event: Callable[[DeliveryEvent], None] = lambda event: None,
         on_hello: Callable[[HelloReply], None] = lambda reply: None,
-        adopt: Callable[[HelloReply], Awaitable[None]] | None = None,
         config_hash: str = "",
     ) -> None:
         self._store = store
@@ -69,7 +68,6 @@ class Delivery:
         self._rng = rng
         self._on_event = on_event
         self._on_hello = on_hello
-        self._adopt = adopt
         self._config_hash = config_hash
         self._backoff = Backoff()
         self._state = DeliveryState()
@@ -158,8 +156,6 @@ class Delivery:
         )
         try:
             reply = await self._desk.hello(hello)
-            if self._adopt is not None and reply.epoch != marks.epoch:
-                await self._adopt(reply)
         except DeskError as exc:
             self._lose(exc)
             return
@@ -351,8 +347,9 @@ class Delivery:
         self._fail(words(exc))
         self._state = replace(self._state, connected=False)
         if first:
-            kinds = (DeliveryKind.LOST, DeliveryKind.REFUSED)
-            self._tell(kinds[isinstance(exc, Refused)], words(exc))
+            refused = isinstance(exc, Refused)
+            kind = DeliveryKind.REFUSED if refused else DeliveryKind.LOST
+            self._tell(kind, words(exc))
 
     async def _freeze(self) -> None:
         """The desk has events under our numbers that we never wrote.

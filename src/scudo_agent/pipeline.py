@@ -12,9 +12,9 @@ from typing import Protocol
 
 from scudo_agent.adoption import Adoption, said
 from scudo_agent.clock import Timeline
-from scudo_agent.config.probe import ProbeSettings
-from scudo_agent.config.site import Check, Site
+from scudo_agent.config.site import Site
 from scudo_agent.errors import StoreError
+from scudo_agent.grading import grade
 from scudo_agent.instant import HOUR, SECOND, Instant
 from scudo_agent.judge.batch import (
     Batch,
@@ -35,11 +35,12 @@ from scudo_agent.judge.engine import (
 )
 from scudo_agent.judge.forecast import Forecast, Forecaster, HourOf
 from scudo_agent.judge.holds import Hold
+from scudo_agent.judge.site import JudgeSite
 from scudo_agent.model import Observation, Outcome, Result
 from scudo_agent.stages import Chronicle, StageWriter
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.values import Liveness, RunEvent, Seen, Write
-from scudo_agent.text import T, Text
+from scudo_agent.text import Text
 from scudo_agent.wire import Stage
 
 
@@ -55,10 +56,6 @@ class Recorder(Protocol):
         """Append events, in order."""
 
 
-DISOWNED = Outcome(answered=None, seen=T("the agent was suspended meanwhile"))
-"""The outcome of a run over which the agent slept: nobody knows."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
     """What one tick made durable: for the screen, the metrics, the delivery."""
@@ -72,39 +69,6 @@ NOTHING = Committed(observations=(), batch=Batch(), stages=())
 """A tick in which nothing happened."""
 
 
-def graded(settings: ProbeSettings, outcome: Outcome) -> tuple[Result, bool | None]:
-    """Hold an outcome against a check's limits (`domain.md` 2).
-
-    No answer is failed, the agent's own fault unknown; an answer is degraded
-    when a limit under `degraded` is crossed, else good. Whether a `warn` limit
-    is crossed (the second value) can be told from answers only.
-    """
-    if outcome.answered is None:
-        return Result.UNKNOWN, None
-    if not outcome.answered:
-        return Result.FAILED, None
-    values = outcome.values
-    crossed = any(limit.crossed(values) for limit in settings.degraded_limits())
-    limits = settings.warn_limits()
-    warned = any(limit.crossed(values) for limit in limits) if limits else None
-    return Result.DEGRADED if crossed else Result.GOOD, warned
-
-
-def grade(
-    check: Check, outcome: Outcome, at: Instant, *, predicted: bool | None = None
-) -> Observation:
-    """The observation that an outcome is, at the instant when the agent had it."""
-    result, warned = graded(check.settings, outcome)
-    return Observation(
-        check=check.path,
-        at=at,
-        result=result,
-        warned=warned,
-        predicted=predicted,
-        outcome=outcome,
-    )
-
-
 @dataclass(slots=True)
 class _Waiting:
     """What has been judged and is not committed yet."""
@@ -113,13 +77,14 @@ class _Waiting:
     batches: list[Batch] = field(default_factory=list)
     runs: list[RunEvent] = field(default_factory=list)
     adoptions: list[Adoption] = field(default_factory=list)
+    gone: tuple[str, ...] = ()
     drafts: list[tuple[IncidentStage, Text | None]] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
         """Whether nothing waits."""
         told = self.events or self.batches or self.runs or self.drafts
-        return not (told or self.adoptions)
+        return not (told or self.adoptions or self.gone)
 
 
 class Pipeline:
@@ -227,6 +192,24 @@ class Pipeline:
         self._waiting.adoptions.append(adoption)
         self._remember(adoption.remembered)
         self._arranged.append(lambda at: Adopted(at, adoption.found))
+
+    def reload(self, site: Site, rules: JudgeSite) -> Batch:
+        """Go by another site file from now on; nothing that was reported waits.
+
+        What is forgotten of checks that are gone goes with the next commit.
+        """
+        at = self._stamp()
+        gone = self._site.checks.keys() - site.checks.keys()
+        self._site = site
+        self.writer.use(site)
+        batch = self._judge.reload(rules, at)
+        self._last = at
+        for path in gone:
+            self.seen.pop(path, None)
+            self.outcomes.pop(path, None)
+        self._waiting.gone = (*self._waiting.gone, *sorted(gone))
+        self._take(batch)
+        return batch
 
     def judge_start(self, at: Instant, run: RunEvent) -> Batch:
         """The agent starts (or is back): judge it and keep it in the ledger."""
@@ -369,11 +352,12 @@ class Pipeline:
         changed = {c.check for c in batch.changes if isinstance(c, Change)}
         seen = {path: self.seen[path] for path in changed if path in self.seen}
         judged = batch.checks or batch.changes or batch.incidents
-        happened = stages or waiting.runs or waiting.adoptions or liveness
-        if not (judged or batch.isolation or happened):
+        happened = stages or waiting.runs or waiting.adoptions or waiting.gone
+        if not (judged or batch.isolation or happened or liveness):
             return None
         self._hours += self._forecaster.finished()
         return Write(
+            gone=waiting.gone,
             changes=batch.changes,
             checks=batch.checks,
             incidents=batch.incidents,

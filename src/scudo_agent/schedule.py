@@ -71,10 +71,34 @@ class Schedule:
         self._heap: list[tuple[int, str]] = []
         self.counts = Counts(missed=dict.fromkeys(intervals_us, 0))
         for check, interval in intervals_us.items():
-            first = now_us + stagger(check, min(interval, FIRST_RUNS_US))
-            self._plans[check] = _Plan(interval, stagger(check, interval), first)
-            self._heap.append((first, check))
-        heapq.heapify(self._heap)
+            self.add(check, interval, now_us)
+
+    def add(
+        self, check: str, interval_us: int, now_us: int, *, running: bool = False
+    ) -> None:
+        """One more check; its first run comes within its first seconds.
+
+        `running`: one with an older definition is still under way; `done` ends it.
+        """
+        phase = stagger(check, interval_us)
+        first = now_us + stagger(check, min(interval_us, FIRST_RUNS_US))
+        plan = _Plan(interval_us, phase, first, running=running, again=running)
+        self._plans[check] = plan
+        self.counts.missed.setdefault(check, 0)
+        self._push(check, plan, first)
+
+    def remove(self, check: str) -> None:
+        """The check runs no more; nothing need be told of a run under way."""
+        del self._plans[check]
+        self.counts.missed.pop(check, None)
+
+    def change(self, check: str, interval_us: int, now_us: int) -> None:
+        """The check has another definition: it runs anew, as one that was added."""
+        before = self._plans[check]
+        self.add(check, interval_us, now_us, running=before.running)
+        if before.paused:
+            plan = self._plans[check]
+            plan.paused, plan.due_us, plan.again = True, _NEVER, False
 
     def due(self, now_us: int) -> list[Firing]:
         """Checks to start at `now_us`; each is running until `done`."""
@@ -82,9 +106,9 @@ class Schedule:
         heap, plans = self._heap, self._plans
         while heap and heap[0][0] <= now_us:
             at, check = heapq.heappop(heap)
-            plan = plans[check]
-            if at != plan.due_us:
-                continue  # an older plan of this check, replaced by a newer one
+            plan = plans.get(check)
+            if plan is None or at != plan.due_us:
+                continue  # of a check that is gone, or replaced by a newer plan
             if plan.running:
                 self.counts.missed[check] += 1
             else:
@@ -114,8 +138,13 @@ class Schedule:
         heapq.heappush(self._heap, (due_us, check))
 
     def done(self, check: str, now_us: int) -> None:
-        """The run of a check has ended; a wish to probe again is now granted."""
-        plan = self._plans[check]
+        """The run of a check has ended; a wish to probe again is now granted.
+
+        Of one that was removed meanwhile nothing follows.
+        """
+        plan = self._plans.get(check)
+        if plan is None:
+            return  # it is gone
         plan.running = False
         if plan.again and not plan.paused:
             plan.again = False
@@ -169,6 +198,10 @@ class Schedule:
 
     def next_due_us(self) -> int | None:
         """When the next check is due; None without checks."""
-        while self._heap and self._heap[0][0] != self._plans[self._heap[0][1]].due_us:
+        while self._heap:
+            due, check = self._heap[0]
+            plan = self._plans.get(check)
+            if plan is not None and plan.due_us == due:
+                return due
             heapq.heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        return None

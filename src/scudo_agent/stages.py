@@ -80,11 +80,15 @@ class StageWriter:
         foreseen: Callable[[str], Forecast | None] = lambda _path: None,
     ) -> None:
         self._foreseen = foreseen
-        self._site = site
         self._chronicle = chronicle
-        self._ancestors = ancestors(site)
+        self.use(site)
         self.held_note: HeldNote | None = None
         """Says of an opening what put it off, and how much of it counts."""
+
+    def use(self, site: Site) -> None:
+        """Write for another version of the site file."""
+        self._site = site
+        self._ancestors = ancestors(site)
 
     def write(
         self, stage: IncidentStage, seen: Mapping[str, Seen], *, note: Text | None

@@ -10,11 +10,12 @@ import pytest
 from scudo_agent import config
 from scudo_agent.config.judging import judging_site
 from scudo_agent.errors import StoreError
+from scudo_agent.grading import graded
 from scudo_agent.incident import incident_id
 from scudo_agent.instant import HOUR, SECOND, Instant, parse_instant
 from scudo_agent.judge.engine import Judge, ReopenSet
 from scudo_agent.model import Kind, Outcome, Result, State
-from scudo_agent.pipeline import Committed, Pipeline, graded
+from scudo_agent.pipeline import Committed, Pipeline
 from scudo_agent.probes.host import HostSettings
 from scudo_agent.probes.registry import SETTINGS
 from scudo_agent.store.agent_store import AgentStore

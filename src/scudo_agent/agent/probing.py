@@ -1,7 +1,7 @@
 """Engines at work: what is due is submitted, what fails is asked more often."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 
 from scudo_agent.agent.networks import Allowance
@@ -10,8 +10,8 @@ from scudo_agent.config.desk_answer import KIND as DESK
 from scudo_agent.config.site import Check, Site, ancestors
 from scudo_agent.instant import SECOND
 from scudo_agent.model import Outcome
-from scudo_agent.pipeline import DISOWNED
-from scudo_agent.probes.port import Engine, Job
+from scudo_agent.grading import DISOWNED
+from scudo_agent.probes.port import Engine, Job, Report
 from scudo_agent.schedule import Firing, Schedule
 
 EngineFactory = Callable[[str], Engine]
@@ -35,42 +35,117 @@ class Probing:
         self._site = site
         self._clock = clock
         self._report = report
-        probed = {p: c for p, c in site.checks.items() if c.kind != DESK}
+        self._make = engines
+        probed = _probed(site)
         self._jobs = {path: job_of(check, site) for path, check in probed.items()}
         self._ancestors = ancestors(site)
-        kinds = sorted({check.kind for check in probed.values()})
-        self._engines: Mapping[str, Engine] = {kind: engines(kind) for kind in kinds}
+        self._engines = {kind: engines(kind) for kind in _kinds(site)}
         self._paced: set[str] = set()
         self._reasons: Counter[str] = Counter()
         self.schedule = Schedule(
             {path: check.interval_us for path, check in probed.items()},
             now_us=clock.monotonic_us(),
         )
-        self.running: set[str] = set()
+        self.running: dict[str, str] = {}
+        """Checks that a run is under way of, each with its kind."""
         self._disowned: set[str] = set()
         self._dropped: set[str] = set()
         self._paused: frozenset[str] = frozenset()
 
     async def start(self) -> None:
         """Open the engines; what one cannot open is closed again."""
+        await self._open(self._engines)
+
+    async def _open(self, engines: Mapping[str, Engine]) -> None:
         opened: list[Engine] = []
         try:
-            for engine in self._engines.values():
-                await engine.start(self._done)
+            for kind, engine in engines.items():
+                await engine.start(self._heard(kind, engine))
                 opened.append(engine)
         except BaseException:
             for engine in opened:
                 await engine.close()
             raise
 
+    def _heard(self, kind: str, engine: Engine) -> Report:
+        """Takes an engine's reports for as long as it is in use."""
+
+        def take(path: str, outcome: Outcome) -> None:
+            if self._engines.get(kind) is engine:
+                self._done(path, outcome)
+
+        return take
+
     async def close(self) -> None:
         """Close all engines, whatever one of them says."""
         for engine in self._engines.values():
             await engine.close()
 
+    async def prepare(self, site: Site) -> Mapping[str, Engine]:
+        """Open the engines of kinds that `site` needs and nobody needed so far."""
+        kinds = [kind for kind in _kinds(site) if kind not in self._engines]
+        engines = {kind: self._make(kind) for kind in kinds}
+        await self._open(engines)
+        return engines
+
+    def reload(self, site: Site, engines: Mapping[str, Engine]) -> list[Engine]:
+        """Probe what another site file says, with `engines` beside the present ones.
+
+        Runs of checks that it defines otherwise, or not at all, say nothing. What
+        it defines as before runs when it would have. Returns engines that nobody
+        needs any more; the caller closes them.
+        """
+        paced = list(self._paced)
+        for path in paced:
+            self.pace(path, False)
+        old, new = _probed(self._site), _probed(site)
+        kept = {
+            path
+            for path, check in new.items()
+            if path in old and old[path].definition == check.definition
+        }
+        self._dropped |= self.running.keys() - kept
+        unused = self._exchange(engines, _kinds(site))
+        self._site, self._ancestors = site, ancestors(site)
+        self._jobs = {path: job_of(check, site) for path, check in new.items()}
+        self._reschedule(old, new, kept)
+        for path in paced:
+            self.pace(path, path in kept)
+        return unused
+
+    def _exchange(
+        self, more: Mapping[str, Engine], kinds: Collection[str]
+    ) -> list[Engine]:
+        """Use these too; those of no kind any more report nothing from now on."""
+        unused = [one for kind, one in self._engines.items() if kind not in kinds]
+        known = {**self._engines, **more}
+        self._engines = {kind: one for kind, one in known.items() if kind in kinds}
+        for path, kind in list(self.running.items()):
+            if kind not in kinds:
+                del self.running[path]
+                self._dropped.discard(path)
+                self._disowned.discard(path)
+                self.schedule.done(path, self._clock.monotonic_us())
+        return unused
+
+    def _reschedule(
+        self, old: Mapping[str, Check], new: Mapping[str, Check], kept: set[str]
+    ) -> None:
+        now, schedule = self._clock.monotonic_us(), self.schedule
+        for path in old.keys() - new.keys():
+            schedule.remove(path)
+        for path, check in new.items():
+            if path in kept:
+                continue
+            if path in old:
+                schedule.change(path, check.interval_us, now)
+            else:
+                under_way = path in self.running
+                schedule.add(path, check.interval_us, now, running=under_way)
+
     def disown_runs(self) -> None:
         """What is under way straddles a gap: its outcome will say nothing."""
-        self._disowned |= self.running
+        self._disowned |= self.running.keys()
 
     def pause(self, paths: frozenset[str]) -> None:
         """Ask these no more, and all others again; what is under way says nothing."""
@@ -82,7 +157,7 @@ class Probing:
         self.schedule.pause(paths, self._clock.monotonic_us())
 
     def _done(self, path: str, outcome: Outcome) -> None:
-        self.running.discard(path)
+        self.running.pop(path, None)
         if path in self._dropped:
             self._dropped.discard(path)
             self._disowned.discard(path)
@@ -101,7 +176,7 @@ class Probing:
             return firings
         checks = self._site.checks
         ordered = sorted(firings, key=lambda f: checks[f.check].kind)
-        self.running.update(f.check for f in firings)
+        self.running |= {f.check: checks[f.check].kind for f in firings}
         for kind, group in groupby(ordered, key=lambda f: checks[f.check].kind):
             self._engines[kind].submit([self._jobs[f.check] for f in group])
         return firings
@@ -131,6 +206,15 @@ class Probing:
             check = self._site.checks[path]
             every = min(check.reprobe_us, check.interval_us)
         self.schedule.pace(path, every, self._clock.monotonic_us())
+
+
+def _probed(site: Site) -> dict[str, Check]:
+    """What the engines are to run: the desk's answers come by themselves."""
+    return {path: one for path, one in site.checks.items() if one.kind != DESK}
+
+
+def _kinds(site: Site) -> list[str]:
+    return sorted({check.kind for check in _probed(site).values()})
 
 
 def job_of(check: Check, site: Site) -> Job:

@@ -145,8 +145,8 @@ async def _once(kind: str, job: "Job") -> "Outcome":
 
 
 def _say(args: argparse.Namespace, job: "Job", outcome: "Outcome", limits: str) -> int:
+    from scudo_agent.grading import graded
     from scudo_agent.locale import translator
-    from scudo_agent.pipeline import graded
 
     result, warned = graded(job.settings, outcome)
     english = translator("en")

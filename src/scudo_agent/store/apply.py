@@ -7,7 +7,16 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Table, Text, bindparam, func, select, update
+from sqlalchemy import (
+    Connection,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import Insert, insert
 
 from scudo_agent.errors import StoreError
@@ -72,6 +81,7 @@ _COUNT_REV = (
 
 def apply(connection: Connection, write: Write, *, at: Instant) -> tuple[Stage, ...]:
     """Store a write as of `at`; return its stages with their numbers."""
+    forget(connection, write.gone)
     adopted.take_over(connection, write.adopted)
     adopted.catch_up(connection, write.behind)
     _changes(connection, write.changes)
@@ -87,6 +97,17 @@ def apply(connection: Connection, write: Write, *, at: Instant) -> tuple[Stage, 
         row = _liveness_row(write.liveness)
         _upsert(connection, schema.liveness, [row])
     return stages
+
+
+def forget(connection: Connection, checks: Iterable[str]) -> None:
+    """Drop the state of checks that were removed from the site file.
+
+    Their changes stay: the account of the past needs them.
+    """
+    names = list(checks)
+    if names:
+        for table in (schema.check_state, schema.check_seen):
+            connection.execute(delete(table).where(table.c.check.in_(names)))
 
 
 def to_json(value: object) -> str:

@@ -148,9 +148,11 @@ class Write:
     """Everything that one commit must hold or not hold, as a whole.
 
     `adopted` are the desk's open incidents that this store takes over, `behind`
-    those of which the desk has heard more than it kept (`store.adopted`).
+    those of which the desk has heard more than it kept (`store.adopted`). `gone`
+    are checks that were removed from the site file: their state is dropped.
     """
 
+    gone: tuple[str, ...] = ()
     changes: tuple[Change | Withdrawal, ...] = ()
     checks: tuple[CheckMemory, ...] = ()
     incidents: tuple[IncidentMemory, ...] = ()
