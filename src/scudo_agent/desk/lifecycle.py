@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from hashlib import sha256
 
+from scudo_agent.desk.cadence import Steadiness, steadied
 from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.model import MAILED, Kind
 from scudo_agent.wire import Stage
@@ -56,7 +57,12 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """What a stage can change of a ticket."""
+    """What a stage can change of a ticket.
+
+    `storm`: the date of the last opening that went into this storm ticket, None for
+    one that is none. `edited`: a person set the severity, which holds against the
+    agents until one of them reports worse than they all did before.
+    """
 
     title: dict[str, str]
     status: Status = Status.NEW
@@ -65,6 +71,9 @@ class Ticket:
     rule: str | None
     reopen_count: int = 0
     recovered: Instant | None = None
+    steadiness: Steadiness = field(default_factory=Steadiness)
+    storm: Instant | None = None
+    edited: bool = False
 
 
 class StageError(ValueError):
@@ -86,6 +95,14 @@ def ticket_ref(incident_id: str, collision: int = 0) -> str:
     """
     seed = incident_id if not collision else f"{incident_id}#{collision}"
     return f"SC-{short_code(seed)}"
+
+
+def storm_ref(incident_id: str, collision: int = 0) -> str:
+    """Public number of the storm ticket that this incident's opening began.
+
+    Another one than the incident's own, which it gets if it leaves the storm.
+    """
+    return ticket_ref(f"storm:{incident_id}", collision)
 
 
 def message_id(incident_id: str, kind: str, rev: int, host: str) -> str:
@@ -184,29 +201,45 @@ def follow(
     stage: Stage,
     incident: Incident,
     others: Iterable[Condition] = (),
+    *,
+    reported: int | None = None,
 ) -> Ticket:
     """The ticket after `stage`, which left its incident as `incident`.
 
     `others` are the conditions of the other incidents that share the ticket:
     it is bad while one of them is. The severity never falls; the rule is the
-    one that decided the severity which holds.
+    one that decided the severity which holds. Where a person set it, `reported` is
+    the worst that agents had reported before, and only worse than that counts.
     """
-    severity = worst(ticket.severity, incident.severity)
+    severity, edited = worst(ticket.severity, incident.severity), False
+    if ticket.edited and worst(reported, incident.severity) == reported:
+        severity, edited = ticket.severity, True
     graver = severity != ticket.severity or ticket.rule is None
     condition = joint((incident.condition, *others))
-    reopens = stage.kind is Kind.REOPEN
-    # Whatever brought it about: what is bad is never closed.
-    relapsed = ticket.status is Status.CLOSED and condition is Condition.BAD
+    bad = condition is Condition.BAD
+    # Bad while closed: a person closed it, and only what is worse is news (1.5).
+    begins = ticket.condition is not Condition.BAD
+    relapsed = bad and (begins or _worse(ticket, severity))
+    closed = ticket.status is Status.CLOSED
+    # Within a shared ticket that is bad a relapse of one incident re-opens nothing.
+    again = stage.kind is Kind.REOPEN and begins
+    at = parse_instant(stage.at)
     return replace(
         ticket,
         title=incident.title if stage.kind is Kind.ROOT else ticket.title,
         severity=severity,
         rule=incident.rule if graver else ticket.rule,
         condition=condition,
-        status=Status.REOPENED if reopens or relapsed else ticket.status,
-        reopen_count=ticket.reopen_count + (1 if reopens else 0),
+        status=Status.REOPENED if again or (closed and relapsed) else ticket.status,
+        reopen_count=ticket.reopen_count + (1 if again else 0),
         recovered=incident.ended if condition is Condition.RECOVERED else None,
+        steadiness=steadied(ticket.steadiness, at, relapse=again),
+        edited=edited,
     )
+
+
+def _worse(ticket: Ticket, severity: int | None) -> bool:
+    return severity != ticket.severity and severity == worst(severity, ticket.severity)
 
 
 def closes(recovered: Instant, active: Instant, close_after_us: int) -> Instant:

@@ -6,14 +6,16 @@ from sqlalchemy import Connection
 
 from scudo_agent.desk.lifecycle import (
     Condition,
+    Incident,
     Ticket,
     advance,
-    born,
     follow,
     joint,
     mailed,
     tells,
+    worst,
 )
+from scudo_agent.desk.store.crowd import Storms
 from scudo_agent.desk.store.post import Post, Posting
 from scudo_agent.desk.store.rows import KnownIncident, Rows
 from scudo_agent.desk.store.scope import AgentIdentity
@@ -36,6 +38,7 @@ class Applier:
         self._who = who
         self._rows = Rows(db, who, now)
         self._post = Post(db, who.tenant_id, now=now, posting=posting)
+        self._storms = Storms(db, who)
 
     def take(self, stage: Stage) -> str:
         """Apply `stage` and what waited for it; return the ticket's number.
@@ -80,21 +83,34 @@ class Applier:
             self._follow(stage, known)
 
     def _open(self, stage: Stage) -> None:
-        """A new incident: its own ticket, or that of who holds the subject."""
+        """A new incident: its subject's ticket, a storm's, or one of its own."""
         new = advance(None, stage)
         holder = self._rows.holder(new.subject_key, besides=stage.incident_id)
-        if holder is None:
-            after = born(new)
+        storm = None if holder is not None else self._storms.joined(stage, new)
+        ticket_id = holder if holder is not None else storm
+        if ticket_id is None:
+            after = self._storms.born(stage, new)
             ticket_id = self._rows.new_ticket(stage, after)
         else:
-            ticket_id = holder
-            others = self._rows.conditions(ticket_id, besides=stage.incident_id)
-            after = follow(self._rows.ticket(ticket_id), stage, new, others)
+            after = self._follow_ticket(stage, new, ticket_id)
+            if storm is not None:
+                after = self._storms.grown(after, new)
             self._rows.put_ticket(ticket_id, after)
         self._rows.new_incident(
             stage, new, ticket_id=ticket_id, subject_open=holder is None
         )
         self._record(stage, ticket_id, after, quiet=holder is not None)
+
+    def _follow_ticket(self, stage: Stage, new: Incident, ticket_id: int) -> Ticket:
+        """The ticket after a stage of one of its incidents, or of one that joins."""
+        before, rows = self._rows.ticket(ticket_id), self._rows
+        others = rows.conditions(ticket_id, besides=stage.incident_id)
+        reported = None
+        if before.edited:
+            known = rows.incident(stage.incident_id)
+            own = known.incident.severity if known is not None else None
+            reported = worst(own, rows.reported(ticket_id, besides=stage.incident_id))
+        return follow(before, stage, new, others, reported=reported)
 
     def _follow(self, stage: Stage, known: KnownIncident) -> None:
         """The next stage of an incident that the desk has."""
@@ -105,17 +121,17 @@ class Applier:
             if bad
             else None
         )
+        ticket_id = known.ticket_id
+        if holder is not None:
+            ticket_id = holder
+        after = self._follow_ticket(stage, new, ticket_id)
         self._rows.put_incident(
             stage.incident_id, new, subject_open=bad and holder is None
         )
         self._rows.hand_over(known.incident.subject_key)
-        ticket_id = known.ticket_id
-        if holder is not None and holder != ticket_id:
-            self._attach(stage, ticket_id, holder)
-            ticket_id = holder
+        if ticket_id != known.ticket_id:
+            self._attach(stage, known.ticket_id, ticket_id)
         before = self._rows.ticket(ticket_id)
-        others = self._rows.conditions(ticket_id, besides=stage.incident_id)
-        after = follow(before, stage, new, others)
         self._rows.put_ticket(ticket_id, after)
         self._record(
             stage, ticket_id, after, quiet=not tells(stage.kind, before, after)
@@ -140,4 +156,4 @@ class Applier:
         """History, and the mail; a quiet stage's mail is folded into the last."""
         event_id = self._rows.note(stage, ticket_id, after)
         if mailed(stage):
-            self._post.stage(stage, ticket_id, event_id=event_id, quiet=quiet)
+            self._post.stage(stage, ticket_id, after, event_id=event_id, quiet=quiet)

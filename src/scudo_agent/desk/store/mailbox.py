@@ -219,7 +219,7 @@ _NEXT_DUE = _next_due()
 
 def _superseded(db: Connection, row: Any) -> bool:
     """Fold an escalation whose incident is no longer bad into the later mail."""
-    if row.kind != Kind.RAISE.value:
+    if row.kind != Kind.RAISE.value or row.digest:
         return False
     condition = db.execute(
         select(incident.c.condition).where(

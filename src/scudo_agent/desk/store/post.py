@@ -3,18 +3,34 @@
 Every stage that is mailed has a row, which ends `sent`, or `folded` into another
 row's mail with the rule that folded it: `shared` (no news on a ticket of several
 incidents), `recovered` (an escalation that was over before it left), `late` (the
-desk heard of it when it was past), or `failed` for good.
+desk heard of it when it was past), `storm` (one of many at once), `flap` (one of
+many again and again), or `failed` for good. What is folded into a row that gathers
+(`digest`) is told by that mail, which is written when it leaves.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
-from scudo_agent.desk.lifecycle import message_id
+from scudo_agent.desk.cadence import (
+    GATHER_US,
+    STORM_MAILS_US,
+    STORM_NEWS_US,
+    summary_due,
+)
+from scudo_agent.desk.lifecycle import Condition, Ticket, message_id
+from scudo_agent.desk.store.caps import Caps
 from scudo_agent.desk.store.tables import mail_outbox, tenant
 from scudo_agent.instant import MINUTE, Instant, parse_instant
 from scudo_agent.model import MAILED, Kind
 from scudo_agent.wire import Stage
+
+MOVED = "moved"
+"""Kind of the mail of an incident that left a storm."""
+
+STILL_BAD = "still_bad"
+"""Kind of the mail of a ticket that the desk re-opened: it is bad though closed."""
 
 LATE_US = 15 * MINUTE
 """An opening older than that, over in the same batch, is no live mail (1.5)."""
@@ -39,24 +55,98 @@ class Post:
         self._tenant_id = tenant_id
         self._now = now
         self._posting = posting
+        self._cap = Caps(db, tenant_id, now)
         self._batch: dict[str, list[tuple[int, Stage]]] = {}
 
     def stage(
-        self, stage: Stage, ticket_id: int, *, event_id: int, quiet: bool
+        self,
+        stage: Stage,
+        ticket_id: int,
+        after: Ticket,
+        *,
+        event_id: int,
+        quiet: bool,
     ) -> None:
-        """One row for one stage; a quiet one goes into the ticket's last mail."""
-        into = self._last_message(ticket_id) if quiet else None
+        """One row for one stage of a ticket that is `after` now.
+
+        A quiet one goes into the ticket's last mail; in a storm, or while the ticket
+        is unstable, it goes into the mail that gathers what there is to tell.
+        """
+        row = self._row(stage, ticket_id, event_id)
+        if after.storm is not None:
+            self._gather(
+                row, rule="storm", due=self._storm_due(stage.kind, ticket_id, after)
+            )
+        elif after.steadiness.unstable is not None:
+            self._gather(row, rule="flap", due=self._flap_due(ticket_id, after))
+        elif quiet and (into := self._last_message(ticket_id)):
+            self._put(row, state="folded", folded_into=into, fold_rule="shared")
+        else:
+            self._plain(row, stage)
+
+    def _plain(self, row: dict[str, Any], stage: Stage) -> None:
+        """A mail of its own, if the ticket may have one more today."""
+        ticket_id = row["ticket_id"]
+        waiting = self._gathering(ticket_id)
+        due = self._cap.ticket(ticket_id, besides=waiting)
+        if waiting is not None or due > self._now:
+            self._gather(row, rule="flap", due=due)
+        else:
+            if stage.audience == "customer":
+                due = self._cap.customer()
+            self._put(row, next_us=due)
+            self._batch.setdefault(stage.incident_id, []).append((ticket_id, stage))
+        if stage.kind is Kind.RECOVER:
+            self._fold(stage, kinds=(Kind.RAISE,), rule="recovered")
+
+    def moved(
+        self, last: Stage, ticket_id: int, *, event_id: int, storm_id: int, alone: bool
+    ) -> None:
+        """An incident left the storm for a ticket of its own.
+
+        `alone`: with a mail of its own; else the storm's next mail names it.
+        """
+        row = self._row(last, ticket_id, event_id) | {
+            "kind": MOVED,
+            "message_id": message_id(
+                last.incident_id, MOVED, last.rev, self._posting.message_host
+            ),
+        }
+        if alone:
+            self._put(row, next_us=self._cap.customer())
+        else:
+            waiting = self._gathering(storm_id)
+            due = max(
+                self._cap.ticket(storm_id, besides=waiting),
+                self._cap.customer(besides=waiting),
+            )
+            self._gather(row, rule="storm", due=due, thread=storm_id)
+
+    def insisted(self, last: Stage, ticket_id: int, *, event_id: int) -> None:
+        """The desk re-opened what a person had closed, since it is still bad."""
+        row = self._row(last, ticket_id, event_id) | {
+            "kind": STILL_BAD,
+            "message_id": message_id(
+                last.incident_id, STILL_BAD, last.rev, self._posting.message_host
+            ),
+        }
+        waiting = self._gathering(ticket_id)
+        due = self._cap.ticket(ticket_id, besides=waiting)
+        if due > self._now or waiting is not None:
+            self._gather(row, rule="flap", due=due)
+        else:
+            self._put(row)
+
+    def _row(self, stage: Stage, ticket_id: int, event_id: int) -> dict[str, Any]:
         recipient, language = self._reader(stage)
-        row = {
+        return {
             "tenant_id": self._tenant_id,
             "ticket_id": ticket_id,
             "incident_id": stage.incident_id,
             "kind": stage.kind.value,
             "rev": stage.rev,
             "event_id": event_id,
-            "state": "pending" if into is None else "folded",
-            "folded_into": into,
-            "fold_rule": None if into is None else "shared",
+            "state": "pending",
             "message_id": self._message_id(stage.incident_id, stage.kind, stage.rev),
             "in_reply_to": self._thread(ticket_id),
             "recipient": recipient,
@@ -64,10 +154,71 @@ class Post:
             "created_us": self._now,
             "next_us": self._now,
         }
-        self._db.execute(insert(mail_outbox).values(row))
-        self._batch.setdefault(stage.incident_id, []).append((ticket_id, stage))
-        if stage.kind is Kind.RECOVER:
-            self._fold(stage, kinds=(Kind.RAISE,), rule="recovered")
+
+    def _put(self, row: dict[str, Any], **values: Any) -> None:
+        self._db.execute(insert(mail_outbox).values(row | values))
+
+    def _gather(
+        self, row: dict[str, Any], *, rule: str, due: Instant, thread: int | None = None
+    ) -> None:
+        """Put a row into the ticket's gathering mail, or let it be that mail."""
+        ticket_id = row["ticket_id"] if thread is None else thread
+        into = self._gathering(ticket_id)
+        if into is None:
+            place = {"ticket_id": ticket_id, "in_reply_to": self._thread(ticket_id)}
+            self._put(row | place, next_us=due, digest=True)
+            return
+        self._db.execute(
+            update(mail_outbox)
+            .where(mail_outbox.c.mail_id == into.mail_id)
+            .values(next_us=due)
+        )
+        folded = {"folded_into": into.message_id, "fold_rule": rule}
+        self._put(row, state="folded", **folded)
+
+    def _gathering(self, ticket_id: int) -> Any:
+        """The ticket's mail that gathers and that nobody is sending just now."""
+        return self._db.execute(
+            select(
+                mail_outbox.c.mail_id,
+                mail_outbox.c.message_id,
+                mail_outbox.c.created_us,
+                mail_outbox.c.next_us,
+            )
+            .where(
+                mail_outbox.c.tenant_id == self._tenant_id,
+                mail_outbox.c.ticket_id == ticket_id,
+                mail_outbox.c.state == "pending",
+                mail_outbox.c.digest,
+                self._unleased,
+            )
+            .order_by(mail_outbox.c.mail_id.desc())
+            .limit(1)
+        ).first()
+
+    def _storm_due(self, kind: Kind, ticket_id: int, after: Ticket) -> Instant:
+        """When a storm's next mail leaves: soon, seldom, or when all of it is over."""
+        waiting = self._gathering(ticket_id)
+        last = self._cap.last(ticket_id, besides=waiting)
+        if last is None:
+            began = self._now if waiting is None else waiting.created_us
+            due = Instant(began + GATHER_US)
+        else:
+            over = after.condition is not Condition.BAD
+            wait = 0 if over or kind is not Kind.RECOVER else STORM_NEWS_US
+            due = Instant(self._now + wait)
+            if waiting is not None:
+                due = min(due, Instant(waiting.next_us))
+            due = max(due, Instant(last + STORM_MAILS_US))
+        ticket_ = self._cap.ticket(ticket_id, besides=waiting)
+        return max(due, ticket_, self._cap.customer(besides=waiting))
+
+    def _flap_due(self, ticket_id: int, after: Ticket) -> Instant:
+        waiting = self._gathering(ticket_id)
+        began = self._now if waiting is None else Instant(waiting.created_us)
+        return max(
+            summary_due(began, self._now), self._cap.ticket(ticket_id, besides=waiting)
+        )
 
     def fold_late(self) -> list[int]:
         """Collapse what began and ended before the desk heard of it.
@@ -97,10 +248,8 @@ class Post:
                 mail_outbox.c.rev < into.rev,
                 mail_outbox.c.kind.in_([kind.value for kind in kinds]),
                 mail_outbox.c.state == "pending",
-                or_(
-                    mail_outbox.c.lease_until_us.is_(None),
-                    mail_outbox.c.lease_until_us <= self._now,
-                ),
+                ~mail_outbox.c.digest,
+                self._unleased,
             )
             .values(
                 state="folded",
@@ -109,6 +258,14 @@ class Post:
             )
         )
         self._db.execute(change)
+
+    @property
+    def _unleased(self) -> ColumnElement[bool]:
+        """Nobody is sending it just now."""
+        return or_(
+            mail_outbox.c.lease_until_us.is_(None),
+            mail_outbox.c.lease_until_us <= self._now,
+        )
 
     def _last_message(self, ticket_id: int) -> str | None:
         """The ticket's last mail that was sent or will be."""
@@ -124,9 +281,12 @@ class Post:
         ).scalar()
 
     def _thread(self, ticket_id: int) -> str | None:
-        """The mail that opened the ticket; None for that one itself."""
+        """The mail that opened the ticket; None for that one itself.
+
+        Where another mail told of it, that one is answered.
+        """
         return self._db.execute(
-            select(mail_outbox.c.message_id)
+            select(func.coalesce(mail_outbox.c.folded_into, mail_outbox.c.message_id))
             .where(
                 mail_outbox.c.tenant_id == self._tenant_id,
                 mail_outbox.c.ticket_id == ticket_id,

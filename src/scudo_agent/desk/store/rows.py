@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from scudo_agent.desk.cadence import Steadiness
 from scudo_agent.desk.lifecycle import (
     Condition,
     Incident,
     Status,
     Ticket,
+    storm_ref,
     ticket_ref,
 )
 from scudo_agent.desk.store.scope import AgentIdentity
@@ -112,15 +114,33 @@ class Rows:
             )
 
     def conditions(self, ticket_id: int, *, besides: str) -> Sequence[Condition]:
-        """How the other incidents of a ticket are."""
-        rows = self._db.execute(
-            select(incident.c.condition).where(
-                incident.c.tenant_id == self._who.tenant_id,
-                incident.c.ticket_id == ticket_id,
-                incident.c.incident_id != besides,
-            )
-        ).scalars()
-        return [Condition(value) for value in rows]
+        """How the other incidents of a ticket are, each condition once.
+
+        One look into the index for each: a storm has thousands of incidents.
+        """
+        return [
+            condition
+            for condition in Condition
+            if self._db.execute(
+                select(incident.c.incident_id)
+                .where(
+                    incident.c.tenant_id == self._who.tenant_id,
+                    incident.c.ticket_id == ticket_id,
+                    incident.c.condition == condition.value,
+                    incident.c.incident_id != besides,
+                )
+                .limit(1)
+            ).first()
+        ]
+
+    def reported(self, ticket_id: int, *, besides: str) -> int | None:
+        """The worst severity that agents reported of a ticket's other incidents."""
+        query = select(func.min(incident.c.severity)).where(
+            incident.c.tenant_id == self._who.tenant_id,
+            incident.c.ticket_id == ticket_id,
+            incident.c.incident_id != besides,
+        )
+        return self._db.execute(query).scalar()
 
     def hold(self, stage: Stage) -> None:
         """Keep a stage whose predecessor has not arrived."""
@@ -177,18 +197,28 @@ class Rows:
             rule=row.rule,
             reopen_count=row.reopen_count,
             recovered=row.recovered_us,
+            steadiness=Steadiness(
+                relapses=tuple((row.relapses or {}).get("us", ())),
+                unstable=row.unstable_us,
+            ),
+            storm=row.storm_us,
+            edited=row.edited,
         )
 
     def new_ticket(self, stage: Stage, new: Ticket) -> int:
-        """Insert the ticket of an opening under a number that is free."""
+        """Insert the ticket of an opening under a number that is free.
+
+        A storm's is no incident's own: each of them may still get one.
+        """
         collision = 0
-        while self._taken(ref := ticket_ref(stage.incident_id, collision)):
+        number = ticket_ref if new.storm is None else storm_ref
+        while self._taken(ref := number(stage.incident_id, collision)):
             collision += 1
         row = {
             "tenant_id": self._who.tenant_id,
             "site_id": self._who.site_id,
             "ref": ref,
-            "incident_id": stage.incident_id,
+            "incident_id": stage.incident_id if new.storm is None else None,
             "origin": ORIGIN,
             "audience": stage.audience,
             "since_us": parse_instant(stage.since),
@@ -298,13 +328,24 @@ def _columns(new: Incident) -> dict[str, Any]:
 
 def _ticket_columns(new: Ticket) -> dict[str, Any]:
     # A stage re-opens and never closes: who closed it also wrote when.
-    closed = {} if new.status is Status.CLOSED else {"closed_us": None}
-    return closed | {
-        "title": new.title,
-        "status": new.status.value,
-        "condition": new.condition.value,
-        "severity": new.severity,
-        "rule": new.rule,
-        "reopen_count": new.reopen_count,
-        "recovered_us": new.recovered,
-    }
+    open_ = {"closed_us": None, "closed_by": None}
+    steady = new.steadiness
+    # A real relapse: what the desk insisted on before is another matter.
+    spell = {"insisted_us": None} if new.condition is Condition.RECOVERED else {}
+    return (
+        ({} if new.status is Status.CLOSED else open_)
+        | spell
+        | {
+            "relapses": {"us": list(steady.relapses)} if steady.relapses else None,
+            "unstable_us": steady.unstable,
+            "storm_us": new.storm,
+            "edited": new.edited,
+            "title": new.title,
+            "status": new.status.value,
+            "condition": new.condition.value,
+            "severity": new.severity,
+            "rule": new.rule,
+            "reopen_count": new.reopen_count,
+            "recovered_us": new.recovered,
+        }
+    )

@@ -187,6 +187,12 @@ ticket = Table(
     _us("closed_us", null=True),
     _int("reopen_count", default="0"),
     Column("reported_late", Boolean, nullable=False, server_default=text("false")),
+    _us("storm_us", null=True),
+    _us("unstable_us", null=True),
+    Column("relapses", JSON(none_as_null=True), nullable=True),
+    Column("edited", Boolean, nullable=False, server_default=text("false")),
+    _text("closed_by", null=True),
+    _us("insisted_us", null=True),
     UniqueConstraint("ref"),
     UniqueConstraint("tenant_id", "ticket_id"),
     UniqueConstraint("tenant_id", "incident_id"),
@@ -202,6 +208,14 @@ Index(
     ticket.c.site_id,
     sqlite_where=text(_QUIET),
     postgresql_where=text(_QUIET),
+)
+_STORM = "storm_us IS NOT NULL"
+Index(
+    "ix_ticket_storm",
+    ticket.c.tenant_id,
+    ticket.c.storm_us,
+    sqlite_where=text(_STORM),
+    postgresql_where=text(_STORM),
 )
 
 incident = Table(
@@ -247,7 +261,13 @@ Index(
     incident.c.site_id,
     incident.c.subject_key,
 )
-Index("ix_incident_ticket", incident.c.tenant_id, incident.c.ticket_id)
+Index(
+    "ix_incident_ticket",
+    incident.c.tenant_id,
+    incident.c.ticket_id,
+    incident.c.condition,
+)
+Index("ix_incident_opened", incident.c.tenant_id, incident.c.opened_us)
 
 held_stage = Table(
     "held_stage",
@@ -318,6 +338,7 @@ mail_outbox = Table(
     _text("fold_rule", null=True),
     _text("last_error", null=True),
     _text("window_thread", null=True),
+    Column("digest", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("tenant_id", "incident_id", "kind", "rev"),
     UniqueConstraint("tenant_id", "message_id"),
     UniqueConstraint("tenant_id", "mail_id"),
@@ -338,6 +359,7 @@ mail_outbox = Table(
 Index("ix_mail_outbox_ticket", mail_outbox.c.ticket_id, mail_outbox.c.state)
 Index("ix_mail_outbox_window", mail_outbox.c.window_thread, mail_outbox.c.state)
 Index("ix_mail_outbox_due", mail_outbox.c.state, mail_outbox.c.next_us)
+Index("ix_mail_outbox_folded", mail_outbox.c.tenant_id, mail_outbox.c.folded_into)
 
 login_code = Table(
     "login_code",
