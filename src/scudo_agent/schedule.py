@@ -146,7 +146,7 @@ class Schedule:
         if plan is None:
             return  # it is gone
         plan.running = False
-        if plan.again and not plan.paused:
+        if plan.again:
             plan.again = False
             self._push(check, plan, self._at_once(plan, now_us))
 

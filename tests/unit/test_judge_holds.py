@@ -153,6 +153,14 @@ def test_a_held_check_joins_the_incident_of_its_subject_at_the_end() -> None:
     assert told(run)[2:] == [("join", "check:sw/ping", 500)]
 
 
+def test_the_end_is_known_before_longer_waits_are_over() -> None:
+    """The ancestors' verdict may take until 131; the window ends sooner."""
+    run = started(hold(0, 120, "lab/ping"))
+    run.fail(60, "lab/ping")
+    run.fail(81, "erp/web")
+    assert run.judge.next_due() == at(120)
+
+
 def test_a_root_that_falls_during_the_window_takes_the_blame_at_its_end() -> None:
     run = started(hold(0, 500, services=("erp", "crm")))
     run.fail(60, "erp/web")
@@ -246,7 +254,9 @@ def test_a_paused_check_is_unknown_since_then_and_never_stale() -> None:
     assert (change.check, change.state) == ("erp/web", State.UNKNOWN)
     assert change.since == at(20)
     assert run.judge.service("erp") == (State.UNKNOWN, at(20))
-    run.see(30, "erp/web", "f")
+    run.see(30, "erp/web", "g")
+    assert run.judge.state("erp/web").state is State.UNKNOWN
+    run.see(31, "erp/web", "f")
     for second in range(60, 1000, 60):
         for path in ("sw/ping", "crm/web", "ups/load", "lab/ping"):
             run.see(second, path, "g")

@@ -59,6 +59,7 @@ def test_a_run_under_way_ends_and_asks_for_no_other() -> None:
     [firing] = schedule.due(FIRST_RUNS_US)
     schedule.hasten(["a/x"], FIRST_RUNS_US)
     schedule.pause({"a/x"}, FIRST_RUNS_US)
+    schedule.hasten(["a/x"], FIRST_RUNS_US)
     schedule.done(firing.check, FIRST_RUNS_US + SECOND)
     assert schedule.due(100 * SECOND) == []
 
