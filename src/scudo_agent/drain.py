@@ -1,0 +1,380 @@
+"""One stream of the outbox to the desk: in order, the same bytes, until it has them.
+
+What the agent does about each reply is the table of `reliability.md` 1.3. One
+request of a stream is under way at a time; timers are the loop's, and begin anew
+with the process, since what must not be forgotten is in the store.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from scudo_agent.errors import StoreError
+from scudo_agent.retry import Backoff
+from scudo_agent.store.agent_store import AgentStore, wait
+from scudo_agent.store.values import OutboxRow, OutboxStatus
+from scudo_agent.text import T, Text
+from scudo_agent.ticketing.port import (
+    BATCH_LIMIT,
+    Conflict,
+    DeskError,
+    NoAnswer,
+    Parcel,
+    Refused,
+    Rejected,
+    TicketSystem,
+)
+from scudo_agent.ticketing.progress import (
+    DeliveryEvent,
+    DeliveryKind,
+    DeliveryState,
+    strange,
+    words,
+)
+from scudo_agent.wire import BatchReply, Gap
+
+R = TypeVar("R")
+_log = logging.getLogger(__name__)
+
+
+class Link:
+    """What the greeter and the drainers know of the desk together."""
+
+    def __init__(
+        self,
+        store: AgentStore,
+        desk: TicketSystem,
+        *,
+        rng: random.Random,
+        on_event: Callable[[DeliveryEvent], None],
+    ) -> None:
+        self.store = store
+        self.desk = desk
+        self.state = DeliveryState()
+        self.hello_at = float("-inf")
+        self.called = asyncio.Event()
+        self.lost = 0
+        self._rng = rng
+        self._on_event = on_event
+        self._backoff = Backoff()
+        self._renewed = False
+
+    @property
+    def open(self) -> bool:
+        """Whether events may be sent."""
+        return self.state.connected and not self.state.frozen
+
+    def greet_at(self, when: float) -> None:
+        """Greet the desk at `when` (time of the loop), if not before."""
+        self.hello_at = min(self.hello_at, when)
+        self.called.set()
+
+    def after(self, attempt: int, exc: DeskError | None = None) -> float:
+        """When to try again after the `attempt`-th failure (time of the loop)."""
+        asked = exc.retry_after_s if isinstance(exc, NoAnswer) else None
+        delay = self._backoff.delay_s(attempt, self._rng, retry_after_s=asked)
+        return asyncio.get_running_loop().time() + delay
+
+    def lose(self, exc: DeskError) -> None:
+        """The desk is not there for us; a greeting will tell when it is."""
+        was = self.state.connected
+        first = was or self.state.error is None
+        self.lost += 1
+        self.hello_at = self.after(self.lost, exc)
+        if not isinstance(exc, NoAnswer):
+            self.heard()
+        self.fail(words(exc))
+        self.state = replace(self.state, connected=False)
+        self.called.set()
+        if first:
+            refused = isinstance(exc, Refused)
+            kind = DeliveryKind.REFUSED if refused else DeliveryKind.LOST
+            self.tell(kind, words(exc))
+
+    async def freeze(self) -> None:
+        """The desk has events under our numbers that we never wrote.
+
+        Nothing more is delivered in this epoch, over restarts too: once we had
+        written as many, the numbers would fit again and the events would not. A
+        new epoch is asked for, once in a process.
+        """
+        await wait(self.store.freeze(self.state.epoch or 0))
+        text = strange()
+        _log.error("%s", text.id)
+        self.state = replace(self.state, frozen=True, error=text)
+        self.tell(DeliveryKind.FROZEN, text)
+        if not self._renewed:
+            self._renewed = True
+            await self.store.renew()
+            self.greet_at(float("-inf"))
+
+    def heard(self) -> None:
+        """The desk said something just now."""
+        self.state = replace(self.state, last_answer=self.store.timeline.now())
+
+    def fail(self, error: Text) -> None:
+        """The greeting does not go on, and why."""
+        failures = self.state.failures + 1
+        self.state = replace(self.state, error=error, failures=failures)
+
+    def tell(
+        self, kind: DeliveryKind, text: Text, tickets: Mapping[str, str] | None = None
+    ) -> None:
+        """Tell who listens."""
+        _log.debug("delivery %s", kind.value)
+        self._on_event(DeliveryEvent(kind=kind, text=text, tickets=tickets or {}))
+
+
+class Drainer:
+    """The task that drains one stream; `run` it until it is cancelled.
+
+    `after` is a stream that goes first: while it has something to send and may,
+    this one waits for its turn.
+    """
+
+    def __init__(
+        self, link: Link, stream: str, *, after: "Drainer | None" = None
+    ) -> None:
+        self.stream = stream
+        self.lock = asyncio.Lock()
+        """Held while a request of this stream is under way."""
+        self.failures = 0
+        self.error: Text | None = None
+        self._link = link
+        self._store = link.store
+        self._after = after
+        self._wake = asyncio.Event()
+        self._calm = asyncio.Event()
+        self._calm.set()
+        self._send_at = float("-inf")
+        self._limit = BATCH_LIMIT
+        self._desk_has = 0
+        self._suspect = 0
+        self._asked = False
+
+    def wake(self) -> None:
+        """Something was committed: send it now, unless the desk asked for peace."""
+        self._wake.set()
+
+    def agreed(self, *, again: bool) -> None:
+        """The desk was greeted, and both sides have one mark.
+
+        `again`: it had been away, so that what held us back is over.
+        """
+        self._asked = False
+        if again:
+            self._send_at = float("-inf")
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Drain for ever."""
+        while True:
+            try:
+                await self._turn()
+            except StoreError as exc:
+                # Nothing that the desk said is lost: it is asked again.
+                self._hold_back(T("the store failed: {reason}", reason=str(exc)))
+            except Exception as exc:  # noqa: BLE001 - without it no ticket is opened
+                _log.exception("the delivery stumbled")
+                reason = f"{type(exc).__name__}: {exc}"
+                self._hold_back(T("the delivery failed: {reason}", reason=reason))
+
+    async def _turn(self) -> None:
+        self._wake.clear()
+        held_s = self._held_s()
+        if held_s != 0:
+            self._calm.set()
+            await self._idle(held_s)
+            return
+        if self._after is not None:
+            await self._after._calm.wait()
+        self._calm.clear()
+        async with self.lock:
+            if not self._link.open:
+                return
+            sent = await self._drain()
+        if not sent:
+            self._nothing_waits()
+            self._calm.set()
+            await self._idle(None)
+
+    def _held_s(self) -> float | None:
+        """How long not to send: 0 not at all, None until somebody calls."""
+        if self._asked or not self._link.open:
+            return None
+        return max(0, self._send_at - asyncio.get_running_loop().time())
+
+    def _nothing_waits(self) -> None:
+        """What held us back is over when nothing is left to send."""
+        self.failures = 0
+        self.error = None
+
+    async def _idle(self, limit_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def align(self, last: int, marks: OutboxStatus) -> None:
+        """The desk has all up to `last`, as it said when greeted with `marks`.
+
+        More than our mark is a reply that was lost: sending the same again brings
+        it, with the tickets' numbers.
+        """
+        if last > marks.head_seq or last < marks.acked_seq:
+            async with self.lock:
+                await self._align(last, acked_seq=marks.acked_seq)
+        self._desk_has = last
+
+    async def _align(self, last: int, *, acked_seq: int) -> None:
+        self._desk_has = last
+        head_seq, _ = await off(lambda: self._store.head(self.stream))
+        if last > head_seq:
+            await self._link.freeze()
+        elif last < acked_seq:
+            await wait(self._store.rewind(self.stream, last))
+            text = T("the desk has events up to {seq} only: sending again", seq=last)
+            self._link.tell(DeliveryKind.REWOUND, text)
+
+    async def _drain(self) -> bool:
+        """One request; false when nothing waits."""
+        rows = await off(lambda: self._store.pending(self.stream, self._limit))
+        if not rows:
+            return False
+        if rows[0].quarantined is None:
+            stop = next(
+                (place for place, row in enumerate(rows) if row.quarantined), len(rows)
+            )
+            rows = rows[:stop]
+        else:
+            rows = rows[:1]
+        try:
+            reply = await self._say(rows)
+        except Rejected as exc:
+            await self._narrow(rows, exc)
+        except Conflict as exc:
+            await self._disagree(rows, exc)
+        except DeskError as exc:
+            await self._postpone(rows, exc)
+        else:
+            await self._accept(rows, reply)
+        return True
+
+    async def _say(self, rows: list[OutboxRow]) -> BatchReply:
+        first = rows[0]
+        epoch = self._link.state.epoch or 1
+        if first.quarantined is None:
+            return await self._link.desk.send(
+                Parcel(
+                    stream=self.stream,
+                    epoch=epoch,
+                    first_seq=first.seq,
+                    bodies=[row.body for row in rows],
+                )
+            )
+        return await self._link.desk.gap(
+            self.stream,
+            Gap(
+                epoch=epoch,
+                seq=first.seq,
+                incident_id=first.incident_id,
+                rev=first.rev,
+                sha256=first.sha256,
+                reason=first.last_error or "",
+            ),
+        )
+
+    async def _accept(self, rows: list[OutboxRow], reply: BatchReply) -> None:
+        first, last = rows[0].seq, rows[-1].seq
+        if reply.ack_seq < first:
+            await self._postpone(rows, NoAnswer(f"it took nothing from {first} on"))
+            return
+        ack = min(reply.ack_seq, last)
+        tickets = {
+            result.seq: result.ticket
+            for result in reply.results
+            if first <= result.seq <= ack
+        }
+        await wait(self._store.acknowledge(self.stream, ack, tickets))
+        self._nothing_waits()
+        self._limit = min(BATCH_LIMIT, self._limit * 2)
+        self._link.heard()
+        by_incident = {
+            row.incident_id: tickets[row.seq] for row in rows if row.seq in tickets
+        }
+        text = T("the desk has events {first} to {last}", first=first, last=ack)
+        self._link.tell(DeliveryKind.ACKNOWLEDGED, text, by_incident)
+
+    async def _narrow(self, rows: list[OutboxRow], exc: Rejected) -> None:
+        """Find the one event that the desk will never take, and set it aside."""
+        first = rows[0]
+        self._link.heard()
+        if first.quarantined is not None:
+            await self._postpone(rows, exc)
+        elif len(rows) == 1 and first.seq != self._suspect:
+            # Before it is set aside: does the desk have this number already?
+            self._suspect = first.seq
+            self._ask(float("-inf"))
+        elif len(rows) == 1 and first.seq <= self._desk_has:
+            await self._link.freeze()
+        elif len(rows) == 1:
+            await wait(self._store.quarantine(self.stream, first.seq, str(exc)))
+            text = T(
+                "the desk refuses event {seq} for good, it is kept aside: {reason}",
+                seq=first.seq,
+                reason=str(exc),
+            )
+            _log.error("event %d of %s: %s", first.seq, first.incident_id, exc)
+            self._link.tell(DeliveryKind.QUARANTINED, text)
+        elif exc.seq is not None and first.seq <= exc.seq <= rows[-1].seq:
+            self._limit = max(1, exc.seq - first.seq)
+        else:
+            self._limit = len(rows) // 2
+
+    async def _disagree(self, rows: list[OutboxRow], exc: Conflict) -> None:
+        """The desk expects another number than we sent."""
+        self._link.heard()
+        if exc.expected_seq is None:
+            # Busy with the same, or it does not know our epoch: greeting tells.
+            await self._postpone(rows, exc)
+            self._ask(self._send_at)
+            return
+        last = exc.expected_seq - 1
+        head, acked = await off(lambda: self._store.head(self.stream))
+        if rows[0].seq <= last <= head:
+            # It has them, and does not want to hear them again.
+            await wait(self._store.acknowledge(self.stream, last, {}))
+        else:
+            await self._align(last, acked_seq=acked)
+        self.failures += 1
+        self._send_at = self._link.after(self.failures)
+
+    async def _postpone(self, rows: list[OutboxRow], exc: DeskError) -> None:
+        """Keep the rows, and try the same again later."""
+        if isinstance(exc, Refused):
+            self._link.lose(exc)
+        else:
+            self.failures += 1
+            self.error = words(exc)
+            self._send_at = self._link.after(self.failures, exc)
+        span = (rows[0].seq, rows[-1].seq)
+        await wait(self._store.note_attempt(self.stream, span, str(exc)))
+
+    def _ask(self, when: float) -> None:
+        """Send nothing before the desk was greeted, which is to be at `when`."""
+        self._asked = True
+        self._link.greet_at(when)
+
+    def _hold_back(self, error: Text) -> None:
+        self.error = error
+        self.failures += 1
+        self._send_at = self._link.after(self.failures)
+
+
+async def off(read: Callable[[], R]) -> R:
+    """Read the store without holding up the loop."""
+    return await asyncio.get_running_loop().run_in_executor(None, read)
