@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scudo_agent import __version__
+from scudo_agent.agent.adoption import Adopter
 from scudo_agent.agent.backlog import Backlog
 from scudo_agent.agent.contracts import ContractWatch, with_kept
 from scudo_agent.agent.control import Control
@@ -104,6 +105,7 @@ class Agent:
             runtime.on_wish.append(self._greet_desk)
             self.contracts = ContractWatch(runtime, desk.reader)
             self.on_hello.append(self.contracts.heard)
+        adopter = Adopter(runtime, desk.reader, self.notices.tickets)
         self.delivery = Delivery(
             runtime.store,
             client,
@@ -111,6 +113,7 @@ class Agent:
             rng=rng,
             on_event=self._delivered,
             on_hello=self._greeted,
+            adopt=adopter.adopt,
             config_hash=runtime.site.config_hash,
         )
         self.status = StatusView(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pydantic import TypeAdapter
 
 from scudo_agent.clock import Clock
 from scudo_agent.config.desk_answer import PATH
@@ -32,11 +33,13 @@ from scudo_agent.wire import (
     Gap,
     Hello,
     HelloReply,
+    OpenIncident,
     Windows,
 )
 
 _KEY = "desk.key"
 _TIMEOUT_S = 10.0
+_OPEN = TypeAdapter(list[OpenIncident])
 _log = logging.getLogger(__name__)
 
 
@@ -76,6 +79,23 @@ class DeskReader:
             return ContractState.model_validate_json(reply.content)
         except (httpx.HTTPError, OSError, ValueError) as exc:
             raise NoAnswer(str(exc) or type(exc).__name__) from None
+
+    async def open_incidents(self) -> list[OpenIncident]:
+        """This agent's incidents that the desk has open; raises `DeskError`."""
+        found: list[OpenIncident] = []
+        while True:
+            after = found[-1].incident_id if found else ""
+            try:
+                reply = await self._client.get(
+                    "/v1/agents/self/incidents", params={"after": after}
+                )
+                reply.raise_for_status()
+                page = _OPEN.validate_json(reply.content)
+            except (httpx.HTTPError, OSError, ValueError) as exc:
+                raise NoAnswer(str(exc) or type(exc).__name__) from None
+            if not page:
+                return found
+            found += page
 
     async def windows(self) -> Windows:
         """All windows of this site; raises `DeskError`."""

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from scudo_agent.adoption import Adoption
 from scudo_agent.agent.forecasts import measures, restored_forecaster
 from scudo_agent.agent.held import HeldNotes
 from scudo_agent.agent.interventions import Interventions
@@ -149,6 +150,11 @@ class Runtime:
             for at, text in gap_notes(since, until):
                 self.pipeline.note(self._note(incident, at), text)
             self.probing.hasten(incident.members)
+
+    def adopt(self, adoption: Adoption) -> None:
+        """Take over incidents that the desk has open."""
+        self.pipeline.adopt(adoption)
+        self._wake.set()
 
     def note(self, paths: Iterable[str], text: Text) -> None:
         """Add a note to every open incident with one of these checks."""

@@ -46,6 +46,7 @@ from scudo_agent.wire import (
     Gap,
     Hello,
     HelloReply,
+    OpenIncident,
     canonical,
 )
 
@@ -86,6 +87,7 @@ class _Api:
             contract_id=granted.contract_id,
             contract_revision=granted.contract_revision,
             windows_revision=granted.windows_revision,
+            adoptable=granted.adoptable,
         )
 
     async def contract(self, who: AgentIdentity) -> ContractState:
@@ -174,6 +176,15 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
     async def contract(who: Who) -> ContractState:
         """The version of the contract that holds at the agent's site."""
         return await api.contract(who)
+
+    @router.get("/incidents")
+    async def incidents(
+        who: Who,
+        after: Annotated[str, Query(max_length=36)] = "",
+        limit: Annotated[int, Query(ge=1, le=200)] = 200,
+    ) -> list[OpenIncident]:
+        """This agent's open incidents, for a store that has lost them."""
+        return await offload(store.open_incidents.page, who, after, limit)
 
     @router.get("/tickets")
     async def tickets(

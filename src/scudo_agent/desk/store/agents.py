@@ -14,6 +14,7 @@ from scudo_agent.desk.store.contracts import (
     put_version,
 )
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.open_incidents import count_open
 from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.desk.store.tables import (
     PROVIDER_TENANT,
@@ -92,6 +93,7 @@ class Granted:
     """Answer to a hello: the epoch of this store and what the desk has of it.
 
     The contract is that of the agent's site; revision 0: the desk has none.
+    `adoptable` incidents are open that another store of the agent told of.
     """
 
     epoch: int
@@ -99,6 +101,7 @@ class Granted:
     contract_id: str | None = None
     contract_revision: int = 0
     windows_revision: int = 0
+    adoptable: int = 0
 
 
 class Agents:
@@ -183,12 +186,15 @@ class Agents:
             last = dict.fromkeys(STREAMS, 0) | {r.stream: r.last_seq for r in rows}
             contract_id, revision = contract_of(db, who)
             windows_revision = revision_of_windows(db, who)
+            # Until the agent says this epoch itself it may have kept nothing.
+            adoptable = 0 if hello.epoch == epoch else count_open(db, who)
         return Granted(
             epoch=epoch,
             last_seq=last,
             contract_id=contract_id if revision else None,
             contract_revision=revision,
             windows_revision=windows_revision,
+            adoptable=adoptable,
         )
 
 

@@ -14,6 +14,7 @@ from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import Inbox
 from scudo_agent.desk.store.mailbox import Mailbox
 from scudo_agent.desk.store.migrate import migrate
+from scudo_agent.desk.store.open_incidents import OpenIncidents
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.tables import (
@@ -64,6 +65,7 @@ class DeskStore:
         self.agents = Agents(self.database, self.now)
         self.closing = Closing(self.database, self.now)
         self.contracts = Contracts(self.database, self.now)
+        self.open_incidents = OpenIncidents(self.database)
         self.inbox = Inbox(self.database, self.now, posting)
         self.mail = Mailbox(self.database, self.now, owner=owner)
         self.attachments = Attachments(self.database, self.now)
