@@ -32,6 +32,7 @@ from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.watch import Watch
 from scudo_agent.errors import InputError, PortInUseError, ScudoError
 
 _STOP_S = 10.0
@@ -82,6 +83,7 @@ class Desk:
         self._asgi: ASGIApp | None = None
         self._worker: MailWorker | None = None
         self._closer: Closer | None = None
+        self._watch: Watch | None = None
         self._mailing: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._socket: socket.socket | None = None
@@ -137,6 +139,7 @@ class Desk:
         self._worker = MailWorker(
             store, self._transport, self.settings, url=lambda: self.url, rng=self._rng
         )
+        self._watch = Watch(store)
         self._asgi = _application(store, self._worker, self)
         if mails:
             self._mailing = asyncio.create_task(self._worker.run(), name="desk mails")
@@ -148,6 +151,8 @@ class Desk:
             return
         self.bind()
         assert self._socket is not None
+        if self._watch is not None:
+            self._watch.start()
         self._server = _Server(
             uvicorn.Config(
                 self.asgi,
@@ -173,6 +178,9 @@ class Desk:
         if self._closing is not None and self._closer is not None:
             await self._closer.stop(self._closing, patience_s=_STOP_S)
             self._closing = None
+        if self._watch is not None:
+            await self._watch.stop(patience_s=_STOP_S)
+            self._watch = None
         if self._server is not None:
             self._server.should_exit = True
             await self._server.ended.wait()

@@ -14,6 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from scudo_agent.desk import notice_words as words
+from scudo_agent.desk import own_words
 from scudo_agent.instant import parse_instant
 from scudo_agent.locale import Translator
 from scudo_agent.model import Kind, State
@@ -106,7 +107,7 @@ class _Writer:
             # It ends under the name that the ticket had.
             self.affected = notice.affected or self.stage.affected
         self.names = _names(self.stage, translator, self.affected)
-        if words.isolated(self.stage):
+        if own_words.own(self.stage):
             self.names = (notice.site,)
         self.name = self.names[0]
 

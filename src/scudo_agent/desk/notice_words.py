@@ -5,6 +5,7 @@ Whole sentences for the catalogue; nothing here knows a language or a layout.
 
 from collections.abc import Iterator, Mapping
 
+from scudo_agent.desk import own_words
 from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.model import Kind, State
 from scudo_agent.text import TN, T, Text, Value
@@ -38,11 +39,6 @@ def forecast(stage: Stage) -> bool:
     return stage.subject_key.startswith("forecast:")
 
 
-def isolated(stage: Stage) -> bool:
-    """Whether the incident is the provider's own about an isolated agent."""
-    return stage.audience == "provider" and stage.subject_key == "agent"
-
-
 def since(stage: Stage) -> Instant:
     """Since when it is bad: of a relapse the newest failure, not the first outage's."""
     bad = [one.since for one in stage.members if one.state is not State.UP]
@@ -53,8 +49,8 @@ def since(stage: Stage) -> Instant:
 
 def headline(stage: Stage, names: tuple[str, ...], site: str) -> Text:
     """What happened in a few words; `names` are the subject's or the services'."""
-    if isolated(stage):
-        return T("Agent isolated: {site}", site=site)
+    if (about := own_words.own(stage)) is not None:
+        return own_words.headline(about, site)
     if forecast(stage):
         return T("Forecast: {subject}", subject=names[0])
     if stage.subject_key.startswith("warn:"):
@@ -121,13 +117,8 @@ def subject_line(
 
 
 def _recovered_line(stage: Stage, *, ref: str, name: str, length: Value) -> Text:
-    if isolated(stage):
-        return T(
-            "[{ref}] Agent in touch again after {length}: {site}",
-            ref=ref,
-            length=length,
-            site=name,
-        )
+    if (about := own_words.own(stage)) is not None:
+        return own_words.over_line(about, ref=ref, site=name, length=length)
     if forecast(stage):
         return T("[{ref}] Forecast over: {subject}", ref=ref, subject=name)
     if warning(stage):
@@ -160,13 +151,9 @@ def lead(
             )
     elif stage.kind is Kind.REOPEN:
         yield T("it is back, so we have re-opened ticket {ref}.", ref=ref)
-    elif isolated(stage):
+    elif (about := own_words.own(stage)) is not None:
         yield T("we have opened ticket {ref}, which no customer sees.", ref=ref)
-        yield T(
-            "The agent of {site} gets no answer from anything outside its own host. "
-            "Until it does, what it watches there counts as not measured.",
-            site=names[0],
-        )
+        yield own_words.lead(about, names[0])
     elif over:
         yield T(
             "we have opened ticket {ref} for something that is already over: "
@@ -178,8 +165,8 @@ def lead(
 
 
 def _lead_recovered(stage: Stage, names: tuple[str, ...]) -> Text:
-    if isolated(stage):
-        return T("the agent of {site} is in touch again.", site=names[0])
+    if (about := own_words.own(stage)) is not None:
+        return own_words.recovered(about, names[0])
     if forecast(stage):
         return T(
             "{subject} no longer heads for its limit: the forecast is over.",

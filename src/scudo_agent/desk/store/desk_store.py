@@ -17,6 +17,7 @@ from scudo_agent.desk.store.migrate import migrate
 from scudo_agent.desk.store.open_incidents import OpenIncidents
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.silence import Silence
 from scudo_agent.desk.store.tables import (
     agent,
     contract_version,
@@ -53,7 +54,8 @@ class DeskStore:
         self.database = Database(folder)
         try:
             self.schema = migrate(self.database)
-            self._timeline = Timeline(clock, not_before=_last_instant(self.database))
+            lived = _last_instant(self.database)
+            self._timeline = Timeline(clock, not_before=lived)
             self._time_lock = threading.Lock()
             with self.database.write() as db:
                 put_provider(
@@ -69,6 +71,7 @@ class DeskStore:
         self.inbox = Inbox(self.database, self.now, posting)
         self.mail = Mailbox(self.database, self.now, owner=owner)
         self.attachments = Attachments(self.database, self.now)
+        self.silence = Silence(self.database, self.now, posting, lived=lived)
         self.people = People(self.database, self.now)
         self.views = Views(self.database)
         self.windows = WindowBook(self.database, self.now, posting)
