@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scudo_agent.cli.contract_screen import Words
 from scudo_agent.cli.main import main
+from scudo_agent.statement.words import Words
 from support.uptime_files import window, write
 
 Capture = pytest.CaptureFixture[str]
@@ -52,7 +52,8 @@ def test_the_account_in_english(tmp_path: Path, capsys: Capture) -> None:
     assert "down, counted 1 h 14 min" in found
     # 1 % of the year less the window's four minutes, less 1 h 14 min: cut to seconds.
     assert "left of it 86 h 21 min 57 s" in found
-    assert found[-1] == "it may still be down for 86 h 21 min 57 s this year"
+    assert found[-2] == "it may still be down for 86 h 21 min 57 s this year"
+    assert found[-1] == "an unannounced stop of 4 h now would leave 82 h 21 min 57 s"
 
 
 def test_the_explanation_in_italian(tmp_path: Path, capsys: Capture) -> None:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from scudo_agent.cli.contract_screen import KIND_WORDS, Words
 from scudo_agent.contract.window_words import why
+from scudo_agent.statement.words import KIND_WORDS, Words
 from scudo_agent.text import T, Text
 
 if TYPE_CHECKING:

@@ -1,83 +1,29 @@
 """Accounts and their explanation as tables, in Italian or English."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from fractions import Fraction
 
-from babel.numbers import format_decimal
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
 from scudo_agent.contract.account import Account
-from scudo_agent.contract.exact import exact
 from scudo_agent.contract.exclusion import KINDS
 from scudo_agent.contract.explain import Explanation, Share, explain
-from scudo_agent.contract.model import WindowKind
+from scudo_agent.contract.part import month_part
 from scudo_agent.contract.windows import WindowRules
-from scudo_agent.instant import MINUTE, SECOND, Instant
-from scudo_agent.locale import translator
-from scudo_agent.locale.formats import babel_locale, duration, local
 from scudo_agent.model import State
+from scudo_agent.statement.words import (
+    KIND_WORDS,
+    STATE_WORDS,
+    Words,
+    left,
+    stop_now,
+    verdict,
+)
 from scudo_agent.text import TN, T, Text
 
 OUTAGES_SHOWN = 10
-_TEN_THOUSANDTHS = 1_000_000
-
-KIND_WORDS = {
-    WindowKind.ORDINARY: T("ordinary"),
-    WindowKind.EXTRAORDINARY: T("extraordinary"),
-    WindowKind.UPGRADE: T("upgrade"),
-    WindowKind.OCCASIONAL: T("occasional"),
-}
-
-
-class Words:
-    """Texts, lengths and figures for a reader of one language, in one time zone."""
-
-    def __init__(self, language: str, zone: str = "UTC") -> None:
-        self._translator = translator(language)
-        self._locale = babel_locale(language)
-        self.zone = zone
-
-    def say(self, text: Text) -> str:
-        """A sentence."""
-        return self._translator.render(text, zone=self.zone)
-
-    def length(self, value_us: int | Fraction) -> str:
-        """A length of time to the second, towards zero: nothing left is overstated."""
-        whole = int(Fraction(value_us) / SECOND) * SECOND
-        return duration(whole, self._locale)
-
-    def percent(self, value: Fraction | None) -> str:
-        """A percentage with four decimals, cut and not rounded: never overstated."""
-        if value is None:
-            return "–"
-        cut = Decimal(value * _TEN_THOUSANDTHS // 1) / 10_000
-        return f"{format_decimal(cut, '0.0000', locale=self._locale)} %"
-
-    def promise(self, target: Fraction) -> str:
-        """The promised percentage with the digits that it has."""
-        value = exact(target * 100)
-        return f"{format_decimal(value, '0.######', locale=self._locale)} %"
-
-    def number(self, value: Fraction | None) -> str:
-        """A number with two decimals."""
-        if value is None:
-            return "–"
-        rounded = Decimal(round(value * 100)) / 100
-        return str(format_decimal(rounded, "0.00", locale=self._locale))
-
-    def time(self, at: Instant) -> str:
-        """`2026-06-01 23:30 +02:00`, in the contract's time zone."""
-        return f"{self.short(at)} {local(at, self.zone).isoformat()[-6:]}"
-
-    def short(self, at: Instant) -> str:
-        """The same without the offset; seconds only where there are some."""
-        there = local(at, self.zone)
-        return (
-            f"{there:%Y-%m-%d %H:%M:%S}" if at % MINUTE else f"{there:%Y-%m-%d %H:%M}"
-        )
 
 
 class AccountScreen:
@@ -88,8 +34,15 @@ class AccountScreen:
         self._console = Console(highlight=False, markup=False, emoji=False)
         self._words = Words(language)
 
-    def show(self, accounts: Sequence[Account], at: str, *, explained: bool) -> None:
-        """All accounts, as known at `at`."""
+    def show(
+        self,
+        accounts: Sequence[Account],
+        at: str,
+        *,
+        explained: bool = False,
+        month: str | None = None,
+    ) -> None:
+        """All accounts, as known at `at`; with a month its figures beneath them."""
         if not accounts:
             self._print(T("no service: neither the history nor a window names one"))
             return
@@ -108,6 +61,8 @@ class AccountScreen:
         for account in accounts:
             self._console.print()
             self._account(account)
+            if month is not None:
+                self._month(account, month)
             if explained:
                 found = explain(account, WindowRules(account.contract))
                 self._explanation(found, account)
@@ -118,14 +73,49 @@ class AccountScreen:
     def _account(self, account: Account) -> None:
         words = self._words
         self._console.print(account.service, style="bold")
+        self._table(self._rows(account))
+        self._print(left(account, words))
+        if (stop := stop_now(account, words)) is not None:
+            self._print(stop)
+
+    def _table(self, rows: Sequence[tuple[Text, str, Text | None]]) -> None:
         table = Table(box=None, show_header=False, pad_edge=False)
         table.add_column()
         table.add_column(justify="right")
         table.add_column()
-        for label, value, note in self._rows(account):
-            table.add_row(words.say(label), value, words.say(note) if note else "")
+        for label, value, note in rows:
+            noted = self._words.say(note) if note else ""
+            table.add_row(self._words.say(label), value, noted)
         self._console.print(table)
-        self._print(_left(account, words))
+
+    def _month(self, account: Account, month: str) -> None:
+        words = self._words
+        (start, end), found = month_part(account, month)
+        self._console.print()
+        self._print(
+            T(
+                "of it in {month}, {start} to {end}",
+                month=month,
+                start=words.short(start),
+                end=words.short(end),
+            )
+        )
+        rows: list[tuple[Text, str, Text | None]] = [
+            (T("availability"), words.percent(found.availability), None),
+            (T("coverage"), words.percent(found.coverage), T("of the time was seen")),
+            (T("elapsed"), words.length(found.elapsed), None),
+        ]
+        rows += [(STATE_WORDS[s], words.length(found.states[s]), None) for s in State]
+        rows += [
+            (T("excluded"), words.length(sum(found.excluded.values())), None),
+            (T("down, excluded"), words.length(found.down_excluded), None),
+            (
+                T("down, counted"),
+                words.length(found.down_counted),
+                T("of the year's budget"),
+            ),
+        ]
+        self._table(rows)
 
     def _rows(self, account: Account) -> list[tuple[Text, str, Text | None]]:
         words = self._words
@@ -134,7 +124,7 @@ class AccountScreen:
             (
                 T("availability"),
                 percent(account.availability),
-                _verdict(account, words),
+                verdict(account, words),
             ),
             (T("worst case"), percent(account.worst_case), T("unknown time as down")),
             (T("best case"), percent(account.best_case), T("unknown time as up")),
@@ -142,7 +132,7 @@ class AccountScreen:
             (T("elapsed"), length(account.elapsed), None),
         ]
         rows += [
-            (_STATES[state], length(account.lasted(state)), None) for state in State
+            (STATE_WORDS[state], length(account.lasted(state)), None) for state in State
         ]
         rows.append((T("excluded"), length(account.excluded()), None))
         rows += [
@@ -233,32 +223,3 @@ class AccountScreen:
                     counted={"duration": counted},
                 )
             )
-
-
-_STATES = {
-    State.UP: T("up"),
-    State.DEGRADED: T("degraded"),
-    State.DOWN: T("down"),
-    State.UNKNOWN: T("unknown"),
-}
-
-
-def _verdict(account: Account, words: Words) -> Text:
-    target = words.promise(account.target)
-    if account.met is None:
-        return T("promised {target}: nothing to judge yet", target=target)
-    if not account.met:
-        return T("promised {target}: not kept", target=target)
-    if account.period[1] < account.year[1]:
-        return T("promised {target}: kept so far", target=target)
-    return T("promised {target}: kept", target=target)
-
-
-def _left(account: Account, words: Words) -> Text:
-    """In one line what is left of the budget, to the second, cut."""
-    left = account.budget.remaining
-    if account.breached:
-        return T("{over} more is lost than the year allows", over=words.length(-left))
-    if account.period[1] >= account.year[1]:
-        return T("the year has ended with {left} left", left=words.length(left))
-    return T("it may still be down for {left} this year", left=words.length(left))

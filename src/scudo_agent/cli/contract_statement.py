@@ -34,6 +34,7 @@ def write(
         at=args.at,
         year=args.year,
         services=[account.service for account in accounts],
+        month=args.month,
     )
     revision, corrects = _corrected(args, inputs, accounts)
     found = made(inputs, accounts, revision=revision, corrects=corrects)
@@ -71,7 +72,7 @@ def _corrected(
     now = SystemClock().wall() // SECOND * SECOND
     corrects = correction(
         before,
-        [figures(one, inputs.at) for one in accounts],
+        [figures(one, inputs.at, month=inputs.month) for one in accounts],
         by=args.by,
         reason=args.reason,
         at=format_instant(Instant(now)),

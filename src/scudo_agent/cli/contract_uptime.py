@@ -41,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="Y",
         help="the contract year that starts in Y; default: the one that contains T",
     )
+    parser.add_argument(
+        "--month",
+        metavar="M",
+        help="the figures of a month beside the year's: 2026-11",
+    )
     parser.add_argument("--service", metavar="S", help="only this service")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument(
@@ -80,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
         return verify(args)
     sound, history, windows = read_inputs(args.file, args.history, args.windows)
     services = _services(args.service, history, windows)
+    if args.month is not None and args.year is None:
+        args.year = _year_of_month(args, sound)
     accounts = _accounts(args, sound, history, windows, services)
     _warn(args, accounts, windows)
     if args.statement is not None:
@@ -89,7 +96,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         from scudo_agent.cli.contract_screen import AccountScreen
 
-        AccountScreen(args.language).show(accounts, args.at, explained=args.explain)
+        screen = AccountScreen(args.language)
+        screen.show(accounts, args.at, explained=args.explain, month=args.month)
     return 0
 
 
@@ -144,8 +152,8 @@ def _together(args: argparse.Namespace) -> None:
 
 
 _OTHERS = (
-    "history", "windows", "at", "year", "service", "explain", "statement", "corrects",
-    "by", "reason",
+    "history", "windows", "at", "year", "month", "service", "explain", "statement",
+    "corrects", "by", "reason",
 )  # fmt: skip
 
 
@@ -166,6 +174,16 @@ def _services(
                 file=sys.stderr,
             )
     return named if asked else sorted({*history.services, *named})
+
+
+def _year_of_month(args: argparse.Namespace, sound: "SoundContract") -> int:
+    """The contract year that a month is shown of."""
+    from scudo_agent.config.json_lines import checked_instant
+    from scudo_agent.contract.calendar import Calendar
+    from scudo_agent.contract.part import year_of_month
+
+    at = checked_instant(args.at)
+    return year_of_month(Calendar(sound.contract), args.month, at)
 
 
 def _accounts(
@@ -221,7 +239,7 @@ def _print_json(args: argparse.Namespace, accounts: "list[Account]") -> None:
 
     out: list[dict[str, Any]] = []
     for account in accounts:
-        entry = figures(account, args.at)
+        entry = figures(account, args.at, month=args.month)
         if args.explain:
             found = explain(account, WindowRules(account.contract))
             entry["explanation"] = explanation(found, account, say)

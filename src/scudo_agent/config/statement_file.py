@@ -40,7 +40,7 @@ def made(
     """The statement of accounts that were made from the inputs."""
     return statement(
         inputs,
-        [figures(one, inputs.at) for one in accounts],
+        [figures(one, inputs.at, month=inputs.month) for one in accounts],
         {one.service: class_seconds(one) for one in accounts},
         revision=revision,
         corrects=corrects,
@@ -75,6 +75,31 @@ def recomputed(stated: Mapping[str, Any], *, name: str) -> dict[str, Any]:
 
     Raises `ConfigError` or `InputError` for inputs that cannot be read.
     """
+    inputs, accounts = accounts_of_statement(stated, name=name)
+    return remade(stated, inputs, accounts)
+
+
+def remade(
+    stated: Mapping[str, Any], inputs: Inputs, accounts: Sequence[Account]
+) -> dict[str, Any]:
+    """The statement as it must be, of the accounts that its inputs make."""
+    again = made(
+        inputs,
+        accounts,
+        revision=stated.get("revision", 1),
+        corrects=stated.get("corrects"),
+    )
+    # What else stands among the inputs is kept, so that it shows as a difference.
+    return {**again, "inputs": inputs.to_json()}
+
+
+def accounts_of_statement(
+    stated: Mapping[str, Any], *, name: str
+) -> tuple[Inputs, list[Account]]:
+    """A statement's inputs and the accounts that follow from them.
+
+    Raises `ConfigError` or `InputError` for inputs that cannot be read.
+    """
     given = stated["inputs"]
     if not isinstance(given["contract"], dict):
         raise InputError(f"{name}: its contract needs keys with values")
@@ -86,17 +111,12 @@ def recomputed(stated: Mapping[str, Any], *, name: str) -> dict[str, Any]:
     at, year, services = (given[key] for key in ("at", "year", "services"))
     if not isinstance(at, str) or type(year) not in (int, type(None)):
         raise InputError(f"{name}: 'at' needs an instant, 'year' a year or null")
+    month = given.get("month")
+    if not isinstance(month, str | None):
+        raise InputError(f"{name}: 'month' needs a month such as 2026-11")
     if not isinstance(services, list) or not all(isinstance(s, str) for s in services):
         raise InputError(f"{name}: 'services' needs a list of services")
     accounts = accounts_of(
         contract, history, windows, request=(at, year), services=services
     )
-    inputs = Inputs(**{key: given[key] for key in INPUTS})
-    again = made(
-        inputs,
-        accounts,
-        revision=stated.get("revision", 1),
-        corrects=stated.get("corrects"),
-    )
-    # What else stands among the inputs is kept, so that it shows as a difference.
-    return {**again, "inputs": inputs.to_json()}
+    return Inputs(**{key: given[key] for key in INPUTS}, month=month), accounts

@@ -8,19 +8,23 @@ from scudo_agent.contract.account import Account, classes
 from scudo_agent.contract.exact import ratio, seconds
 from scudo_agent.contract.exclusion import KINDS
 from scudo_agent.contract.explain import Explanation, Outage, Share
+from scudo_agent.contract.part import Part, month_part
 from scudo_agent.instant import Instant, to_datetime
 from scudo_agent.intervals import Interval
 from scudo_agent.model import State
 from scudo_agent.text import Text
 
 
-def figures(account: Account, at: str) -> dict[str, Any]:
-    """What `contract uptime --json` prints of a service; `at` as it was given."""
+def figures(account: Account, at: str, *, month: str | None = None) -> dict[str, Any]:
+    """What `contract uptime --json` prints of a service; `at` as it was given.
+
+    With a `month` (`2026-11`) its figures stand beside the year's.
+    """
     zone = account.contract.timezone
     raw = {state.value: seconds(account.lasted(state)) for state in State}
     excluded = {kind.value: seconds(account.excluded(kind)) for kind in KINDS}
     budget = account.budget
-    return {
+    out = {
         "service": account.service,
         "year": dict(
             zip(("start", "end"), local_span(account.year, zone), strict=True)
@@ -47,6 +51,36 @@ def figures(account: Account, at: str) -> dict[str, Any]:
         },
         "met": account.met,
         "breached": account.breached,
+    }
+    if month is not None:
+        span, found = month_part(account, month)
+        start, end = local_span(span, zone)
+        out["month"] = {
+            "month": month,
+            "start": start,
+            "end": end,
+            **part_figures(found),
+        }
+    return out
+
+
+def part_figures(found: Part) -> dict[str, Any]:
+    """A part of the time elapsed: a month, or the service hours."""
+    excluded = {kind.value: seconds(found.excluded[kind]) for kind in KINDS}
+    total = sum(found.excluded.values())
+    return {
+        "seconds": {
+            "elapsed": seconds(found.elapsed),
+            **{state.value: seconds(found.states[state]) for state in State},
+            "counted": seconds(found.counted),
+            "excluded": {**excluded, "total": seconds(total)},
+            "down_excluded": seconds(found.down_excluded),
+            "down_counted": seconds(found.down_counted),
+        },
+        "availability": ratio(found.availability),
+        "worst_case": ratio(found.worst_case),
+        "best_case": ratio(found.best_case),
+        "coverage": ratio(found.coverage),
     }
 
 

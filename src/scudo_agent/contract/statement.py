@@ -29,10 +29,12 @@ class Inputs:
     at: str
     year: int | None
     services: Sequence[str]
+    month: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """In the order in which a statement shows them."""
-        return {name: getattr(self, name) for name in INPUTS}
+        """In the order in which a statement shows them; `month` only of a month's."""
+        out = {name: getattr(self, name) for name in INPUTS}
+        return out if self.month is None else {**out, "month": self.month}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Accounts for people: in words, and as a page with its charts."""

@@ -1,0 +1,135 @@
+"""What an account says in words: lengths, percentages, what is left."""
+
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from babel.dates import format_date
+from babel.numbers import format_decimal
+
+from scudo_agent.contract.account import Account
+from scudo_agent.contract.exact import exact
+from scudo_agent.contract.model import WindowKind
+from scudo_agent.instant import HOUR, MINUTE, SECOND, Instant
+from scudo_agent.locale import translator
+from scudo_agent.locale.formats import babel_locale, duration, local, short_day
+from scudo_agent.model import State
+from scudo_agent.text import T, Text
+
+STOP_US = 4 * HOUR
+"""An unannounced stop as one thinks of it before one pulls the plug."""
+
+_TEN_THOUSANDTHS = 1_000_000
+
+KIND_WORDS = {
+    WindowKind.ORDINARY: T("ordinary"),
+    WindowKind.EXTRAORDINARY: T("extraordinary"),
+    WindowKind.UPGRADE: T("upgrade"),
+    WindowKind.OCCASIONAL: T("occasional"),
+}
+
+STATE_WORDS = {
+    State.UP: T("up"),
+    State.DEGRADED: T("degraded"),
+    State.DOWN: T("down"),
+    State.UNKNOWN: T("unknown"),
+}
+
+
+class Words:
+    """Texts, lengths and figures for a reader of one language, in one time zone."""
+
+    def __init__(self, language: str, zone: str = "UTC") -> None:
+        self._translator = translator(language)
+        self._locale = babel_locale(language)
+        self.zone = zone
+
+    def say(self, text: Text) -> str:
+        """A sentence."""
+        return self._translator.render(text, zone=self.zone)
+
+    def length(self, value_us: int | Fraction) -> str:
+        """A length of time to the second, towards zero: nothing left is overstated."""
+        whole = int(Fraction(value_us) / SECOND) * SECOND
+        return duration(whole, self._locale)
+
+    def percent(self, value: Fraction | None) -> str:
+        """A percentage with four decimals, cut and not rounded: never overstated."""
+        if value is None:
+            return "–"
+        cut = Decimal(value * _TEN_THOUSANDTHS // 1) / 10_000
+        return f"{format_decimal(cut, '0.0000', locale=self._locale)} %"
+
+    def promise(self, target: Fraction) -> str:
+        """The promised percentage with the digits that it has."""
+        value = exact(target * 100)
+        return f"{format_decimal(value, '0.######', locale=self._locale)} %"
+
+    def number(self, value: Fraction | None) -> str:
+        """A number with two decimals."""
+        if value is None:
+            return "–"
+        rounded = Decimal(round(value * 100)) / 100
+        return str(format_decimal(rounded, "0.00", locale=self._locale))
+
+    def time(self, at: Instant) -> str:
+        """`2026-06-01 23:30 +02:00`, in the contract's time zone."""
+        return f"{self.short(at)} {local(at, self.zone).isoformat()[-6:]}"
+
+    def short(self, at: Instant) -> str:
+        """The same without the offset; seconds only where there are some."""
+        there = local(at, self.zone)
+        return (
+            f"{there:%Y-%m-%d %H:%M:%S}" if at % MINUTE else f"{there:%Y-%m-%d %H:%M}"
+        )
+
+    def month(self, day: date) -> str:
+        """`nov`."""
+        return str(format_date(day, "LLL", locale=self._locale))
+
+    def day(self, day: date) -> str:
+        """`23 nov 2026`."""
+        return str(format_date(day, "medium", locale=self._locale))
+
+    def date(self, at: Instant) -> str:
+        """`23 nov 2026`."""
+        return short_day(local(at, self.zone), self._locale)
+
+
+def verdict(account: Account, words: Words) -> Text:
+    """Whether the promise is kept."""
+    target = words.promise(account.target)
+    if account.met is None:
+        return T("promised {target}: nothing to judge yet", target=target)
+    if not account.met:
+        return T("promised {target}: not kept", target=target)
+    if account.period[1] < account.year[1]:
+        return T("promised {target}: kept so far", target=target)
+    return T("promised {target}: kept", target=target)
+
+
+def left(account: Account, words: Words) -> Text:
+    """In one line what is left of the budget, to the second, cut."""
+    left = account.budget.remaining
+    if account.breached:
+        return T("{over} more is lost than the year allows", over=words.length(-left))
+    if account.period[1] >= account.year[1]:
+        return T("the year has ended with {left} left", left=words.length(left))
+    return T("it may still be down for {left} this year", left=words.length(left))
+
+
+def stop_now(account: Account, words: Words, length_us: int = STOP_US) -> Text | None:
+    """What an unannounced stop would leave; None where the year is over or lost."""
+    remaining = account.budget.remaining
+    if account.breached or account.period[1] >= account.year[1]:
+        return None
+    values = {"length": words.length(length_us)}
+    if length_us > remaining:
+        return T(
+            "an unannounced stop of {length} now would cost more than is left", **values
+        )
+    return T(
+        "an unannounced stop of {length} now would leave {rest}",
+        rest=words.length(remaining - length_us),
+        **values,
+    )
