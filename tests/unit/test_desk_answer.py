@@ -35,7 +35,9 @@ def judging_site_without_definitions(path: Path) -> object:
     site = judging_site(config.load(path, SETTINGS))
     known = load_judging(path).checks
     checks = {
-        name: replace(rule, definition=known[name].definition, warns=True)
+        name: replace(
+            rule, definition=known[name].definition, warns=True, forecasts=True
+        )
         for name, rule in site.checks.items()
     }
     return replace(site, checks=checks)

@@ -63,6 +63,10 @@ class Interventions:
         self._store = store
         self._known = {one.id: one for one in store.reader.interventions(since)}
 
+    def use(self, site: Site) -> None:
+        """Go by another version of the site file."""
+        self._site = site
+
     def known(self, id_: str) -> Intervention | None:
         """One by its id, if it is remembered still."""
         return self._known.get(id_)
@@ -70,12 +74,14 @@ class Interventions:
     def in_force(
         self, at: Instant, kind: InterventionKind | None = None
     ) -> list[Intervention]:
-        """Those that hold at an instant, in the order of their beginning."""
-        return [
-            one
-            for one in self._known.values()
-            if one.at(at) and kind in (None, one.kind)
-        ]
+        """Those that hold at an instant, in the order of their beginning.
+
+        Of two that began at one instant, the one with the smaller id is first: the
+        order is the same after a restart.
+        """
+        holding = (one for one in self._known.values() if one.at(at))
+        mine = (one for one in holding if kind in (None, one.kind))
+        return sorted(mine, key=lambda one: (one.since, one.id))
 
     def holds(self, at: Instant) -> Iterator[Hold]:
         """What the mutes hold back that are not over at `at`: a service as a window
