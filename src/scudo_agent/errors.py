@@ -4,6 +4,8 @@ ScudoError               failed (exit 1): one clear line, never a traceback
 ├── InputError           wrong input (exit 2)
 │   └── ConfigError      faults in a file, each with file, line and column
 ├── StoreError           the store cannot be used: foreign, damaged, locked
+│   ├── DamagedError     its content is not what was written
+│   └── SuspectError     a sync failed: it must be opened anew and checked
 └── PortInUseError       a listening address is taken
 """
 
@@ -25,6 +27,18 @@ class InputError(ScudoError):
 
 class StoreError(ScudoError):
     """The store is foreign, damaged, locked by another agent, or too new."""
+
+
+class DamagedError(StoreError):
+    """What is in the file is not what was written: it must be set aside."""
+
+
+class SuspectError(StoreError):
+    """A sync failed, so nobody knows what the disk holds (`reliability.md` A3).
+
+    Syncing again would tell nothing: who has the file lets go of it, opens it anew
+    and checks it.
+    """
 
 
 class PortInUseError(ScudoError):

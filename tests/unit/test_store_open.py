@@ -179,7 +179,7 @@ def test_a_later_schema_is_refused(state: Path) -> None:
 def test_what_is_no_database_is_called_damaged(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"certainly no database" * 400)
     for attempt in (opened, StoreReader.open):
-        with pytest.raises(StoreError, match=r"is damaged .*; move it aside"):
+        with pytest.raises(StoreError, match=r"is damaged"):
             attempt(tmp_path)
 
 

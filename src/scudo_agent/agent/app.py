@@ -11,7 +11,7 @@ import os
 import random
 import resource
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,7 +166,7 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
         stack.callback(store.close)
         recorder = _recorder(options, store.timeline.now(), stack)
         telemetry = _telemetry(site, options, stack)
-        vital = Vital()
+        vital = _guard(store)
         desk = await _desk(site, options, clock, stack, vital=vital)
         runtime = Runtime(
             with_kept(site, store.reader),
@@ -195,6 +195,20 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
             gc.freeze()
         yield agent
         agent.vital.check()
+
+
+def _guard(store: AgentStore) -> Vital:
+    """End when the store's disk did not take a sync."""
+    vital, loop = Vital(), asyncio.get_running_loop()
+    store.on_suspect(lambda error: _in(loop, vital.fail, error))
+    return vital
+
+
+def _in(
+    loop: asyncio.AbstractEventLoop, act: Callable[[ScudoError], None], on: ScudoError
+) -> None:
+    with suppress(RuntimeError):  # closed: whoever waits for the commit is told
+        loop.call_soon_threadsafe(act, on)
 
 
 def _more_descriptors() -> None:

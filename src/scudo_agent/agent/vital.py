@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from scudo_agent.errors import ScudoError
+from scudo_agent.errors import ScudoError, SuspectError
 
 _log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ class Vital:
     """
 
     def __init__(self) -> None:
-        self._fault: str | None = None
+        self._fault: ScudoError | None = None
         self._stop: Callable[[], None] | None = None
 
     def watch(self, task: asyncio.Task[Any]) -> Callable[[], None]:
@@ -33,18 +33,27 @@ class Vital:
             stop()
 
     def check(self) -> None:
-        """Raise `ScudoError` if a task has ended."""
+        """Raise what `fail` was told, or `ScudoError` if a task has ended."""
         if self._fault is not None:
-            raise ScudoError(self._fault)
+            raise self._fault
+
+    def fail(self, error: ScudoError) -> None:
+        """Something is lost without which an agent is none; call it in the loop."""
+        if self._fault is None:
+            self._fault = error
+        if self._stop is not None:
+            self._stop()
 
     def _let_go(self, task: asyncio.Task[Any]) -> None:
         task.remove_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         error = None if task.cancelled() else task.exception()
+        if isinstance(error, SuspectError):
+            self.fail(error)
+            return
         why = f": {type(error).__name__}: {error}" if error else ""
         name = task.get_name()
-        self._fault = f"the {name} ended unexpectedly{why}; the agent stops"
-        _log.critical("%s", self._fault, exc_info=error)
-        if self._stop is not None:
-            self._stop()
+        fault = ScudoError(f"the {name} ended unexpectedly{why}; the agent stops")
+        _log.critical("%s", fault, exc_info=error)
+        self.fail(fault)

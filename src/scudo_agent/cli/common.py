@@ -2,8 +2,9 @@
 
 import argparse
 import json
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,11 @@ from scudo_agent.errors import ConfigError, InputError, StoreError
 if TYPE_CHECKING:
     from scudo_agent.config.site import Site
     from scudo_agent.store.read import StoreReader
+
+_REOPENINGS = 3
+"""Within ten minutes; a service manager may start the program again later."""
+
+_log = logging.getLogger(__name__)
 
 _PLACES = ("site.yaml", "demo/site.yaml", "/etc/scudo-agent/site.yaml")
 
@@ -67,6 +73,28 @@ def starting() -> Iterator[None]:
         yield
     except ConfigError as exc:
         raise InputError(exc.report()) from None
+
+
+def reopening(work: Callable[[], int]) -> int:
+    """Do `work`, and again when a sync failed: the files are opened anew, checked.
+
+    `SuspectError` once that came too often to be worth another try.
+    """
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.errors import SuspectError
+    from scudo_agent.instant import MINUTE
+
+    clock = SystemClock()
+    begun: list[int] = []
+    while True:
+        begun = [at for at in begun if clock.monotonic_us() - at < 10 * MINUTE]
+        begun.append(clock.monotonic_us())
+        try:
+            return work()
+        except SuspectError as exc:
+            if len(begun) > _REOPENINGS:
+                raise
+            _log.warning("%s; opened anew, attempt %d", exc, len(begun))
 
 
 def running(state: Path) -> dict[str, Any] | None:

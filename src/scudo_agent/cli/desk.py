@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scudo_agent.cli.common import private
+from scudo_agent.cli.common import private, reopening
 from scudo_agent.errors import InputError, ScudoError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         return asyncio.run(_enrol(settings, args.site, args.key_file))
     if args.action == "login":
         return asyncio.run(_login(settings))
-    return asyncio.run(_serve(settings))
+    return reopening(lambda: asyncio.run(_serve(settings)))
 
 
 async def _serve(settings: "DeskSettings") -> int:

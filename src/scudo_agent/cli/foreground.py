@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from scudo_agent.agent.app import Agent, Options, running
 from scudo_agent.agent.events import Line
-from scudo_agent.cli.common import private
+from scudo_agent.cli.common import private, reopening
 from scudo_agent.cli.screen import COLOURS, HEAD, SHAPES, Row, Screen, plain, span
 from scudo_agent.config.site import Site
 from scudo_agent.instant import MINUTE, SECOND, Instant
@@ -58,11 +58,10 @@ def run_site(site: Site, options: Options, manner: Manner) -> int:
         options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = replace(options, log_file=options.state / "agent.log")
     logs.set_up(file=options.log_file, level=manner.level)
-    asyncio.run(_run(site, options, manner))
-    return 0
+    return reopening(lambda: asyncio.run(_run(site, options, manner)))
 
 
-async def _run(site: Site, options: Options, manner: Manner) -> None:
+async def _run(site: Site, options: Options, manner: Manner) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -82,6 +81,7 @@ async def _run(site: Site, options: Options, manner: Manner) -> None:
     _log.info("stopped cleanly")
     if manner.show != "log":
         print(f"stopped cleanly; state is kept in {options.state}")
+    return 0
 
 
 async def _logged(agent: Agent, _manner: Manner, _file: Path | None) -> None:

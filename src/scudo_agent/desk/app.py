@@ -6,7 +6,7 @@ import logging
 import random
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
@@ -33,7 +33,7 @@ from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.watch import Watch
-from scudo_agent.errors import InputError, PortInUseError, ScudoError
+from scudo_agent.errors import InputError, PortInUseError, ScudoError, SuspectError
 
 _STOP_S = 10.0
 _WAITING = 128
@@ -89,6 +89,7 @@ class Desk:
         self._socket: socket.socket | None = None
         self._server: _Server | None = None
         self._closed = False
+        self._suspect: SuspectError | None = None
         self._filed: dict[str, Body] = {}
 
     @property
@@ -135,10 +136,12 @@ class Desk:
         """
         store = await offload(self._open)
         self._store = store
-        self._closer = Closer(store)
+        loop = asyncio.get_running_loop()
+        store.database.on_suspect = lambda error: _in(loop, self._distrust, error)
         self._worker = MailWorker(
             store, self._transport, self.settings, url=lambda: self.url, rng=self._rng
         )
+        self._closer = Closer(store)
         self._watch = Watch(store)
         self._asgi = _application(store, self._worker, self)
         if mails:
@@ -146,7 +149,10 @@ class Desk:
             self._closing = asyncio.create_task(self._closer.run(), name="desk closer")
 
     async def serve(self) -> None:
-        """Answer requests until `close`; the port is taken before anything else."""
+        """Answer requests until `close`; the port is taken before anything else.
+
+        `SuspectError` once a sync of the database failed: it must be opened anew.
+        """
         if self._closed:
             return
         self.bind()
@@ -166,7 +172,16 @@ class Desk:
                 ws="none",
             )
         )
-        await self._server.serve(sockets=[self._socket])
+        if self._suspect is None:
+            await self._server.serve(sockets=[self._socket])
+        if self._suspect is not None:
+            raise self._suspect
+
+    def _distrust(self, error: SuspectError) -> None:
+        """Answer nobody any more: what was written last may not be there."""
+        self._suspect = error
+        if self._server is not None:
+            self._server.should_exit = True
 
     async def close(self) -> None:
         """Stop answering, stop sending, close the store; safe to call twice."""
@@ -218,15 +233,19 @@ class Desk:
                 f"with other words, in {self.settings.contracts_folder}; keep one"
             )
         own = key or auth.new_key()
-        self.store.agents.enrol(Enrolment.of(site), key_sha256=auth.fingerprint(own))
+        with self.store.database.plainly():
+            self.store.agents.enrol(
+                Enrolment.of(site), key_sha256=auth.fingerprint(own)
+            )
         return own
 
     def login_link(self) -> str:
         """A link that logs the provider's administrator in, once, within an hour."""
         code = auth.new_code()
-        self.store.people.new_code(
-            auth.fingerprint(auth.plain_code(code)), life_us=auth.CODE_LIFE_US
-        )
+        with self.store.database.plainly():
+            self.store.people.new_code(
+                auth.fingerprint(auth.plain_code(code)), life_us=auth.CODE_LIFE_US
+            )
         return f"{self.url}/in/{code}"
 
     def _open(self) -> DeskStore:
@@ -245,8 +264,9 @@ class Desk:
             owner=f"desk-{secrets.token_hex(8)}",
         )
         try:
-            for contract in contracts:
-                store.contracts.put(contract.body, actor="desk")
+            with store.database.plainly():
+                for contract in contracts:
+                    store.contracts.put(contract.body, actor="desk")
             self._filed = {one.contract.id: one.body for one in contracts}
             for site, name in store.contracts.missing():
                 _log.warning(
@@ -256,6 +276,15 @@ class Desk:
             store.close()
             raise
         return store
+
+
+def _in(
+    loop: asyncio.AbstractEventLoop,
+    act: Callable[[SuspectError], None],
+    on: SuspectError,
+) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left
+        loop.call_soon_threadsafe(act, on)
 
 
 class _Server(uvicorn.Server):

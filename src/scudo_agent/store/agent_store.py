@@ -7,7 +7,7 @@ state, incidents and the outbox rows about them (`reliability.md` 1.2).
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, delete, insert
 from sqlalchemy.exc import DatabaseError
 
 from scudo_agent.clock import Clock, Timeline
-from scudo_agent.errors import StoreError
+from scudo_agent.errors import StoreError, SuspectError
 from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.store import copies, engine, hours, leave, outbox, schema
 from scudo_agent.store.apply import STREAM, apply
@@ -89,6 +89,10 @@ class AgentStore:
         self.reader.close()
         self._writer.close()
         self._lock.release()
+
+    def on_suspect(self, tell: Callable[[SuspectError], None]) -> None:
+        """Call `tell`, in the writing thread, once a sync failed."""
+        self._writer.on_suspect = tell
 
     def commit(self, write: Write) -> "Future[tuple[Stage, ...]]":
         """Store `write` as a whole; its stages with their numbers, after the COMMIT.

@@ -5,11 +5,10 @@ at once: one connection writes, the others are opened read-only. `FULL`, because
 `NORMAL` loses acknowledged commits at a power loss (`reliability.md`).
 """
 
-import importlib
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -17,8 +16,14 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
-from scudo_agent.errors import StoreError
+from scudo_agent.dbfile.sqlite import beside, holds_anything, settle
+from scudo_agent.dbfile.sqlite import module as dbapi
+from scudo_agent.errors import DamagedError, StoreError
 from scudo_agent.store.migrations import STEPS
+
+__all__ = ["APPLICATION_ID", "dbapi", "open_reader", "open_writer", "sqlite_version"]
+
+_log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x53435544
 """`SCUD`: marks the file as an agent's store."""
@@ -37,14 +42,6 @@ _READER: Mapping[str, tuple[object, int | str]] = {
 }
 
 
-def dbapi() -> ModuleType:
-    """`pysqlite3`, which brings a recent SQLite, or else the system's."""
-    try:
-        return importlib.import_module("pysqlite3.dbapi2")
-    except ImportError:
-        return importlib.import_module("sqlite3")
-
-
 def sqlite_version() -> str:
     """The version of the SQLite that is in use."""
     return str(dbapi().sqlite_version)
@@ -56,6 +53,7 @@ def open_writer(path: Path) -> Connection:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as exc:
         raise StoreError(f"{path}: cannot open it: {exc.strerror}") from None
+    left_behind = holds_anything(beside(path)[0])
     engine = _engine(f"file:{quote(str(path))}?mode=rw", "BEGIN IMMEDIATE")
     connection = _connect(engine, path)
     try:
@@ -64,6 +62,8 @@ def open_writer(path: Path) -> Connection:
         # pragma that did not hold.
         _check_pages(connection, path)
         _set(connection, path, _WRITER)
+        if left_behind:
+            _settle(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -113,9 +113,7 @@ def unusable(path: Path, exc: DatabaseError) -> StoreError:
     """The line for a file that SQLite cannot read."""
     text = str(exc.orig)
     if "not a database" in text or "malformed" in text:
-        return StoreError(
-            f"{path}: is damaged ({text}); move it aside or put a backup in its place"
-        )
+        return DamagedError(f"{path}: is damaged ({text})")
     return StoreError(f"{path}: {text}")
 
 
@@ -158,10 +156,16 @@ def _check_pages(connection: Connection, path: Path) -> None:
     except DatabaseError as exc:
         raise unusable(path, exc) from None
     if found != "ok":
-        raise StoreError(
-            f"{path}: is damaged ({str(found).splitlines()[-1]}); "
-            "move it aside or put a backup in its place"
-        )
+        raise DamagedError(f"{path}: is damaged ({str(found).splitlines()[-1]})")
+
+
+def _settle(connection: Connection, path: Path) -> None:
+    raw: Any = connection.connection.driver_connection
+    try:
+        if not settle(raw):
+            _log.warning("%s: a reader holds on to what was written last", path)
+    except dbapi().Error as exc:
+        raise StoreError(f"{path}: cannot be brought in order: {exc}") from None
 
 
 def _set(
@@ -171,7 +175,7 @@ def _set(
     raw: Any = connection.connection.driver_connection
     for name, (wanted, expected) in pragmas.items():
         try:
-            raw.execute(f"PRAGMA {name} = {wanted}").close()
+            raw.execute(f"PRAGMA {name} = {wanted}").fetchall()
             got = raw.execute(f"PRAGMA {name}").fetchone()[0]
         except dbapi().Error as exc:
             raise StoreError(f"{path}: PRAGMA {name}: {exc}") from None

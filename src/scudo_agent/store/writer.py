@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from scudo_agent.errors import StoreError
+from scudo_agent.dbfile.sqlite import disk_full, sync_failed
+from scudo_agent.errors import StoreError, SuspectError
 
 T = TypeVar("T")
 _Work = tuple[Callable[[Connection], Any], "Future[Any]"]
@@ -28,11 +29,18 @@ _log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Runs functions inside transactions of the one writing connection."""
+    """Runs functions inside transactions of the one writing connection.
+
+    After a sync that failed it takes no more work (`suspect` says why): `on_suspect`
+    is called once, `on_full` each time the disk is full; both in the writing thread.
+    """
 
     def __init__(self, connection: Connection, path: Path, *, inline: bool) -> None:
         self._connection = connection
         self._path = path
+        self.suspect: SuspectError | None = None
+        self.on_suspect: Callable[[SuspectError], None] = lambda error: None
+        self.on_full: Callable[[], None] = lambda: None
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         self._closed = False
         self._fault: str | None = None
@@ -89,6 +97,10 @@ class Writer:
 
     def _commit(self, group: list[_Work]) -> None:
         running = [item for item in group if item[1].set_running_or_notify_cancel()]
+        if self.suspect is not None:
+            for _, future in running:
+                future.set_exception(self.suspect)
+            return
         done: list[tuple[Future[Any], Any]] = []
         try:
             with self._connection.begin() as whole:
@@ -100,18 +112,28 @@ class Writer:
                     if part is not whole and part.is_active:
                         part.commit()
         except DatabaseError as exc:
-            self._refused(str(exc.orig))
+            error = self._error(exc)
             for _, future in running:
                 if not future.done():
-                    future.set_exception(
-                        StoreError(f"{self._path}: not stored: {exc.orig}")
-                    )
+                    future.set_exception(error)
             return
         if done and self._fault is not None:
             self._fault = None
             _log.warning("%s takes commits again", self._path)
         for future, value in done:
             future.set_result(value)
+
+    def _error(self, exc: DatabaseError) -> StoreError:
+        """What the futures of a group are told whose COMMIT failed."""
+        if sync_failed(exc.orig, self._path):
+            self.suspect = SuspectError(f"{self._path}: a sync failed: {exc.orig}")
+            _log.critical("%s; nothing more is written to it", self.suspect)
+            self.on_suspect(self.suspect)
+            return self.suspect
+        self._refused(str(exc.orig))
+        if disk_full(exc.orig, self._path):
+            self.on_full()
+        return StoreError(f"{self._path}: not stored: {exc.orig}")
 
     def _refused(self, fault: str) -> None:
         """Log a fault when it begins: a full disk would have its log grow, too."""

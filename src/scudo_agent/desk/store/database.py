@@ -8,20 +8,21 @@ PostgreSQL, which needs neither the lock nor the single writer.
 """
 
 import fcntl
+import logging
 import os
-import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from scudo_agent.errors import StoreError
+from scudo_agent.dbfile.sqlite import beside, holds_anything, settle, sync_failed
+from scudo_agent.dbfile.sqlite import module as sqlite_module
+from scudo_agent.errors import DamagedError, StoreError, SuspectError
 
 APPLICATION_ID = 0x5C0DDE5C
 """In the header of the file: it is a scudo desk's database and no other."""
@@ -29,19 +30,22 @@ APPLICATION_ID = 0x5C0DDE5C
 _READERS = 8
 
 
-def sqlite_module() -> ModuleType:
-    """A SQLite that is newer than the system's, where we have one."""
-    try:
-        import pysqlite3.dbapi2 as newer
-    except ImportError:
-        return sqlite3
-    return newer  # type: ignore[no-any-return]
+__all__ = ["APPLICATION_ID", "Database", "ReadOnlyDatabase", "sqlite_module"]
+
+_log = logging.getLogger(__name__)
 
 
 class Database:
-    """One desk's database file: one writer, some readers, one lock."""
+    """One desk's database file: one writer, some readers, one lock.
+
+    After a sync that failed nothing more is written: `on_suspect` is called once, in
+    the thread that learned of it, and each later transaction fails as that one did.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self.suspect: SuspectError | None = None
+        self._failure: OperationalError | None = None
+        self.on_suspect: Callable[[SuspectError], None] = lambda error: None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / "desk.db"
         self._lock_file = _lock(folder / "desk.lock")
@@ -49,6 +53,7 @@ class Database:
             if self.path.exists():
                 # Before the writer's pragmas, which would change a foreign file.
                 ReadOnlyDatabase(folder, empty=True).close()
+            self._left_behind = holds_anything(beside(self.path)[0])
             _private(self.path)
             self._writer = _engine(self.path, writes=True)
             self._readers = _engine(self.path, writes=False)
@@ -66,8 +71,33 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction of the one writer: all of it or nothing."""
-        with self._write_lock, self._writer.begin() as db:
-            yield db
+        with self._write_lock:
+            if self._failure is not None:
+                raise self._failure
+            try:
+                with self._writer.begin() as db:
+                    yield db
+            except OperationalError as exc:
+                self._look_at(exc)
+                raise
+
+    @contextmanager
+    def plainly(self) -> Iterator[None]:
+        """For who starts: what the database refuses is a `StoreError`, one line."""
+        try:
+            yield
+        except OperationalError as exc:
+            if self.suspect is not None:
+                raise self.suspect from None
+            raise _unusable(self.path, exc, "written") from None
+
+    def _look_at(self, exc: OperationalError) -> None:
+        """Stop writing once nobody knows what the disk holds."""
+        if self._failure is None and sync_failed(exc.orig, self.path):
+            self._failure = exc
+            self.suspect = SuspectError(f"{self.path}: a sync failed: {exc.orig}")
+            _log.critical("%s; nothing more is written to it", self.suspect)
+            self.on_suspect(self.suspect)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -93,9 +123,17 @@ class Database:
                     db.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
                 sound = db.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         except DatabaseError as exc:
-            raise StoreError(f"{self.path}: cannot be used: {exc.orig}") from None
+            raise _unusable(self.path, exc, "used") from None
         if sound != "ok":
-            raise StoreError(f"{self.path}: is damaged: {sound}")
+            line = str(sound).splitlines()[-1]
+            raise DamagedError(f"{self.path}: is damaged ({line})")
+        if not self._left_behind:
+            return
+        with self._writer.connect() as db:
+            try:
+                settle(db.connection.driver_connection)
+            except sqlite_module().Error as exc:
+                raise StoreError(f"{self.path}: cannot be used: {exc}") from None
 
 
 class ReadOnlyDatabase:
@@ -117,7 +155,7 @@ class ReadOnlyDatabase:
                 ).scalar_one()
         except DatabaseError as exc:
             self.close()
-            raise StoreError(f"{self.path}: cannot be read: {exc.orig}") from None
+            raise _unusable(self.path, exc, "read") from None
         if mark != APPLICATION_ID and not (empty and not mark and not tables):
             self.close()
             raise StoreError(f"{self.path}: is not a desk's database")
@@ -131,6 +169,13 @@ class ReadOnlyDatabase:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+
+def _unusable(path: Path, exc: DatabaseError, verb: str) -> StoreError:
+    text = str(exc.orig)
+    if "not a database" in text or "malformed" in text:
+        return DamagedError(f"{path}: is damaged ({text})")
+    return StoreError(f"{path}: cannot be {verb}: {text}")
 
 
 def _private(path: Path) -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from scudo_agent.clock import Clock, Timeline
+from scudo_agent.desk.store.acts import Acts
 from scudo_agent.desk.store.agents import Agents, put_provider
 from scudo_agent.desk.store.attachments import Attachments
 from scudo_agent.desk.store.closing import Closing
 from scudo_agent.desk.store.contracts import Contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import Inbox
+from scudo_agent.desk.store.leaving import Leaving
 from scudo_agent.desk.store.mailbox import Mailbox
 from scudo_agent.desk.store.migrate import migrate
 from scudo_agent.desk.store.open_incidents import OpenIncidents
@@ -37,9 +39,9 @@ from scudo_agent.instant import Instant
 class DeskStore:
     """Owns the database file; every room's transaction is its own.
 
-    Rooms: `agents`, `closing`, `contracts`, `inbox`, `mail`, `people`, `views`,
-    `windows`. All may be called from any thread. `now()` is the desk's time: it never
-    runs backwards, not over a restart either.
+    Rooms: `acts`, `agents`, `closing`, `contracts`, `inbox`, `leaving`, `mail`,
+    `people`, `views`, `windows`. All may be called from any thread. `now()` is the
+    desk's time: it never runs backwards, not over a restart either.
     """
 
     def __init__(
@@ -53,22 +55,25 @@ class DeskStore:
     ) -> None:
         self.database = Database(folder)
         try:
-            self.schema = migrate(self.database)
+            with self.database.plainly():
+                self.schema = migrate(self.database)
             lived = _last_instant(self.database)
             self._timeline = Timeline(clock, not_before=lived)
             self._time_lock = threading.Lock()
-            with self.database.write() as db:
+            with self.database.plainly(), self.database.write() as db:
                 put_provider(
                     db, name=provider_name, mail=posting.provider_mail, now=self.now()
                 )
         except BaseException:
             self.database.close()
             raise
+        self.acts = Acts(self.database, self.now, posting)
         self.agents = Agents(self.database, self.now)
         self.closing = Closing(self.database, self.now)
         self.contracts = Contracts(self.database, self.now)
         self.open_incidents = OpenIncidents(self.database)
         self.inbox = Inbox(self.database, self.now, posting)
+        self.leaving = Leaving(self.database, self.now, posting)
         self.mail = Mailbox(self.database, self.now, owner=owner)
         self.attachments = Attachments(self.database, self.now)
         self.silence = Silence(self.database, self.now, posting, lived=lived)
