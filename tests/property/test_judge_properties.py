@@ -1,5 +1,6 @@
 """What holds for every site and every order of events (`judging.md`)."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -282,4 +283,4 @@ def _moved(event: Event, later: int) -> Event:
     at = Instant(event.at + later)
     if isinstance(event, Observation):
         return Observation(check=event.check, at=at, result=event.result)
-    return type(event)(at)
+    return replace(event, at=at)

@@ -307,7 +307,7 @@ def test_two_workers_never_have_the_same_mail(tmp_path: Path) -> None:
         assert two.claim() is None
         b.clock.forward(LEASE_US / SECOND + 1)
         second = two.claim()
-        assert second is not None
+        assert isinstance(second, Errand)
         assert second.fence == first.fence + 1
         assert not one.sent(first)
         assert two.sent(second)
