@@ -141,7 +141,7 @@ class Desk:
         self._worker = MailWorker(
             store, self._transport, self.settings, url=lambda: self.url, rng=self._rng
         )
-        self._closer = Closer(store)
+        self._closer = Closer(store, self._worker.wake)
         self._watch = Watch(store)
         self._asgi = _application(store, self._worker, self)
         if mails:
@@ -212,6 +212,12 @@ class Desk:
         if self._worker is None:
             raise ScudoError("the desk is not started")
         return await self._worker.drain()
+
+    async def look_after(self) -> int:
+        """Close, move and re-open what is due now; how many tickets it was about."""
+        if self._closer is None:
+            raise ScudoError("the desk is not started")
+        return await self._closer.turn()
 
     async def close_quiet(self) -> int:
         """Close every ticket that has been quiet for long enough; how many."""

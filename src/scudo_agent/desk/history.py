@@ -49,7 +49,10 @@ class _Teller:
         for entry in self._view.entries:
             while kept and kept[0].stored < entry.stored:
                 yield self._attached(kept.pop(0))
-            if entry.stage is not None:
+            if entry.kind == "moved_here" and entry.stage is not None:
+                yield self._moved_here(entry, entry.stage)
+                self._known |= {member.check for member in entry.stage.members}
+            elif entry.stage is not None:
                 yield from self._stage(entry, entry.stage)
                 self._known |= {member.check for member in entry.stage.members}
             else:
@@ -180,11 +183,45 @@ class _Teller:
             text = self._say(T("mail refused for good"))
             return self._happening(entry, text, detail=detail, tone="bad")
         if entry.kind == "moved":
-            ref = str(data.get("ticket", ""))
-            return self._happening(entry, self._say(T("goes on in {ref}", ref=ref)))
+            return self._happening(entry, self._moved(data))
+        if entry.kind == "insisted":
+            text = self._say(T("re-opened: it was closed, and still is not up"))
+            return self._happening(entry, text, tone="bad")
+        if entry.actor.startswith("person:"):
+            words = str(data.get("words", ""))
+            return self._happening(entry, self._person(entry, data), detail=words)
         if entry.kind == "closed":
             return self._happening(entry, self._closed(data))
         return self._happening(entry, entry.kind)
+
+    def _moved_here(self, entry: Entry, stage: Stage) -> Happening:
+        text = T(
+            "moved here from {ref}, bad since {since}",
+            ref=str(entry.data.get("from", "")),
+            since=self._time(words.since(stage)),
+        )
+        return self._happening(entry, self._say(text), tone="bad")
+
+    def _moved(self, data: dict[str, Any]) -> str:
+        ref, subject = str(data.get("ticket", "")), data.get("subject")
+        if not subject:
+            return self._say(T("goes on in {ref}", ref=ref))
+        name = self._translator.title(subject["title"], subject["id"])
+        return self._say(T("{subject} goes on in {ref}", subject=name, ref=ref))
+
+    def _person(self, entry: Entry, data: dict[str, Any]) -> str:
+        if entry.kind == "severity_set":
+            before, after = data.get("from"), int(data.get("to", 0))
+            if before is None:
+                return self._say(T("severity set to {after}", after=after))
+            return self._say(
+                T("severity set from {before} to {after}", before=before, after=after)
+            )
+        if entry.kind == "closed":
+            if data.get("condition") == "bad":
+                return self._say(T("closed while it is not up"))
+            return self._say(T("closed"))
+        return self._say(T("note"))
 
     def _closed(self, data: dict[str, Any]) -> str:
         if data.get("reason") != "quiet":
@@ -246,6 +283,8 @@ def line_json(line: TicketLine) -> dict[str, Any]:
         "closed": None if line.closed is None else format_instant(line.closed),
         "reopen_count": line.reopen_count,
         "reported_late": line.reported_late,
+        "storm": line.storm,
+        "unstable": line.unstable,
     }
 
 
@@ -276,8 +315,28 @@ def view_json(view: TicketView, translator: Translator) -> dict[str, Any]:
             }
             for one in view.attachments
         ],
+        "incidents": _incidents_json(view, translator),
+        "history_left_out": view.left_out,
         "mails_waiting": [
             {"kind": mail.kind, "state": mail.state, "error": mail.error}
             for mail in view.mails
         ],
     }
+
+
+def _incidents_json(view: TicketView, translator: Translator) -> list[dict[str, Any]]:
+    """A page of a storm's incidents; of any other ticket none."""
+    if view.storm is None:
+        return []
+    return [
+        {
+            "subject": one.name,
+            "title": translator.title(one.title, one.name),
+            "site": one.site_id,
+            "severity": one.severity,
+            "condition": one.condition.value,
+            "since": format_instant(one.since),
+            "until": None if one.ended is None else format_instant(one.ended),
+        }
+        for one in view.storm.lines
+    ]

@@ -7,17 +7,19 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import DBAPIError
 
+from scudo_agent.desk.digest_notice import Digest, render_digest
 from scudo_agent.desk.mail.compose import ComposeError, Letter, compose
 from scudo_agent.desk.mail.transport import Transport, TransportError
 from scudo_agent.desk.notice import Notice, Rendered, render
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.desk_store import DeskStore
+from scudo_agent.desk.store.digests import FlapNews, StormNews
 from scudo_agent.desk.store.mailbox import Errand
 from scudo_agent.desk.store.window_post import WindowErrand
 from scudo_agent.desk.window_calendar import calendar
 from scudo_agent.desk.window_notice import render_window
-from scudo_agent.instant import DAY, SECOND
+from scudo_agent.instant import DAY, SECOND, Instant
 from scudo_agent.locale import translator
 from scudo_agent.model import Kind
 from scudo_agent.retry import Backoff
@@ -152,7 +154,19 @@ class MailWorker:
             host = self._settings.mail.message_host
             ics = calendar(errand.windows, errand.services, speaks, host=host)
             return self._dressed(errand, rendered, ics)
+        if errand.news is not None:
+            return self._dressed(errand, self._digest(errand, errand.news), None)
         return self._dressed(errand, self._ticket_notice(errand), None)
+
+    def _digest(self, errand: Errand, told: StormNews | FlapNews) -> Rendered:
+        digest = Digest(
+            ref=errand.ref,
+            news=told,
+            name=(errand.heading or errand.stage).subject,
+            ticket_url=f"{self._url()}/t/{errand.ref}",
+            provider=self._settings.provider.name,
+        )
+        return render_digest(digest, translator(errand.language), errand.zone)
 
     def _ticket_notice(self, errand: Errand) -> Rendered:
         stage, outage = errand.stage, None
@@ -173,6 +187,9 @@ class MailWorker:
             linked=errand.linked,
             closes_at=errand.closes,
             closed_at=errand.closed,
+            closed_by_person=errand.closed_by is not None,
+            turn=errand.turn,
+            left=errand.left,
         )
         return render(notice, translator(errand.language), errand.zone)
 
@@ -204,14 +221,19 @@ def _headed(opening: Stage, errand: Errand) -> Stage:
 
 
 class Closer:
-    """Closes the tickets that have been quiet for as long as their contracts say.
+    """What the desk does with tickets by itself when their time has come.
 
-    Nothing is counted here: when a ticket is due follows from its rows, so that a
-    restart, or a wall clock that was set, changes nothing.
+    It closes those that were quiet for as long as their contracts say, moves what
+    blocks out of a storm, and re-opens what a person closed and is still bad. Nothing
+    is counted here: what is due follows from rows, so that a restart, or a wall clock
+    that was set, changes nothing.
     """
 
-    def __init__(self, store: DeskStore) -> None:
+    def __init__(
+        self, store: DeskStore, wake: Callable[[], None] = lambda: None
+    ) -> None:
         self._store = store
+        self._wake = wake
         self._ending = asyncio.Event()
 
     async def stop(self, running: "asyncio.Task[None]", *, patience_s: float) -> None:
@@ -231,18 +253,37 @@ class Closer:
             except TimeoutError:
                 continue
 
+    async def turn(self) -> int:
+        """Do everything that is due now; how many tickets it was about."""
+        done, _ = await self._turn()
+        return done
+
     async def _look(self) -> float:
-        """Close what is due; seconds until it is worth another look."""
+        """Do what is due; seconds until it is worth another look."""
         try:
-            closed, due = await offload(self._store.closing.close_due)
+            _, due = await self._turn()
         except DBAPIError as exc:
-            _log.error("quiet tickets cannot be closed just now: %s", exc.orig)
+            _log.error("tickets that are due cannot be looked at: %s", exc.orig)
             return _LOOK_S
         except Exception:  # noqa: BLE001 - without it no ticket is ever closed
             _log.exception("the closer stumbled")
             return _LOOK_S
-        if closed:
-            _log.info("%d tickets were quiet for long enough, and are closed", closed)
         if due is None:
             return _LOOK_S
         return min(max((due - self._store.now()) / SECOND, 0.01), _LOOK_S)
+
+    async def _turn(self) -> tuple[int, Instant | None]:
+        store = self._store
+        closed, quiet = await offload(store.closing.close_due)
+        moved, own = await offload(store.leaving.move_due)
+        insisted, still = await offload(store.acts.insist_due)
+        if closed:
+            _log.info("%d tickets were quiet for long enough, and are closed", closed)
+        if moved:
+            _log.info("%d incidents left a storm for tickets of their own", moved)
+        if insisted:
+            _log.info("%d closed tickets are still bad, and re-opened", insisted)
+        if moved or insisted:
+            self._wake()
+        dates = [one for one in (quiet, own, still) if one is not None]
+        return closed + moved + insisted, min(dates, default=None)

@@ -214,7 +214,7 @@ def follow(
     severity, edited = worst(ticket.severity, incident.severity), False
     if ticket.edited and worst(reported, incident.severity) == reported:
         severity, edited = ticket.severity, True
-    graver = severity != ticket.severity or ticket.rule is None
+    graver = severity != ticket.severity or (ticket.rule is None and not edited)
     condition = joint((incident.condition, *others))
     bad = condition is Condition.BAD
     # Bad while closed: a person closed it, and only what is worse is news (1.5).

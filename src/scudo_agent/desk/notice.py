@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -21,8 +22,7 @@ from scudo_agent.model import Kind, State
 from scudo_agent.text import TN, T, Text
 from scudo_agent.wire import Evidence, Named, Outage, Stage
 
-AGENT_ORIGIN = "AltecMonitor"
-"""The origin of what an agent noticed (`domain.md` 5)."""
+AGENT_ORIGIN = words.AGENT_ORIGIN
 
 _TEMPLATES = Path(__file__).parent / "templates" / "mail"
 _WIDTH = 78
@@ -40,7 +40,9 @@ class Notice:
     services that the ticket was last headed with, likewise; `outage` is what ended
     (an opening with one reached the desk when it was over). `before` is the severity
     that a raise left. `closes_at` is set when the desk closes the ticket by itself,
-    `closed_at` when it already did.
+    `closed_at` when it already did, or when a person did (`closed_by_person`).
+    `turn` is set when the desk itself has something to say: `moved` (out of the storm
+    ticket `left`) or `still_bad` (re-opened though a person had closed it).
     `replies_filed` tells whether a reply lands on the ticket without anyone's help.
     """
 
@@ -58,6 +60,9 @@ class Notice:
     origin: str = AGENT_ORIGIN
     closes_at: int | None = None
     closed_at: int | None = None
+    closed_by_person: bool = False
+    turn: str = ""
+    left: str = ""
     replies_filed: bool = False
 
 
@@ -71,7 +76,9 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """One line of a mail's table."""
+
     label: str
     value: str
 
@@ -124,44 +131,38 @@ class _Writer:
             before=self.notice.before,
             over=self.outage is not None,
         )
+        if self.notice.turn:
+            turn, left = self.notice.turn, self.notice.left
+            subject = words.turn_line(turn, stage, heading, ref=ref)
+            lead = words.turn_lead(turn, ref=ref, left=left, name=self.name)
         content = {
-            "language": self.translator.language,
-            "greeting": say(T("Good day,")),
             "lead": [say(text) for text in lead],
             "rows": self.rows(),
             "ending": self.ending(),
-            "follow": say(T("Follow it here:")),
             "url": self.notice.ticket_url,
-            "reply": self.reply(),
             "provider": self.notice.provider,
-            "wrap": _wrap,
-            "row": _text_row,
         }
-        environment = _environment()
-        return Rendered(
-            say(subject),
-            environment.get_template("notice.txt").render(content),
-            environment.get_template("notice.html").render(content),
-        )
+        filed = self.notice.replies_filed
+        return fill(say(subject), content, self.translator, replies_filed=filed)
 
     def say(self, text: Text) -> str:
         return self.translator.render(text, zone=self.zone)
 
-    def rows(self) -> list[_Row]:
-        rows = [_Row(self.say(T("What")), self.what())] if self.evidence() else []
+    def rows(self) -> list[Row]:
+        rows = [Row(self.say(T("What")), self.what())] if self.evidence() else []
         rows += self.others()
         rows += self.times()
         stage = self.stage
         if stage.kind in (Kind.OPEN, Kind.REOPEN):
-            rows.append(_Row(self.say(T("Origin")), self.origin()))
+            rows.append(Row(self.say(T("Origin")), self.origin()))
         if stage.rule is not None and stage.kind is not Kind.RECOVER:
             why = words.inner(words.RULES[stage.rule])
             rule = T("{severity} (rule {rule})", severity=why, rule=stage.rule)
-            rows.append(_Row(self.say(T("Severity")), self.say(rule)))
+            rows.append(Row(self.say(T("Severity")), self.say(rule)))
         rows += self.links()
         if stage.note is not None:
             note = self.translator.render(stage.note, zone=self.zone)
-            rows.append(_Row(self.say(T("Note")), _short(note, _SEEN)))
+            rows.append(Row(self.say(T("Note")), short(note, _SEEN)))
         return rows
 
     def evidence(self) -> Evidence | None:
@@ -177,14 +178,14 @@ class _Writer:
         assert member is not None
         wanted = member.expected if words.amiss(self.stage, member) else None
         seen, expected = (
-            _short(self.translator.render(text, zone=self.zone), _SEEN) if text else ""
+            short(self.translator.render(text, zone=self.zone), _SEEN) if text else ""
             for text in (member.seen, wanted)
         )
         if seen and words.forecast(self.stage) and self.stage.kind is not Kind.RECOVER:
             return self.say(words.foreseen(self.name, member, seen))
         return self.say(words.fault(self.name, member, seen, expected))
 
-    def others(self) -> list[_Row]:
+    def others(self) -> list[Row]:
         """Services that it takes along, else the other checks, a few by name."""
         title = self.translator.title
         shown = self.evidence()
@@ -201,20 +202,20 @@ class _Writer:
         if more > 0:
             rest = TN("one more", "{n} more", n=more)
             names = [*names[:_LISTED], self.say(rest)]
-        names = [_short(name, _NAME) for name in names]
-        return [_Row(self.say(T("Also affected")), self.translator.listing(names))]
+        names = [short(name, _NAME) for name in names]
+        return [Row(self.say(T("Also affected")), self.translator.listing(names))]
 
-    def times(self) -> list[_Row]:
+    def times(self) -> list[Row]:
         instant = self.translator.instant
         since = instant(words.since(self.stage), self.zone)
         if self.outage is None:
-            return [_Row(self.say(T("Since")), since)]
+            return [Row(self.say(T("Since")), since)]
         start = instant(parse_instant(self.outage.since), self.zone)
         end = instant(parse_instant(self.outage.until), self.zone)
         return [
-            _Row(self.say(T("From")), start),
-            _Row(self.say(T("Until")), end),
-            _Row(self.say(T("Lasted")), self.lasted(self.outage)),
+            Row(self.say(T("From")), start),
+            Row(self.say(T("Until")), end),
+            Row(self.say(T("Lasted")), self.lasted(self.outage)),
         ]
 
     def lasted(self, outage: Outage) -> str:
@@ -236,39 +237,60 @@ class _Writer:
     def origin(self) -> str:
         if self.notice.origin != AGENT_ORIGIN or self.stage.audience == "provider":
             return self.notice.origin
-        return self.say(
-            T(
-                "{origin}: we noticed it ourselves, there is no need to call",
-                origin=self.notice.origin,
-            )
-        )
+        return self.say(words.NOTICED)
 
-    def links(self) -> list[_Row]:
+    def links(self) -> list[Row]:
         rows = []
         if self.notice.follows:
-            rows.append(_Row(self.say(T("Follows")), self.notice.follows))
+            rows.append(Row(self.say(T("Follows")), self.notice.follows))
         if self.notice.linked:
             names = self.translator.listing(self.notice.linked[:_LISTED])
-            rows.append(_Row(self.say(T("Linked to")), names))
+            rows.append(Row(self.say(T("Linked to")), names))
         return rows
 
     def ending(self) -> str:
         if self.outage is None and self.stage.kind is not Kind.RECOVER:
             return ""
         notice = self.notice
+        if notice.closed_by_person and notice.closed_at is not None:
+            when = {"instant": notice.closed_at}
+            return self.say(
+                T("Ticket {ref} was closed on {when}.", ref=notice.ref, when=when)
+            )
         return self.say(words.ending(notice.ref, notice.closes_at, notice.closed_at))
 
-    def reply(self) -> str:
-        if self.notice.replies_filed:
-            return self.say(
-                T("Reply to this message to add information: it stays in the ticket.")
-            )
-        return self.say(
-            T(
-                "Reply to this message to add information: "
-                "the number in its subject ties it to the ticket."
-            )
-        )
+
+def fill(
+    subject: str,
+    content: dict[str, Any],
+    translator: Translator,
+    *,
+    replies_filed: bool = False,
+) -> Rendered:
+    """Both parts of a ticket's mail, from `lead`, `rows`, `ending`, `url`, `provider`.
+
+    `replies_filed`: a reply lands on the ticket without anyone's help.
+    """
+    reply = T(
+        "Reply to this message to add information: "
+        "the number in its subject ties it to the ticket."
+    )
+    if replies_filed:
+        reply = T("Reply to this message to add information: it stays in the ticket.")
+    environment = _environment()
+    every = content | {
+        "language": translator.language,
+        "greeting": translator.render(T("Good day,")),
+        "follow": translator.render(T("Follow it here:")),
+        "reply": translator.render(reply),
+        "wrap": _wrap,
+        "row": _text_row,
+    }
+    return Rendered(
+        subject,
+        environment.get_template("notice.txt").render(every),
+        environment.get_template("notice.html").render(every),
+    )
 
 
 def _names(
@@ -277,14 +299,15 @@ def _names(
     """What the headline names: the service, or those that a root took along."""
 
     def title(named: Named) -> str:
-        return _short(translator.title(named.title, named.id), _NAME)
+        return short(translator.title(named.title, named.id), _NAME)
 
     if stage.subject_key.startswith("check:") and stage.rule in ("S1", "S2"):
         return tuple(map(title, affected)) or (title(stage.subject),)
     return (title(stage.subject),)
 
 
-def _short(text: str, width: int) -> str:
+def short(text: str, width: int) -> str:
+    """At most `width` signs."""
     return text if len(text) <= width else text[: width - 1].rstrip() + "…"
 
 
@@ -292,7 +315,7 @@ def _wrap(text: str) -> str:
     return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def _text_row(row: _Row, rows: list[_Row]) -> str:
+def _text_row(row: Row, rows: list[Row]) -> str:
     """`Che cosa     Gestionale: …`, further lines under the value."""
     column = max(_LABEL, *(len(other.label) + 2 for other in rows))
     return textwrap.fill(

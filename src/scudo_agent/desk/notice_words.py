@@ -23,6 +23,13 @@ RULES = {
 }
 """Severity and why, by the rule that decided it."""
 
+AGENT_ORIGIN = "AltecMonitor"
+"""The origin of what an agent noticed (`domain.md` 5)."""
+
+NOTICED = T(
+    "{origin}: we noticed it ourselves, there is no need to call", origin=AGENT_ORIGIN
+)
+
 
 def inner(text: Text) -> Value:
     """A sentence as a value of another one."""
@@ -162,6 +169,34 @@ def lead(
         )
     else:
         yield T("we have opened ticket {ref} for you.", ref=ref)
+
+
+def turn_line(turn: str, stage: Stage, headline: Text, *, ref: str) -> Text:
+    """The subject of a mail that the desk itself had reason for."""
+    values: dict[str, Value] = {"ref": ref, "headline": inner(headline)}
+    if stage.severity is None:
+        return T("[{ref}] Still so: {headline}", **values)
+    values |= {"severity": stage.severity, "label": inner(SEVERITY[stage.severity])}
+    return T("[{ref}] Still so: {headline} – severity {severity} ({label})", **values)
+
+
+def turn_lead(turn: str, *, ref: str, left: str, name: str) -> Iterator[Text]:
+    """The first sentences of such a mail."""
+    if turn == "moved":
+        yield T(
+            "{subject} was one of many faults at once, in ticket {left}. It still is "
+            "blocked, so it goes on in a ticket of its own: {ref}.",
+            subject=name,
+            left=left,
+            ref=ref,
+        )
+    else:
+        yield T(
+            "ticket {ref} was closed, but {subject} is still not up after four hours. "
+            "So we have re-opened it.",
+            ref=ref,
+            subject=name,
+        )
 
 
 def _lead_recovered(stage: Stage, names: tuple[str, ...]) -> Text:

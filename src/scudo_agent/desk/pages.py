@@ -12,8 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from scudo_agent.desk.history import Happening, timeline
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.notice import headline, severity_label
-from scudo_agent.desk.notice_words import RULES, warning
+from scudo_agent.desk.notice_words import RULES, SEVERITY, warning
 from scudo_agent.desk.store.attachments import SCREENSHOT
+from scudo_agent.desk.store.storm_views import StormPage
 from scudo_agent.desk.store.views import TicketLine, TicketView
 from scudo_agent.instant import (
     HOUR,
@@ -166,6 +167,32 @@ class Page:
                 )
             ],
             "mails": view.mails,
+            "left_out": view.left_out,
+            "storm": None if view.storm is None else self._storm(view.storm, line),
+            "codes": [
+                (code, severity_label(code, self._translator))
+                for code in sorted(SEVERITY)
+                if code != line.severity
+            ],
+        }
+
+    def _storm(self, page: StormPage, line: TicketLine) -> dict[str, Any]:
+        """A page of the incidents that a storm ticket names."""
+        return {
+            "page": page,
+            "lines": [
+                {
+                    "name": self._translator.title(one.title, one.name),
+                    "site": one.site_id,
+                    "severity": self._severity(one.severity),
+                    "condition": self._condition_of(one.condition, one.severity),
+                    "since": self._when(one.since, line.zone),
+                    "until": None
+                    if one.ended is None
+                    else self._when(one.ended, line.zone),
+                }
+                for one in page.lines
+            ],
         }
 
     def _row(self, line: TicketLine) -> Row:
@@ -202,6 +229,8 @@ class Page:
         return self._say(T("Nothing is going on now."))
 
     def _what(self, line: TicketLine) -> str:
+        if line.storm:
+            return self._say(T("Many faults at once"))
         if line.stage is None:
             return self._translator.title(line.title, line.subject)
         return headline(line.stage, self._translator, site=line.site_id)
@@ -215,9 +244,11 @@ class Page:
         )
 
     def _condition(self, line: TicketLine) -> Badge:
-        condition, severity = line.condition, line.severity
         if line.status is Status.CLOSED:
             return Badge(shape="■", word=self._say(T("closed")), tone="quiet")
+        return self._condition_of(line.condition, line.severity)
+
+    def _condition_of(self, condition: Condition, severity: int | None) -> Badge:
         if condition is Condition.RECOVERED:
             return Badge(shape="●", word=self._say(T("recovered")), tone="good")
         if condition is Condition.NOT_MEASURED:

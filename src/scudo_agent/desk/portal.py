@@ -7,13 +7,13 @@ nothing else, whatever the address.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from scudo_agent.desk import auth
+from scudo_agent.desk.forms import Forms, RefusedError, own, read_form
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.pages import Page
 from scudo_agent.desk.settings import DeskSettings
@@ -48,6 +48,7 @@ class Portal:
         self._settings = settings
         self._url = url
         self._guesses = auth.Guesses()
+        self._acts = Forms(store.acts)
 
     async def tickets(self, request: Request) -> Response:
         """The queue."""
@@ -63,13 +64,59 @@ class Portal:
         reader = await self._reader(request)
         if reader.person is None:
             return self._stranger(request, reader)
+        return await self._ticket(request, reader, reader.person)
+
+    async def act(self, request: Request) -> Response:
+        """A form of the ticket's page: close it, set its severity, write a note."""
+        reader = await self._reader(request)
+        if reader.person is None:
+            return self._stranger(request, reader)
+        if not own(request):
+            return self._plain(request, reader, "missing.html", 403)
         ref = request.path_params["ref"].upper()
-        view = await offload(self._store.views.ticket, _scope(reader.person), ref)
+        form = read_form(await request.body())
+        try:
+            found = await offload(
+                self._acts.do,
+                request.path_params["act"],
+                reader.person,
+                _scope(reader.person),
+                ref,
+                form,
+            )
+        except RefusedError as exc:
+            refused = translator(reader.language).render(exc.text)
+            return await self._ticket(
+                request, reader, reader.person, refused=refused, status=422
+            )
+        if not found:
+            return self._missing(request, reader)
+        return RedirectResponse(f"/t/{ref}", status_code=303)
+
+    async def _ticket(
+        self,
+        request: Request,
+        reader: _Reader,
+        person: Person,
+        *,
+        refused: str = "",
+        status: int = 200,
+    ) -> Response:
+        ref = request.path_params["ref"].upper()
+        given = request.query_params.get("page", "1")
+        page = int(given) if given.isascii() and given.isdigit() else 1
+        views, scope = self._store.views, _scope(person)
+        view = await offload(lambda: views.ticket(scope, ref, page=min(page, 10**6)))
         if view is None:
             return self._missing(request, reader)
-        content = self._page(reader).ticket(view)
+        content = self._page(reader).ticket(view) | {"refused": refused}
         return self._answer(
-            request, reader, "ticket.html", content, zone=view.line.zone
+            request,
+            reader,
+            "ticket.html",
+            content,
+            status=status,
+            zone=view.line.zone,
         )
 
     async def attachment(self, request: Request) -> Response:
@@ -143,7 +190,7 @@ class Portal:
     async def log_out(self, request: Request) -> Response:
         """End the session for good."""
         reader = await self._reader(request)
-        if reader.person is not None and _own(request):
+        if reader.person is not None and own(request):
             await offload(self._store.people.log_out, auth.fingerprint(reader.session))
         answer = RedirectResponse("/", status_code=303)
         answer.delete_cookie(COOKIE)
@@ -241,6 +288,7 @@ def add_pages(
     app.add_route("/", portal.tickets, methods=["GET"])
     app.add_route("/t/{ref}", portal.ticket, methods=["GET"])
     app.add_route("/t/{ref}/files/{attachment:int}", portal.attachment, methods=["GET"])
+    app.add_route("/t/{ref}/{act}", portal.act, methods=["POST"])
     app.add_route("/maintenance", portal.windows, methods=["GET"])
     app.add_route("/in/{code}", portal.log_in, methods=["GET"])
     app.add_route("/out", portal.log_out, methods=["POST"])
@@ -252,15 +300,6 @@ def add_pages(
 def _scope(_: Person) -> Scope:
     """Staff of the provider see everything; customers' people come later."""
     return Scope.of_staff()
-
-
-def _own(request: Request) -> bool:
-    """Whether a form was sent from our own page (no other site's)."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site in ("same-origin", "none")
-    origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
 
 
 def _wished(request: Request) -> str | None:

@@ -10,6 +10,8 @@ from sqlalchemy.orm import aliased
 from scudo_agent.desk.lifecycle import HEADINGS, Condition, closes
 from scudo_agent.desk.store.contracts import last_version
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.digests import FlapNews, StormNews, news
+from scudo_agent.desk.store.post import MOVED, STILL_BAD
 from scudo_agent.desk.store.tables import (
     incident,
     mail_outbox,
@@ -35,7 +37,9 @@ class Errand:
     severity that held before this one, `previous` and `linked` are public ticket
     numbers. `late`: the opening's own mail was folded into this one, since it was
     over when the desk heard of it. `closes`: when the desk closes the ticket if it
-    stays quiet after this recovery; `closed`: when it did.
+    stays quiet after this recovery; `closed`: when it did, or a person (`closed_by`).
+    `news` is what a mail that gathers tells. `turn` is the kind of what the desk did
+    by itself: `moved` (`left`: the storm's number) or `still_bad`.
     """
 
     mail_id: int
@@ -61,6 +65,10 @@ class Errand:
     late: bool
     closes: Instant | None = None
     closed: Instant | None = None
+    closed_by: str | None = None
+    news: StormNews | FlapNews | None = None
+    turn: str = ""
+    left: str = ""
 
 
 class Mailbox:
@@ -254,6 +262,7 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
             ticket.c.site_id,
             ticket.c.condition,
             ticket.c.closed_us,
+            ticket.c.closed_by,
             site.c.timezone,
             site.c.contract_id,
         )
@@ -302,6 +311,10 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
         late=_late(db, row),
         closes=_closes(db, row, stage, facts),
         closed=facts.closed_us,
+        closed_by=facts.closed_by,
+        news=news(db, row),
+        turn=row.kind if row.kind in (MOVED, STILL_BAD) else "",
+        left=_left(db, row),
     )
 
 
@@ -320,6 +333,14 @@ def _closes(db: Connection, row: Any, stage: Stage, facts: Any) -> Instant | Non
     return closes(
         parse_instant(until), Instant(db.execute(heard).scalar_one()), after_us
     )
+
+
+def _left(db: Connection, row: Any) -> str:
+    """Number of the storm that the incident of a `moved` mail was in."""
+    if row.kind != MOVED:
+        return ""
+    query = select(ticket_event.c.data).where(ticket_event.c.event_id == row.event_id)
+    return str(db.execute(query).scalar_one().get("from", ""))
 
 
 def _late(db: Connection, row: Any) -> bool:

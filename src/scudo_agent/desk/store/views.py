@@ -9,7 +9,9 @@ from sqlalchemy import Connection, Select, func, select
 
 from scudo_agent.desk.lifecycle import HEADINGS, Condition, Status
 from scudo_agent.desk.store.attachments import Attachment, listed
+from scudo_agent.desk.store.leaving import MOVED_HERE
 from scudo_agent.desk.store.scope import Scope, within
+from scudo_agent.desk.store.storm_views import StormPage, storm_page
 from scudo_agent.desk.store.tables import (
     incident,
     mail_outbox,
@@ -22,7 +24,11 @@ from scudo_agent.instant import Instant
 from scudo_agent.wire import Stage
 
 LIST_LIMIT = 500
-_TELLING = tuple(kind.value for kind in HEADINGS)
+HISTORY_LIMIT = 400
+"""Entries of a history that are read at once: its first few, and the latest."""
+
+_FIRST = 20
+_TELLING = (*(kind.value for kind in HEADINGS), MOVED_HERE)
 
 
 class Reads(Protocol):
@@ -61,6 +67,9 @@ class TicketLine:
     reopen_count: int
     reported_late: bool
     stage: Stage | None
+    storm: bool = False
+    unstable: bool = False
+    closed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +102,11 @@ class PendingMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketView:
-    """One ticket with its whole history, oldest entry first."""
+    """One ticket with its history, oldest entry first.
+
+    Of a very long one `left_out` entries in the middle are missing here. `storm` has
+    a page of the incidents of a storm ticket.
+    """
 
     line: TicketLine
     entries: tuple[Entry, ...]
@@ -101,6 +114,8 @@ class TicketView:
     linked: tuple[str, ...]
     mails: tuple[PendingMail, ...]
     attachments: tuple[Attachment, ...] = ()
+    left_out: int = 0
+    storm: StormPage | None = None
 
     @property
     def opening(self) -> Stage | None:
@@ -149,14 +164,17 @@ class Views:
             )
             return tuple(lines + [_line(row) for row in db.execute(latest)])
 
-    def ticket(self, scope: Scope, ref: str) -> TicketView | None:
-        """One ticket, or None: not there and not allowed look the same."""
+    def ticket(self, scope: Scope, ref: str, *, page: int = 1) -> TicketView | None:
+        """One ticket, or None: not there and not allowed look the same.
+
+        `page` is that of a storm ticket's incidents.
+        """
         with self._database.read() as db:
             row = db.execute(_lines(scope).where(ticket.c.ref == ref)).first()
             if row is None:
                 return None
             line = _line(row)
-            entries = _entries(db, line)
+            entries, left_out = _entries(db, line)
             stages = [e.stage for e in entries if e.stage is not None]
             linked = {i for stage in stages for i in stage.linked}
             previous = {stage.previous for stage in stages if stage.previous}
@@ -168,6 +186,10 @@ class Views:
                 linked=_refs(db, line.tenant_id, linked),
                 mails=_mails(db, line),
                 attachments=listed(db, line.tenant_id, line.ticket_id),
+                left_out=left_out,
+                storm=storm_page(db, line.tenant_id, line.ticket_id, page=page)
+                if line.storm
+                else None,
             )
 
 
@@ -233,6 +255,9 @@ def _line(row: Any) -> TicketLine:
         reopen_count=row.reopen_count,
         reported_late=row.reported_late,
         stage=_stage(row.telling),
+        storm=row.storm_us is not None,
+        unstable=row.unstable_us is not None,
+        closed_by=row.closed_by,
     )
 
 
@@ -242,29 +267,36 @@ def _stage(data: Any) -> Stage | None:
     return None if kept is None else Stage.model_validate(kept)
 
 
-def _entries(db: Connection, line: TicketLine) -> tuple[Entry, ...]:
-    rows = db.execute(
-        select(ticket_event)
-        .where(
-            ticket_event.c.tenant_id == line.tenant_id,
-            ticket_event.c.ticket_id == line.ticket_id,
-        )
-        .order_by(ticket_event.c.event_id)
+def _entries(db: Connection, line: TicketLine) -> tuple[tuple[Entry, ...], int]:
+    """The history, or its begin and its end, and how many are left out."""
+    mine = (
+        ticket_event.c.tenant_id == line.tenant_id,
+        ticket_event.c.ticket_id == line.ticket_id,
     )
-    return tuple(
-        Entry(
-            at=row.at_us,
-            stored=row.stored_us,
-            kind=row.kind,
-            actor=row.actor,
-            incident_id=row.incident_id,
-            rev=row.rev,
-            severity=row.severity,
-            rule=row.rule,
-            data=row.data,
-            stage=_stage(row.data),
-        )
-        for row in rows
+    count = select(func.count()).select_from(ticket_event).where(*mine)
+    left_out = max(int(db.execute(count).scalar_one()) - HISTORY_LIMIT, 0)
+    query, place = select(ticket_event).where(*mine), ticket_event.c.event_id
+    if left_out:
+        first = db.execute(query.order_by(place).limit(_FIRST)).all()
+        rest = query.order_by(place.desc()).limit(HISTORY_LIMIT - _FIRST)
+        rows = [*first, *reversed(db.execute(rest).all())]
+    else:
+        rows = list(db.execute(query.order_by(place)))
+    return tuple(map(_entry, rows)), left_out
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(
+        at=row.at_us,
+        stored=row.stored_us,
+        kind=row.kind,
+        actor=row.actor,
+        incident_id=row.incident_id,
+        rev=row.rev,
+        severity=row.severity,
+        rule=row.rule,
+        data=row.data,
+        stage=_stage(row.data),
     )
 
 
