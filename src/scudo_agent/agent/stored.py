@@ -1,5 +1,7 @@
 """What the store alone can tell: `status` and `uptime` without an agent."""
 
+from collections.abc import Sequence
+
 from scudo_agent.agent.contracts import with_kept
 from scudo_agent.agent.document import (
     FORMAT,
@@ -11,6 +13,7 @@ from scudo_agent.agent.document import (
     text_of,
 )
 from scudo_agent.agent.forecasts import restored_forecaster
+from scudo_agent.agent.history import histories
 from scudo_agent.config.site import Service, Site
 from scudo_agent.instant import Instant, format_instant, seconds
 from scudo_agent.judge.service import check_timeline, service_timeline
@@ -106,30 +109,18 @@ def raw_uptime(
 ) -> list[Document]:
     """Seconds of each state of each service in `[since, until)`, and coverage.
 
-    Raw: no window excludes anything yet, and time without a known state is
+    Raw: no window excludes anything, and time without a known state is
     `unknown` (`domain.md` 3), all time after the agent's last sign of life
     included. `coverage` is the share that is not unknown.
     """
-    live = reader.liveness()
-    last = since if live is None else max(_last_lived(live) or since, since)
-    timelines = {
-        path: _known_until(points, last)
-        for path, points in _timelines(site, reader, since, until).items()
-    }
-    return [
-        _account(service, timelines, since, until) for service in site.services.values()
-    ]
-
-
-def _known_until(points: Points, last: Instant) -> Points:
-    """Nothing is known beyond the last sign of life."""
-    return [*(p for p in points if p[1] < last), (State.UNKNOWN, last)]
+    services = list(site.services.values())
+    found = histories(site, reader, services, until=until, since=since)
+    return [_account(one, found[one.id], since, until) for one in services]
 
 
 def _account(
-    service: Service, timelines: dict[str, Points], since: Instant, until: Instant
+    service: Service, points: Points, since: Instant, until: Instant
 ) -> Document:
-    points = service_timeline([timelines[c] for c in service.checks], service.need)
     spent = lengths(points, since, until)
     elapsed = until - since
     known = elapsed - spent[State.UNKNOWN]
@@ -145,3 +136,25 @@ def _account(
         },
         "coverage": known / elapsed if elapsed else 1.0,
     }
+
+
+def with_left(
+    documents: Sequence[Document], site: Site, reader: StoreReader, at: Instant
+) -> list[Document]:
+    """Accounts with the mutes, pauses and windows that touch each service at `at`."""
+    left = stored_left(site, reader, at)
+    out = []
+    for document in documents:
+        name = document["service"]
+        checks = set(site.services[name].checks)
+        out.append(
+            {
+                **document,
+                "mutes": [m for m in left["mutes"] if checks & {*m["checks"]}],
+                "pauses": [p for p in left["pauses"] if checks & {*p["checks"]}],
+                "windows": [
+                    w for w in left["windows"] if {name, "*"} & {*w["services"]}
+                ],
+            }
+        )
+    return out

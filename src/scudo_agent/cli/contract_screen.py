@@ -8,9 +8,10 @@ from rich.padding import Padding
 from rich.table import Table
 
 from scudo_agent.contract.account import Account
+from scudo_agent.contract.calendar import Calendar
 from scudo_agent.contract.exclusion import KINDS
 from scudo_agent.contract.explain import Explanation, Share, explain
-from scudo_agent.contract.part import month_part
+from scudo_agent.contract.part import month_part, part, service_time
 from scudo_agent.contract.windows import WindowRules
 from scudo_agent.model import State
 from scudo_agent.statement.words import (
@@ -41,8 +42,13 @@ class AccountScreen:
         *,
         explained: bool = False,
         month: str | None = None,
+        hours: bool = False,
     ) -> None:
-        """All accounts, as known at `at`; with a month its figures beneath them."""
+        """All accounts, as known at `at`.
+
+        With a month its figures stand beneath, with `hours` those of the service
+        hours, for information.
+        """
         if not accounts:
             self._print(T("no service: neither the history nor a window names one"))
             return
@@ -58,11 +64,14 @@ class AccountScreen:
                 at=at,
             )
         )
+        calendar = Calendar(first.contract)
         for account in accounts:
             self._console.print()
             self._account(account)
             if month is not None:
                 self._month(account, month)
+            if hours:
+                self._hours(account, calendar)
             if explained:
                 found = explain(account, WindowRules(account.contract))
                 self._explanation(found, account)
@@ -87,6 +96,19 @@ class AccountScreen:
             noted = self._words.say(note) if note else ""
             table.add_row(self._words.say(label), value, noted)
         self._console.print(table)
+
+    def _hours(self, account: Account, calendar: Calendar) -> None:
+        found = part(account, service_time(calendar, account.period))
+        if not found.elapsed:
+            return
+        self._print(
+            T(
+                "for information, in service hours only: availability {share}, "
+                "{down} down that counts",
+                share=self._words.percent(found.availability),
+                down=self._words.length(found.down_counted),
+            )
+        )
 
     def _month(self, account: Account, month: str) -> None:
         words = self._words

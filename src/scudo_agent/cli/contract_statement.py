@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scudo_agent.config.contract_file import SoundContract
     from scudo_agent.config.history_file import History
     from scudo_agent.config.window_file import WindowFile
@@ -19,13 +21,9 @@ def write(
     *,
     accounts: "list[Account]",
 ) -> None:
-    """Write a statement to a new file; a correction is the next revision."""
-    import sys
-
+    """Write a statement, and its page; a correction is the next revision."""
     from scudo_agent.config.statement_file import made
-    from scudo_agent.contract.exact import dumps
     from scudo_agent.contract.statement import Inputs
-    from scudo_agent.errors import InputError
 
     inputs = Inputs(
         contract=sound.body,
@@ -38,22 +36,43 @@ def write(
     )
     revision, corrects = _corrected(args, inputs, accounts)
     found = made(inputs, accounts, revision=revision, corrects=corrects)
+    if args.statement is not None:
+        write_statement(found, args.statement)
+    if args.html is not None:
+        write_page(found, args.html, language=args.language)
+
+
+def write_statement(statement: "Mapping[str, Any]", path: Path) -> None:
+    """Write a statement to a new file and say its digest."""
+    import sys
+
+    from scudo_agent.contract.exact import dumps
+    from scudo_agent.errors import InputError
+
     try:
-        with args.statement.open("x", encoding="utf-8") as file:
-            file.write(dumps(found) + "\n")
+        with path.open("x", encoding="utf-8") as file:
+            file.write(dumps(statement) + "\n")
     except FileExistsError:
         raise InputError(
-            f"{args.statement}: is there already; a statement is never overwritten, "
+            f"{path}: is there already; a statement is never overwritten, "
             "name another file (a correction: --corrects)"
         ) from None
     except OSError as exc:
-        raise InputError(
-            f"{args.statement}: cannot be written: {exc.strerror}"
-        ) from None
-    print(
-        f"{args.statement}: revision {revision}, sha256 {found['sha256']}",
-        file=sys.stderr,
-    )
+        raise InputError(f"{path}: cannot be written: {exc.strerror}") from None
+    revision, digest = statement["revision"], statement["sha256"]
+    print(f"{path}: revision {revision}, sha256 {digest}", file=sys.stderr)
+
+
+def write_page(statement: "Mapping[str, Any]", path: Path, *, language: str) -> None:
+    """Write a statement's page; one that is there is drawn anew."""
+    from scudo_agent.errors import InputError
+    from scudo_agent.statement.render import render_statement
+
+    text = render_statement(statement, language=language)
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as exc:
+        raise InputError(f"{path}: cannot be written: {exc.strerror}") from None
 
 
 def _corrected(
@@ -87,6 +106,8 @@ def verify(args: argparse.Namespace) -> int:
 
     stated = read_statement(args.verify)
     found = _differences(stated, args.verify)
+    if args.html is not None and not found:
+        write_page(stated, args.html, language=args.language)
     if args.file is not None:
         found += _other_contract(stated, args.file)
     if args.json:

@@ -60,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the account with all that it was computed from",
     )
     parser.add_argument(
+        "--html",
+        type=Path,
+        metavar="OUT.html",
+        help="write the account, or the statement of --verify, as a page with charts",
+    )
+    parser.add_argument(
         "--corrects",
         type=Path,
         metavar="OLD.json",
@@ -89,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         args.year = _year_of_month(args, sound)
     accounts = _accounts(args, sound, history, windows, services)
     _warn(args, accounts, windows)
-    if args.statement is not None:
+    if args.statement is not None or args.html is not None:
         write(args, sound, history, windows, accounts=accounts)
     if args.json:
         _print_json(args, accounts)
