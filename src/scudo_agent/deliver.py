@@ -8,6 +8,7 @@ another (`reliability.md` 1.1).
 import asyncio
 import logging
 import random
+import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -26,6 +27,7 @@ from scudo_agent.ticketing.progress import (
     DeliveryEvent,
     DeliveryKind,
     DeliveryState,
+    doubled,
     strange,
 )
 from scudo_agent.wire import Hello, HelloReply
@@ -57,6 +59,7 @@ class Delivery:
         self._clock = clock
         self._on_hello = on_hello
         self._adopt = adopt
+        self._run_id = uuid.uuid4().hex
         self._config_hash = config_hash
         self._link = Link(store, desk, rng=rng, on_event=on_event)
         self._drainers = (Drainer(self._link, STREAM),)
@@ -134,10 +137,12 @@ class Delivery:
             oldest_unacked_age_s=age_us / SECOND,
             config_hash=self._config_hash,
             version=__version__,
+            run_id=self._run_id,
         )
         try:
             reply = await self._desk.hello(hello)
-            if self._adopt is not None and reply.epoch != marks.epoch:
+            anew = reply.epoch != marks.epoch and not reply.frozen
+            if self._adopt is not None and anew:
                 await self._adopt(reply)
         except DeskError as exc:
             link.lose(exc)
@@ -156,11 +161,15 @@ class Delivery:
 
         `marks` are from before the greeting: what the desk had then, it has.
         """
-        if reply.epoch != marks.epoch:
+        if reply.epoch != marks.epoch and not reply.frozen:
             await self._grant(reply.epoch)
             marks = await off(self._store.reader.outbox)
         was = self._link.state
-        frozen = marks.frozen == reply.epoch
+        frozen = reply.frozen or marks.frozen == reply.epoch
+        why = doubled() if reply.frozen else strange()
+        if reply.frozen and not was.frozen:
+            _log.error("%s", why.id)
+            self._link.tell(DeliveryKind.FROZEN, why)
         self._link.state = replace(
             was,
             connected=True,
@@ -169,7 +178,7 @@ class Delivery:
             agent_id=reply.agent_id,
             mode=reply.mode,
             frozen=frozen,
-            error=strange() if frozen else None,
+            error=why if frozen else None,
             failures=0,
         )
         if not was.connected:

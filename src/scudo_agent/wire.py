@@ -156,7 +156,8 @@ class Hello(_Message):
     """`POST /v1/agents/self/hello`, every 30 s.
 
     `epoch` is null until the desk has granted one to this store. `head_seq` and
-    `acked_seq` are by stream (`I`, later `L` beside it).
+    `acked_seq` are by stream (`I`, later `L` beside it). `run_id` names the process
+    that speaks, at random: two that speak in turns are two agents.
     """
 
     epoch: int | None
@@ -169,6 +170,7 @@ class Hello(_Message):
     oldest_unacked_age_s: float = 0
     config_hash: str = ""
     version: str = ""
+    run_id: str = ""
 
 
 class HelloReply(_Message):
@@ -176,7 +178,8 @@ class HelloReply(_Message):
 
     `agent_id`, `tenant_id` and `site_id` are those bound to the credential.
     `adoptable` is how many open incidents of this agent the desk has that another
-    store than this one has told of: they are to be taken over.
+    store than this one has told of: they are to be taken over. `frozen`: there are
+    two of this agent, and nothing is taken until people have decided.
     """
 
     epoch: int
@@ -190,6 +193,7 @@ class HelloReply(_Message):
     contract_id: str | None = None
     contract_revision: Annotated[int, Field(ge=0)] = 0
     adoptable: Annotated[int, Field(ge=0)] = 0
+    frozen: bool = False
 
 
 class OpenIncident(_Message):

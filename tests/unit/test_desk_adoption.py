@@ -10,7 +10,7 @@ from support.desking import INCIDENT, OTHER, Bench, Speaker, bench, stage
 async def told(desk: Bench) -> Speaker:
     """An agent with an incident that is open and one that is over."""
     agent = await desk.agent()
-    over = {"incident_id": OTHER, "subject_key": "service:crm"}
+    over: dict[str, Any] = {"incident_id": OTHER, "subject_key": "service:crm"}
     done = await agent.send(
         stage(1),
         stage(2, rev=2, kind="raise"),

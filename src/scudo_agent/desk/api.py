@@ -88,6 +88,8 @@ class _Api:
             contract_revision=granted.contract_revision,
             windows_revision=granted.windows_revision,
             adoptable=granted.adoptable,
+            mode="recovery" if granted.recovers else "normal",
+            frozen=granted.frozen,
         )
 
     async def contract(self, who: AgentIdentity) -> ContractState:

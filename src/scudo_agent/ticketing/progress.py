@@ -58,6 +58,15 @@ def words(exc: DeskError) -> Text:
     return T("the desk refuses what it was told: {reason}", reason=str(exc))
 
 
+def doubled() -> Text:
+    """Why delivery is frozen by the desk."""
+    return T(
+        "another agent speaks with this one's identity, as after a copied machine: "
+        "nothing is delivered until one of them is switched off and the provider "
+        "lets the other in again"
+    )
+
+
 def strange() -> Text:
     """Why delivery is frozen."""
     return T(

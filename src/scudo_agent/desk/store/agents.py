@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from scudo_agent.config.contract_body import Body
 from scudo_agent.config.site import Site
+from scudo_agent.desk.store.clones import note_run
 from scudo_agent.desk.store.contracts import (
     contract_of,
     known_ids,
@@ -15,6 +16,8 @@ from scudo_agent.desk.store.contracts import (
 )
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.open_incidents import count_open
+from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.recovering import Recovery
 from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.desk.store.tables import (
     PROVIDER_TENANT,
@@ -94,6 +97,7 @@ class Granted:
 
     The contract is that of the agent's site; revision 0: the desk has none.
     `adoptable` incidents are open that another store of the agent told of.
+    `recovers`: the desk lacks what it once had; `frozen`: there are two agents.
     """
 
     epoch: int
@@ -102,14 +106,19 @@ class Granted:
     contract_revision: int = 0
     windows_revision: int = 0
     adoptable: int = 0
+    recovers: bool = False
+    frozen: bool = False
 
 
 class Agents:
     """Who may speak for which site."""
 
-    def __init__(self, database: Database, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self, database: Database, now: Callable[[], Instant], posting: Posting
+    ) -> None:
         self._database = database
         self._now = now
+        self._posting = posting
 
     def enrol(self, enrolment: Enrolment, *, key_sha256: str) -> AgentIdentity:
         """Create or refresh customer, site and agent; the key replaces the old one.
@@ -184,6 +193,10 @@ class Agents:
             db.execute(_LIVES, lives)
             rows = db.execute(_CURSORS, {"who": who.agent_id, "in_epoch": epoch})
             last = dict.fromkeys(STREAMS, 0) | {r.stream: r.last_seq for r in rows}
+            posting = self._posting
+            again = Recovery(db, who, now=now, posting=posting)
+            recovers = again.greet(hello, epoch, last["I"])
+            frozen = note_run(db, who, hello, now=now, posting=posting)
             contract_id, revision = contract_of(db, who)
             windows_revision = revision_of_windows(db, who)
             # Until the agent says this epoch itself it may have kept nothing.
@@ -195,6 +208,8 @@ class Agents:
             contract_revision=revision,
             windows_revision=windows_revision,
             adoptable=adoptable,
+            recovers=recovers,
+            frozen=frozen,
         )
 
 

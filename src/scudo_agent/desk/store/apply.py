@@ -1,6 +1,6 @@
 """What one stage does: incident, ticket, history and mail, in one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlalchemy import Connection
 
@@ -20,6 +20,7 @@ from scudo_agent.desk.store.post import Post, Posting
 from scudo_agent.desk.store.rows import KnownIncident, Rows
 from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.instant import Instant
+from scudo_agent.model import MAILED
 from scudo_agent.wire import Stage
 
 
@@ -39,6 +40,8 @@ class Applier:
         self._rows = Rows(db, who, now)
         self._post = Post(db, who.tenant_id, now=now, posting=posting)
         self._storms = Storms(db, who)
+        self.mutes: Callable[[int], str | None] = lambda _seq: None
+        """The mail that stands for the mails of an event, by its number."""
 
     def take(self, stage: Stage) -> str:
         """Apply `stage` and what waited for it; return the ticket's number.
@@ -48,6 +51,7 @@ class Applier:
         `StageError` when it can never be applied, `PermissionError` when its
         incident is another site's.
         """
+        self._post.muted = self.mutes(stage.seq)
         known = self._rows.incident(stage.incident_id)
         if known is not None and known.site_id != self._who.site_id:
             raise PermissionError("the incident belongs to another site")
@@ -63,6 +67,10 @@ class Applier:
     def ref_of(self, incident_id: str) -> str:
         """Number of the ticket that an incident belongs to, or an empty text."""
         return self._rows.ref_of(incident_id)
+
+    def gather(self, into: Stage, rule: str) -> None:
+        """Fold what the incident has waiting into the mail of this stage."""
+        self._post.fold(into, kinds=tuple(MAILED), rule=rule)
 
     def finish(self) -> None:
         """After the batch: what came late becomes one mail, and says so."""

@@ -9,6 +9,7 @@ from scudo_agent.clock import Clock, Timeline
 from scudo_agent.desk.store.acts import Acts
 from scudo_agent.desk.store.agents import Agents, put_provider
 from scudo_agent.desk.store.attachments import Attachments
+from scudo_agent.desk.store.clones import Clones
 from scudo_agent.desk.store.closing import Closing
 from scudo_agent.desk.store.contracts import Contracts
 from scudo_agent.desk.store.database import Database
@@ -68,7 +69,8 @@ class DeskStore:
             self.database.close()
             raise
         self.acts = Acts(self.database, self.now, posting)
-        self.agents = Agents(self.database, self.now)
+        self.agents = Agents(self.database, self.now, posting)
+        self.clones = Clones(self.database, self.now, posting)
         self.closing = Closing(self.database, self.now)
         self.contracts = Contracts(self.database, self.now)
         self.open_incidents = OpenIncidents(self.database)

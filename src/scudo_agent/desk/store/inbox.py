@@ -1,14 +1,17 @@
 """Events of an agent's stream: in order, once, in one transaction (1.4)."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from scudo_agent.desk.lifecycle import StageError
 from scudo_agent.desk.store.apply import Applier
+from scudo_agent.desk.store.clones import cloned
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.recovering import Recovery
 from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.desk.store.tables import (
     agent_epoch,
@@ -64,7 +67,10 @@ class Inbox:
         try:
             with self._database.write() as db:
                 door = _Door(db, who, epoch=batch.epoch, stream=stream)
-                applier = Applier(db, who, now=self._now(), posting=self._posting)
+                now = self._now()
+                applier = Applier(db, who, now=now, posting=self._posting)
+                again = Recovery(db, who, now=now, posting=self._posting)
+                applier.mutes = partial(again.mutes, batch.epoch)
                 results = [
                     StageResult(
                         seq=stage.seq,
@@ -73,7 +79,8 @@ class Inbox:
                     for index, stage in enumerate(batch.events)
                 ]
                 applier.finish()
-                door.move(applier.now)
+                door.move(now)
+                again.moved(batch.epoch, door.last)
         except _ForgedError as exc:
             self._alarm(who, batch.epoch, stream, exc)
             raise BadEventError(exc.index, exc.seq, exc.reason) from None
@@ -93,6 +100,8 @@ class Inbox:
             if gap.seq == door.last + 1:
                 door.bury(gap, now)
                 door.move(now)
+                again = Recovery(db, who, now=now, posting=self._posting)
+                again.moved(gap.epoch, door.last)
         return BatchReply(ack_seq=door.last, results=[])
 
     def _alarm(
@@ -128,6 +137,8 @@ class _Door:
         granted = db.execute(
             select(agent_epoch.c.epoch).where(agent_epoch.c.agent_id == who.agent_id)
         ).scalars()
+        if cloned(db, who.agent_id):
+            raise UnknownEpochError("two agents speak with this identity: frozen")
         if epoch not in set(granted):
             raise UnknownEpochError(f"epoch {epoch} was not granted to this agent")
         last = db.execute(select(stream_cursor.c.last_seq).where(*self._mine)).scalar()

@@ -76,8 +76,18 @@ class OwnIncidents:
         )
         return str(identity)
 
-    def recover(self, about: str, until: Instant, *, note: Text | None = None) -> bool:
-        """End it, dated `until`; false if it was not open."""
+    def recover(
+        self,
+        about: str,
+        until: Instant,
+        *,
+        note: Text | None = None,
+        gathers: str | None = None,
+    ) -> bool:
+        """End it, dated `until`; false if it was not open.
+
+        `gathers` is the rule by which its mail stands for what still waits.
+        """
         last = self.standing(about)
         if last is None:
             return False
@@ -89,7 +99,7 @@ class OwnIncidents:
             degraded_us=0,
             unknown_us=end - since,
         )
-        self._tell(
+        told = self._tell(
             Kind.RECOVER,
             last.incident_id,
             about=about,
@@ -98,6 +108,8 @@ class OwnIncidents:
             note=note,
             outage=outage,
         )
+        if gathers is not None:
+            self._applier.gather(told, gathers)
         return True
 
     def _last(self, about: str) -> Row[Any] | None:
@@ -124,26 +136,26 @@ class OwnIncidents:
         about: str,
         rev: int,
         since: Instant,
-        **more: Any,
-    ) -> None:
-        note = more.pop("note", None)
-        self._applier.take(
-            Stage(
-                seq=1,
-                rev=rev,
-                incident_id=identity,
-                kind=kind,
-                at=format_instant(self._now),
-                subject_key=self._subject(about),
-                subject=Named(id=self._subject(about)),
-                since=format_instant(since),
-                severity=None,
-                rule=None,
-                audience="provider",
-                note=None if note is None else note.to_json(),
-                **more,
-            )
+        note: Text | None = None,
+        outage: Outage | None = None,
+    ) -> Stage:
+        stage = Stage(
+            seq=1,
+            rev=rev,
+            incident_id=identity,
+            kind=kind,
+            at=format_instant(self._now),
+            subject_key=self._subject(about),
+            subject=Named(id=self._subject(about)),
+            since=format_instant(since),
+            severity=None,
+            rule=None,
+            audience="provider",
+            note=None if note is None else note.to_json(),
+            outage=outage,
         )
+        self._applier.take(stage)
+        return stage
 
 
 _BAD = Condition.BAD.value

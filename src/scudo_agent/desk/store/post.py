@@ -57,6 +57,8 @@ class Post:
         self._posting = posting
         self._cap = Caps(db, tenant_id, now)
         self._batch: dict[str, list[tuple[int, Stage]]] = {}
+        self.muted: str | None = None
+        """The mail that stands for the stages' own: they left before (`restored`)."""
 
     def stage(
         self,
@@ -73,7 +75,10 @@ class Post:
         is unstable, it goes into the mail that gathers what there is to tell.
         """
         row = self._row(stage, ticket_id, event_id)
-        if after.storm is not None:
+        if self.muted is not None:
+            folded = {"folded_into": self.muted, "fold_rule": "restored"}
+            self._put(row, state="folded", **folded)
+        elif after.storm is not None:
             self._gather(
                 row, rule="storm", due=self._storm_due(stage.kind, ticket_id, after)
             )
@@ -97,7 +102,7 @@ class Post:
             self._put(row, next_us=due)
             self._batch.setdefault(stage.incident_id, []).append((ticket_id, stage))
         if stage.kind is Kind.RECOVER:
-            self._fold(stage, kinds=(Kind.RAISE,), rule="recovered")
+            self.fold(stage, kinds=(Kind.RAISE,), rule="recovered")
 
     def moved(
         self, last: Stage, ticket_id: int, *, event_id: int, storm_id: int, alone: bool
@@ -234,11 +239,11 @@ class Post:
                 continue
             if self._now - parse_instant(first.at) <= LATE_US:
                 continue
-            self._fold(stages[-1][1], kinds=tuple(MAILED), rule="late")
+            self.fold(stages[-1][1], kinds=tuple(MAILED), rule="late")
             late.append(ticket_id)
         return late
 
-    def _fold(self, into: Stage, *, kinds: tuple[Kind, ...], rule: str) -> None:
+    def fold(self, into: Stage, *, kinds: tuple[Kind, ...], rule: str) -> None:
         """Fold the incident's earlier mails that nobody is sending just now."""
         change = (
             update(mail_outbox)

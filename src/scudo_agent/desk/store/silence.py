@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Row, func, literal, select
+from sqlalchemy import func, literal, select
 
 from scudo_agent.desk.own_words import SILENT
 from scudo_agent.desk.store.database import Database
@@ -70,7 +70,7 @@ class Silence:
             self._tell(one, now, opens=False)
         return len(silent), len(heard)
 
-    def _tell(self, one: Row[Any], now: Instant, *, opens: bool) -> None:
+    def _tell(self, one: Any, now: Instant, *, opens: bool) -> None:
         where = (one.tenant_id, one.site_id)
         with self._database.write() as db:
             own = OwnIncidents(db, where, now=now, posting=self._posting)
@@ -81,12 +81,12 @@ class Silence:
                 own.recover(SILENT, Instant(one.heard_us or now))
 
 
-def _fell_silent(one: Row[Any], now: Instant) -> bool:
+def _fell_silent(one: Any, now: Instant) -> bool:
     gone = one.heard_us is not None and now - one.heard_us > SILENT_US
     return gone and one.silent_us is None
 
 
-def _is_back(one: Row[Any], now: Instant) -> bool:
+def _is_back(one: Any, now: Instant) -> bool:
     if one.silent_us is None:
         return False
     return one.heard_us is None or now - one.heard_us <= SILENT_US
