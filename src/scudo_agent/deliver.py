@@ -60,7 +60,7 @@ class Delivery:
         self._on_hello = on_hello
         self._adopt = adopt
         self._run_id = uuid.uuid4().hex
-        self._config_hash = config_hash
+        self.config_hash = config_hash
         self._link = Link(store, desk, rng=rng, on_event=on_event)
         self._drainers = (Drainer(self._link, STREAM),)
 
@@ -135,7 +135,7 @@ class Delivery:
             mono_us=self._clock.monotonic_us(),
             boot_id=self._clock.boot_id,
             oldest_unacked_age_s=age_us / SECOND,
-            config_hash=self._config_hash,
+            config_hash=self.config_hash,
             version=__version__,
             run_id=self._run_id,
         )

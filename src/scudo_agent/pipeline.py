@@ -106,7 +106,7 @@ class Pipeline:
         self._store = store
         self._timeline = timeline
         self._chronicle = chronicle or Chronicle()
-        self._forecaster = forecaster or Forecaster({})
+        self.forecaster = forecaster or Forecaster({})
         self._hours: list[HourOf] = []
         self.writer = StageWriter(site, self._chronicle, foreseen=self.forecast)
         self._recorder = recorder
@@ -140,16 +140,16 @@ class Pipeline:
             at = self._stamp()
             predicted = None
             if outcome.answered:
-                predicted = self._forecaster.observe(path, outcome.values, at)
+                predicted = self.forecaster.observe(path, outcome.values, at)
             self._reports.append(grade(check, outcome, at, predicted=predicted))
 
     def forecast(self, path: str) -> Forecast | None:
         """What is foreseen of a check; None: no crossing within its horizon."""
-        return self._forecaster.forecast(path, self._last)
+        return self.forecaster.forecast(path, self._last)
 
     def keep_running_hours(self) -> None:
         """A clean stop: hours that are not over are stored as they are."""
-        self._hours += [*self._forecaster.finished(), *self._forecaster.running()]
+        self._hours += [*self.forecaster.finished(), *self.forecaster.running()]
 
     def _stamp(self) -> Instant:
         at = Instant(max(self._timeline.now(), self._last + 1))
@@ -355,7 +355,7 @@ class Pipeline:
         happened = stages or waiting.runs or waiting.adoptions or waiting.gone
         if not (judged or batch.isolation or happened or liveness):
             return None
-        self._hours += self._forecaster.finished()
+        self._hours += self.forecaster.finished()
         return Write(
             gone=waiting.gone,
             changes=batch.changes,

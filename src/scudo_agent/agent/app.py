@@ -15,7 +15,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scudo_agent import __version__
 from scudo_agent.agent.adoption import Adopter
 from scudo_agent.agent.backlog import Backlog
 from scudo_agent.agent.contracts import ContractWatch, with_kept
@@ -26,6 +25,7 @@ from scudo_agent.agent.desks import (
     bind_embedded,
     desk_settings,
     embedded_end,
+    enrol_again,
     remote_end,
 )
 from scudo_agent.agent.document import Document
@@ -34,23 +34,24 @@ from scudo_agent.agent.measures import Measures, in_loop
 from scudo_agent.agent.notices import NoticeWatch
 from scudo_agent.agent.ordering import Ordering
 from scudo_agent.agent.probing import EngineFactory
-from scudo_agent.agent.record import JsonlRecorder
+from scudo_agent.agent.record import record_into
+from scudo_agent.agent.reload import Reloader
 from scudo_agent.agent.runtime import Runtime
 from scudo_agent.agent.screenshots import begin
 from scudo_agent.agent.status import StatusView
+from scudo_agent.agent.telemetry import Telemetry
 from scudo_agent.agent.vital import Vital
 from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
-from scudo_agent.clock import STEP_US, Clock, SystemClock
+from scudo_agent.clock import Clock, SystemClock
+from scudo_agent.config import load
 from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.site import Site
 from scudo_agent.deliver import Delivery, DeliveryEvent
 from scudo_agent.errors import ScudoError
-from scudo_agent.instant import HOUR, Instant, format_instant
+from scudo_agent.instant import HOUR
 from scudo_agent.pipeline import Committed
-from scudo_agent.probes.registry import engine
+from scudo_agent.probes.registry import SETTINGS, engine
 from scudo_agent.store.agent_store import AgentStore, wait
-from scudo_agent.telemetry.metrics import Metrics
-from scudo_agent.telemetry.web import TelemetryServer
 from scudo_agent.ticketing.port import TicketSystem
 from scudo_agent.wire import HelloReply
 
@@ -90,6 +91,7 @@ class Agent:
             desk.reader, self.events, now=lambda: runtime.timeline.now()
         )
         self.vital = vital
+        self.reloader: Reloader
         self.backlog = Backlog(runtime.store.reader)
         for row in runtime.store.reader.status().incidents:
             if row.ticket_ref is not None:
@@ -123,6 +125,12 @@ class Agent:
             links=lambda: self.links,
             tickets=self.notices.tickets,
         )
+
+    def reloaded(self, site: Site) -> None:
+        """Another version of the site file holds."""
+        self.events.use(site)
+        self.delivery.config_hash = site.config_hash
+        self.delivery.greet_now()
 
     def _greet_desk(self, wanted: Sequence[str]) -> None:
         if PATH in wanted:
@@ -164,7 +172,9 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
             options.state, site=site.id, clock=clock, inline=options.simulated
         )
         stack.callback(store.close)
-        recorder = _recorder(options, store.timeline.now(), stack)
+        recorder = record_into(options.record, store.timeline.now())
+        if recorder is not None:
+            stack.callback(recorder.close)
         telemetry = _telemetry(site, options, stack)
         vital = _guard(store)
         desk = await _desk(site, options, clock, stack, vital=vital)
@@ -185,6 +195,7 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
             shots = begin(runtime, desk.client, options.state, stack, count=count)
             agent.on_delivery.append(shots.delivered)
         _calendar(agent, stack)
+        agent.reloader = telemetry.reloader = _reloader(agent, options, stack)
         if telemetry.server is not None:
             telemetry.server.start()
             agent.links["metrics"] = telemetry.server.url
@@ -218,59 +229,25 @@ def _more_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))
 
 
-def _recorder(
-    options: Options, now: Instant, stack: AsyncExitStack
-) -> JsonlRecorder | None:
-    if options.record is None:
-        return None
-    recorder = JsonlRecorder(options.record)
-    stack.callback(recorder.close)
-    if recorder.last is not None and recorder.last > now + STEP_US:
-        # What happens now could only be dated behind it, or stand before it.
-        raise ScudoError(
-            f"{options.record}: its last event is at {format_instant(recorder.last)}, "
-            f"and now it is {format_instant(now)}; name another file to record into"
-        )
-    return recorder
-
-
-class _Telemetry:
-    """The metrics and their server, bound before the agent that they tell of."""
-
-    def __init__(self, site: Site, options: Options) -> None:
-        self.loop = asyncio.get_running_loop()
-        self.agent: Agent | None = None
-        self.metrics = Metrics(
-            customer=site.customer.id, site=site.id, version=__version__
-        )
-        self.server: TelemetryServer | None = None
-        if not options.simulated:
-            host, port = options.metrics
-            self.server = TelemetryServer(
-                host, port, metrics=self.metrics, ready=self.ready, status=self.status
-            )
-
-    def ready(self) -> tuple[bool, str]:
-        """Ready once the agent runs and its store takes commits."""
-        agent = self.agent
-        if agent is None or agent.runtime.started is None:
-            return False, "starting"
-        error = agent.runtime.pipeline.commit_error
-        return error is None, "ready" if error is None else str(error)
-
-    def status(self) -> Document:
-        """The status document, read in the loop."""
-        agent = self.agent
-        if agent is None:
-            raise ScudoError("the agent is starting")
-        return in_loop(self.loop, agent.status.document)
-
-
-def _telemetry(site: Site, options: Options, stack: AsyncExitStack) -> _Telemetry:
-    telemetry = _Telemetry(site, options)
+def _telemetry(site: Site, options: Options, stack: AsyncExitStack) -> Telemetry:
+    telemetry = Telemetry(site, None if options.simulated else options.metrics)
     if telemetry.server is not None:
         stack.callback(telemetry.server.close)
     return telemetry
+
+
+def _reloader(agent: Agent, options: Options, stack: AsyncExitStack) -> Reloader:
+    """What reloads the site file: enrolled anew, then gone by."""
+    reloader = Reloader(
+        agent.runtime,
+        agent.events,
+        load=lambda: load(agent.runtime.site.path, SETTINGS),
+        enrol=lambda site: enrol_again(agent.desk, site, options.state),
+        recording=options.record is not None,
+    )
+    agent.runtime.on_reload.append(agent.reloaded)
+    stack.push_async_callback(reloader.close)
+    return reloader
 
 
 async def _desk(
@@ -300,7 +277,7 @@ async def _desk(
     return end
 
 
-def _measure(agent: Agent, telemetry: _Telemetry, state: Path) -> None:
+def _measure(agent: Agent, telemetry: Telemetry, state: Path) -> None:
     """Let screen, metrics and delivery hear what is committed."""
     runtime = agent.runtime
     measures = Measures(
@@ -373,7 +350,8 @@ async def _listen(agent: Agent, options: Options, stack: AsyncExitStack) -> None
         agent.notices.tickets,
         greet=agent.delivery.greet_now,
     )
-    control = Control(options.state, ordering.handlers())
+    handlers = {**ordering.handlers(), "reload": agent.reloader.asked}
+    control = Control(options.state, handlers)
     await control.start()
     stack.push_async_callback(control.close)
 

@@ -80,7 +80,9 @@ class Control:
     ) -> None:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                answer = await self._answer(reader, _peer(writer))
+                line = await _line(reader)
+            answer = await self._answer(line, _peer(writer))
+            async with asyncio.timeout(PATIENCE_S):
                 writer.write(json.dumps(answer).encode() + b"\n")
                 await writer.drain()
         except (TimeoutError, OSError):
@@ -88,19 +90,27 @@ class Control:
         finally:
             writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, uid: int) -> Document:
+    async def _answer(self, line: bytes | None, uid: int) -> Document:
+        if line is None:
+            return {"ok": False, "error": "the request is too long", "code": 2}
         try:
             if uid not in (0, os.geteuid()):
                 raise ScudoError("the agent takes orders from its own user alone")
-            request = _request(await reader.readline())
+            request = _request(line)
             handler = self._handlers.get(str(request.get("do")))
             if handler is None:
                 raise InputError(f"'{request.get('do')}' is nothing that an agent does")
             return {"ok": True, **await handler(request, _name(uid))}
         except ScudoError as exc:
             return {"ok": False, "error": str(exc), "code": exc.exit_code}
-        except ValueError:  # of the stream: the line is too long
-            return {"ok": False, "error": "the request is too long", "code": 2}
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes | None:
+    """One line; None when it is too long."""
+    try:
+        return await reader.readline()
+    except ValueError:
+        return None
 
 
 def _request(line: bytes) -> dict[str, Any]:

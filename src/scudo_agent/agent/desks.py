@@ -191,6 +191,13 @@ async def embedded_end(desk: Desk, site: Site, state: Path, *, serve: bool) -> D
     )
 
 
+async def enrol_again(end: DeskEnd, site: Site, state: Path) -> None:
+    """Tell an embedded desk what another version of the site file says."""
+    if end.embedded is not None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, _enrol, end.embedded, site, state / _KEY)
+
+
 def _enrol(desk: Desk, site: Site, path: Path) -> Secret:
     """Enrol with the key that was kept, and keep it."""
     try:

@@ -40,6 +40,10 @@ class EventLog:
         self._services: dict[str, State] = {}
         self.listeners: list[Callable[[Line], None]] = []
 
+    def use(self, site: Site) -> None:
+        """Go by another version of the site file."""
+        self._site = site
+
     def lines(self) -> list[dict[str, Any]]:
         """The last lines, oldest first, as JSON data."""
         return [asdict(line) for line in self._lines]
@@ -67,6 +71,8 @@ class EventLog:
         """Say what one commit changed."""
         changed = {c.check for c in done.batch.changes if isinstance(c, Change)}
         for seen in done.observations:
+            if seen.check not in self._site.checks:
+                continue  # gone with the site file in the very turn
             if seen.result is Result.FAILED and seen.check not in changed:
                 self._failing(seen)
         last = {o.check: o for o in done.observations}
@@ -140,7 +146,8 @@ class EventLog:
         return self._title(name) if kind == "service" else name
 
     def _title(self, service: str) -> str:
-        titles = self._site.services[service].title
+        known = self._site.services.get(service)
+        titles = known.title if known else {}
         return titles.get("en") or next(iter(titles.values()), service)
 
 

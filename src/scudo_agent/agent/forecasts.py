@@ -22,6 +22,15 @@ def measures(site: Site) -> dict[str, str]:
     return Forecaster(trends(site)).measures()
 
 
+def follow(forecaster: Forecaster, site: Site, reader: StoreReader) -> None:
+    """Go by another version of the site file; hours that are known stay known."""
+    fresh = set(forecaster.use(trends(site)))
+    wanted = {c: what for c, what in forecaster.measures().items() if c in fresh}
+    if wanted:
+        for check, hours in reader.hours(wanted).items():
+            forecaster.restore(check, hours)
+
+
 def restored_forecaster(site: Site, reader: StoreReader) -> Forecaster:
     """The forecaster with the hours that were stored."""
     forecaster = Forecaster(trends(site))

@@ -101,6 +101,8 @@ class Measures:
             liveness=runtime.alive,
             store_bytes=sum(f.stat().st_size for f in self._state.glob("agent.db*")),
             config_hash=runtime.site.config_hash,
+            reload_refused=runtime.file_taken.refused_at is not None,
+            config_taken=runtime.file_taken.at,
             windows_copied=copy.fetched if copy is not None else None,
         )
 

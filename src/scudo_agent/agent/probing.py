@@ -8,9 +8,9 @@ from scudo_agent.agent.networks import Allowance
 from scudo_agent.clock import Clock
 from scudo_agent.config.desk_answer import KIND as DESK
 from scudo_agent.config.site import Check, Site, ancestors
+from scudo_agent.grading import DISOWNED
 from scudo_agent.instant import SECOND
 from scudo_agent.model import Outcome
-from scudo_agent.grading import DISOWNED
 from scudo_agent.probes.port import Engine, Job, Report
 from scudo_agent.schedule import Firing, Schedule
 

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from scudo_agent.clock import STEP_US
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.instant import Instant, format_instant, parse_instant
 from scudo_agent.judge.adoption import Foundling
@@ -125,6 +126,24 @@ class JsonlRecorder:
         """Write what waits, if that is possible now, and close the file."""
         self.write(())
         os.close(self._file)
+
+
+def record_into(path: Path | None, now: Instant) -> JsonlRecorder | None:
+    """The record that an agent goes on with; None: it keeps none.
+
+    `ScudoError` when its last event is ahead of `now`.
+    """
+    if path is None:
+        return None
+    recorder = JsonlRecorder(path)
+    if recorder.last is not None and recorder.last > now + STEP_US:
+        recorder.close()
+        # What happens now could only be dated behind it, or stand before it.
+        raise ScudoError(
+            f"{path}: its last event is at {format_instant(recorder.last)}, "
+            f"and now it is {format_instant(now)}; name another file to record into"
+        )
+    return recorder
 
 
 def _as_json(event: Event) -> dict[str, object]:

@@ -7,14 +7,21 @@ and liveness live on this loop (`architecture.md`).
 import asyncio
 import logging
 import os
-import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from scudo_agent.adoption import Adoption
-from scudo_agent.agent.forecasts import measures, restored_forecaster
+from scudo_agent.agent.forecasts import follow, measures, restored_forecaster
 from scudo_agent.agent.held import HeldNotes
 from scudo_agent.agent.interventions import Interventions
+from scudo_agent.agent.marks import (
+    FileTaken,
+    fresh_id,
+    note_stage,
+    recorded,
+    run_start,
+    run_stop,
+)
 from scudo_agent.agent.probing import EngineFactory, Probing
 from scudo_agent.agent.restart import Restart, gap_notes
 from scudo_agent.agent.windows import WindowKeeper, upgrade_us
@@ -22,17 +29,17 @@ from scudo_agent.clock import STEP_US, Clock, Step
 from scudo_agent.config.judging import judging_site
 from scudo_agent.config.site import Site
 from scudo_agent.contract.model import Contract
-from scudo_agent.incident import incident_id
 from scudo_agent.instant import SECOND, Instant, format_instant
-from scudo_agent.judge.batch import Batch, IncidentStage, Member
+from scudo_agent.judge.batch import Batch
 from scudo_agent.judge.engine import Judge
 from scudo_agent.judge.holds import Hold
-from scudo_agent.judge.views import CheckView, IncidentView
-from scudo_agent.model import Kind, Outcome, State
+from scudo_agent.judge.views import IncidentView
+from scudo_agent.model import Outcome
 from scudo_agent.pipeline import Committed, Pipeline, Recorder
+from scudo_agent.probes.port import Engine
 from scudo_agent.schedule import TICK_US, Firing
 from scudo_agent.store.agent_store import AgentStore, wait
-from scudo_agent.store.values import Liveness, RunEvent, RunKind
+from scudo_agent.store.values import Liveness
 from scudo_agent.text import Text
 
 _log = logging.getLogger(__name__)
@@ -63,7 +70,7 @@ class Runtime:
         self.store = store
         self.clock = clock
         rules = judging_site(site)
-        self._restart = Restart(store.load(rules.reopen_us), _recorded(recorder))
+        self._restart = Restart(store.load(rules.reopen_us), recorded(recorder))
         self.timeline = store.timeline
         self.windows = WindowKeeper(
             store, changed=self.rearrange, upgrade_us=lambda: upgrade_us(self.site)
@@ -72,9 +79,9 @@ class Runtime:
         self.interventions = Interventions(site, store, since=was)
         self._paused: frozenset[str] = frozenset()
         # A record that goes on may end with what held back then.
-        self._arranged = _recorded(recorder) is not None
+        self._arranged = recorded(recorder) is not None
         # What holds back is known before the first event: a kill opens nothing.
-        self.judge = Judge(rules, new_id=new_id or _new_id, holds=self._holds(was))
+        self.judge = Judge(rules, new_id=new_id or fresh_id, holds=self._holds(was))
         self.pipeline = Pipeline(
             site,
             self.judge,
@@ -87,6 +94,9 @@ class Runtime:
         held = HeldNotes(lambda: self.site, self.windows, self.interventions)
         self.pipeline.writer.held_note = held.note
         self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self.on_reload: list[Callable[[Site], None]] = []
+        self.file_taken = FileTaken(self.timeline.now())
         self.probing = Probing(site, clock, engines=engines, report=self.report)
         self.started: Instant | None = None
         self.steps = {"forward": 0, "back": 0}
@@ -132,10 +142,12 @@ class Runtime:
         pipeline.take_restored(restored, restart.incidents)
         pipeline.take_restored(Batch(changes=restart.retired(self.site)))
         if restart.killed_at is not None:
-            pipeline.judge_stop(restart.killed_at, _stop(restart.killed_at, "killed"))
+            pipeline.judge_stop(
+                restart.killed_at, run_stop(restart.killed_at, "killed")
+            )
         now = Instant(max(self.timeline.now(), pipeline.last + 1))
         self.started = now
-        pipeline.judge_start(now, _start(now))
+        pipeline.judge_start(now, run_start(now))
         self.rearrange()
         if self.site.desk.url is not None and self.site.contract is not None:
             # The site file does not say it: without this a replay would not know.
@@ -148,7 +160,7 @@ class Runtime:
         """Open incidents say that they were not measured, and are asked first."""
         for incident in self.judge.open_incidents():
             for at, text in gap_notes(since, until):
-                self.pipeline.note(self._note(incident, at), text)
+                self._say(incident, at, text)
             self.probing.hasten(incident.members)
 
     def adopt(self, adoption: Adoption) -> None:
@@ -161,25 +173,11 @@ class Runtime:
         wanted, now = set(paths), self.timeline.now()
         for incident in self.judge.open_incidents():
             if not wanted.isdisjoint(incident.members):
-                self.pipeline.note(self._note(incident, now), text)
+                self._say(incident, now, text)
 
-    def _note(self, incident: IncidentView, at: Instant) -> IncidentStage:
-        return IncidentStage(
-            incident=incident.incident,
-            kind=Kind.NOTE,
-            at=at,
-            subject=incident.subject,
-            since=incident.since,
-            severity=incident.severity,
-            rule=incident.rule,
-            members=tuple(self._member(path) for path in incident.members),
-            linked=incident.linked,
-        )
-
-    def _member(self, path: str) -> Member:
-        view = self.judge.state(path)
-        since = view.since or self.pipeline.last
-        return Member(check=path, state=view.state, since=since)
+    def _say(self, incident: IncidentView, at: Instant, text: Text) -> None:
+        stage = note_stage(self.judge, incident, at, not_before=self.pipeline.last)
+        self.pipeline.note(stage, text)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until `stop` is set; then stop cleanly."""
@@ -255,6 +253,37 @@ class Runtime:
 
     async def tick(self) -> Committed | None:
         """One turn: clocks, judgement, what is due, one commit."""
+        async with self._turn:
+            return await self._tick()
+
+    async def reload(self, site: Site, engines: Mapping[str, Engine]) -> list[Engine]:
+        """Go by another version of the site file, between two turns.
+
+        Returns engines that are needed no more. `StoreError`: the store takes nothing
+        just now, and nothing was changed.
+        """
+        async with self._turn:
+            await self._tick()
+            if self.pipeline.commit_error is not None:
+                raise self.pipeline.commit_error
+            rules = judging_site(site)
+            if rules.reopen_us != self.pipeline.reopen_us:
+                self.pipeline.reopen_within(rules.reopen_us)
+            # By the old file: what was reported while that was committed.
+            self._follow(self.pipeline.judge_now())
+            self.site = site
+            self.interventions.use(site)
+            unused = self.probing.reload(site, engines)
+            self.probing.hasten(self.pipeline.reload(site, rules).probe)
+            follow(self.pipeline.forecaster, site, self.store.reader)
+            for listener in self.on_reload:
+                listener(site)
+            self.rearrange()
+            await self.pipeline.commit()
+            self._wake.set()
+            return unused
+
+    async def _tick(self) -> Committed | None:
         self._beat()
         self._look_at_the_clocks()
         self._look_at_the_pauses()
@@ -288,7 +317,7 @@ class Runtime:
                 listener(batch.probe)
         for observation in self.pipeline.judged:
             view = self.judge.state(observation.check)
-            self.probing.pace(observation.check, _confirming(view))
+            self.probing.pace(observation.check, view.confirming)
 
     def _schedule_pulse(self) -> None:
         loop = asyncio.get_running_loop()
@@ -338,8 +367,8 @@ class Runtime:
             format_instant(until),
             detail,
         )
-        self._follow(self.pipeline.judge_stop(since, _stop(since, detail)))
-        self._follow(self.pipeline.judge_start(until, _start(until)))
+        self._follow(self.pipeline.judge_stop(since, run_stop(since, detail)))
+        self._follow(self.pipeline.judge_start(until, run_start(until)))
         self.gap_us = until - since
         self._note_gap(since, until)
 
@@ -361,33 +390,8 @@ class Runtime:
         await self.probing.close()
         self.pipeline.judge_now()
         now = Instant(max(self.timeline.now(), self.pipeline.last + 1))
-        self.pipeline.judge_stop(now, _stop(now, "clean"))
+        self.pipeline.judge_stop(now, run_stop(now, "clean"))
         self.pipeline.keep_running_hours()
         await self.pipeline.commit(self._liveness(clean=now))
         if self.pipeline.commit_error is not None:
             raise self.pipeline.commit_error
-
-
-def _confirming(view: CheckView) -> bool:
-    """Whether a change of the check's state is being confirmed."""
-    if view.state is State.DOWN:
-        return view.run_good > 0
-    if view.state is State.DEGRADED:
-        return view.run_failed > 0 or view.run_good > 0
-    return view.run_failed > 0 or view.run_weak > 0
-
-
-def _new_id(at: Instant) -> str:
-    return incident_id(at, secrets.randbits(74))
-
-
-def _start(at: Instant) -> RunEvent:
-    return RunEvent(kind=RunKind.START, at=at)
-
-
-def _stop(at: Instant, why: str) -> RunEvent:
-    return RunEvent(kind=RunKind.STOP, at=at, detail={"why": why})
-
-
-def _recorded(recorder: Recorder | None) -> Instant | None:
-    return None if recorder is None else recorder.last

@@ -116,6 +116,10 @@ class Screenshots:
             self._count("nothing")
         return None
 
+    def look_at(self, sights: Sights) -> None:
+        """Another version of the site file: other pages, or the same otherwise."""
+        self._sights = sights
+
     async def run(self) -> None:
         """Take and deliver for ever."""
         try:
@@ -137,7 +141,10 @@ class Screenshots:
     async def _take(self, stage: Stage, check: str) -> None:
         taken = self._sights.now()
         try:
-            content = await self._shoot(self._sights.views[check])
+            view = self._sights.views.get(check)
+            if view is None:
+                raise NoShotError("it is gone from the site file")
+            content = await self._shoot(view)
             evidence = Evidence(
                 incident_id=stage.incident_id, rev=stage.rev, check=check, taken=taken
             )
@@ -226,6 +233,9 @@ def begin(
         rng=random.Random(),
     )
     runtime.pipeline.listeners.append(shots.committed)
+    runtime.on_reload.append(
+        lambda _site: shots.look_at(sights_of(runtime, browser=browser, count=count))
+    )
     running = asyncio.create_task(shots.run(), name="screenshots")
 
     async def stop() -> None:

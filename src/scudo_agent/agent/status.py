@@ -16,6 +16,9 @@ from scudo_agent.agent.runtime import Runtime
 from scudo_agent.config.site import Check, Service
 from scudo_agent.instant import format_instant
 
+_LINES = 5
+"""Faults of a refused site file that the document has; the log has all."""
+
 
 class StatusView:
     """Writes the document from what is committed; reads nothing from disk."""
@@ -54,6 +57,7 @@ class StatusView:
             },
             "not_measured_us": runtime.gap_us,
             "store_error": _said(runtime.pipeline.commit_error),
+            "site_file": self._site_file(),
             "services": [self._service(s) for s in site.services.values()],
             "checks": [self._check(c) for c in site.checks.values()],
             "incidents": self._incidents(),
@@ -61,6 +65,17 @@ class StatusView:
             "desk": self._desk(),
             "links": self._links(),
             "events": self._events.lines(),
+        }
+
+    def _site_file(self) -> Document:
+        """Which version is gone by, and why a newer one is not."""
+        taken = self._runtime.file_taken
+        return {
+            "hash": self._runtime.site.config_hash,
+            "taken": format_instant(taken.at),
+            "refused": text_of(taken.refused_at),
+            "why": list(taken.why[:_LINES]),
+            "left_out": max(len(taken.why) - _LINES, 0),
         }
 
     def _service(self, service: Service) -> Document:

@@ -73,7 +73,9 @@ def kept_tickets(answer: dict[str, Any]) -> Iterator[str]:
         yield f"what is open {verb}: {', '.join(answer['tickets'])}"
 
 
-def ask(state: Path, request: dict[str, Any]) -> dict[str, Any]:
+def ask(
+    state: Path, request: dict[str, Any], *, patience_s: float = PATIENCE_S
+) -> dict[str, Any]:
     """Say it to the running agent; what it answers, or the error that it names."""
     if running(state) is None:
         raise ScudoError(
@@ -81,7 +83,8 @@ def ask(state: Path, request: dict[str, Any]) -> dict[str, Any]:
             "a running agent can do this"
         )
     try:
-        answer = json.loads(_exchange(state, json.dumps(request).encode() + b"\n"))
+        asked = json.dumps(request).encode() + b"\n"
+        answer = json.loads(_exchange(state, asked, patience_s))
     except PermissionError:
         raise ScudoError(
             f"{state / SOCKET}: may not be used; ask as the user that the agent runs "
@@ -105,9 +108,9 @@ def news_at_the_desk(state: Path) -> None:
             ask(state, {"do": "greet"})
 
 
-def _exchange(state: Path, request: bytes) -> bytes:
+def _exchange(state: Path, request: bytes, patience_s: float) -> bytes:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(PATIENCE_S)
+        connection.settimeout(patience_s)
         with address(state) as name:
             connection.connect(name)
         connection.sendall(request)

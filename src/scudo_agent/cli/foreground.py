@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from scudo_agent.agent.app import Agent, Options, running
 from scudo_agent.agent.events import Line
+from scudo_agent.agent.reload import Reloader
 from scudo_agent.cli.common import private, reopening
 from scudo_agent.cli.screen import COLOURS, HEAD, SHAPES, Row, Screen, plain, span
 from scudo_agent.config.site import Site
@@ -58,16 +60,46 @@ def run_site(site: Site, options: Options, manner: Manner) -> int:
         options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         options = replace(options, log_file=options.state / "agent.log")
     logs.set_up(file=options.log_file, level=manner.level)
-    return reopening(lambda: asyncio.run(_run(site, options, manner)))
+    newest = deque([site], maxlen=1)
+    return reopening(lambda: asyncio.run(_run(newest, options, manner)))
 
 
-async def _run(site: Site, options: Options, manner: Manner) -> int:
+class _Hangup:
+    """SIGHUP: reload; with a live table its terminal is gone, and that is the end."""
+
+    def __init__(self, stop: Callable[[], None] | None) -> None:
+        self._stop = stop
+        self._reloader: Reloader | None = None
+        self._early = False
+
+    def came(self) -> None:
+        """The signal came, perhaps before there is something to reload."""
+        if self._stop is not None:
+            self._stop()
+        elif self._reloader is None:
+            self._early = True
+        else:
+            self._reloader.begin()
+
+    def ready(self, reloader: Reloader) -> None:
+        """The agent runs."""
+        self._reloader = reloader
+        if self._early:
+            reloader.begin()
+
+
+async def _run(newest: deque[Site], options: Options, manner: Manner) -> int:
+    """Run until it is told to stop; `newest` is the version that it goes by."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with running(site, options) as agent:
+    hangup = _Hangup(stop.set if manner.show == "table" else None)
+    loop.add_signal_handler(signal.SIGHUP, hangup.came)
+    async with running(newest[-1], options) as agent:
         agent.vital.on_fault(stop.set)
+        agent.runtime.on_reload.append(newest.append)
+        hangup.ready(agent.reloader)
         if manner.minutes is not None:
             loop.call_later(manner.minutes * MINUTE / SECOND, stop.set)
         show = {"table": _table, "lines": _lines, "log": _logged}[manner.show]

@@ -92,11 +92,21 @@ class Screen:
             yield f"the wall clock is {offset / SECOND:+.1f} s off what is recorded"
         if document["store_error"]:
             yield f"nothing is stored: {document['store_error']}"
+        yield from self._refused(document.get("site_file") or {})
         desk = document["desk"]
         if desk["error"] or desk["waiting"]:
             why = self.say(desk["error"]) or "on its way"
             yield f"desk: {desk['waiting']} events wait ({why})"
         yield from self.left(document, at)
+
+    def _refused(self, file: Mapping[str, Any]) -> Iterator[str]:
+        """That the site file's newer version is not gone by, and why."""
+        if file.get("refused"):
+            at = self.clock(parse_instant(file["refused"]))
+            why, more = file["why"], len(file["why"]) - 1 + file["left_out"]
+            rest = f" (and {more} more, see the log)" if more > 0 else ""
+            said = f"the site file was not taken at {at}, the old one holds"
+            yield f"{said}: {why[0]}{rest}"
 
     def left(self, document: Mapping[str, Any], now: Instant) -> Iterator[str]:
         """What is left alone: mutes, pauses and open windows, until when and why."""

@@ -111,6 +111,19 @@ class Forecaster:
         self._series = {path: _Series(trend) for path, trend in trends.items()}
         self._finished: list[HourOf] = []
 
+    def use(self, trends: Mapping[str, Trend]) -> list[str]:
+        """Go by another version of the site file; checks whose hours are to be
+        restored: what is foreseen of them is new, or is foreseen otherwise.
+        """
+        known, self._series = self._series, {}
+        for path, trend in trends.items():
+            series = known.get(path)
+            same = series is not None and series.trend == trend
+            self._series[path] = series if series and same else _Series(trend)
+        return [
+            path for path, one in self._series.items() if one is not known.get(path)
+        ]
+
     def observe(
         self, check: str, values: Mapping[str, float], at: Instant
     ) -> bool | None:

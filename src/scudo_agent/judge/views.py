@@ -35,6 +35,15 @@ class CheckView:
     incident: str | None
     held: tuple[str, ...] = ()
 
+    @property
+    def confirming(self) -> bool:
+        """Whether a change of the check's state is being confirmed."""
+        if self.state is State.DOWN:
+            return self.run_good > 0
+        if self.state is State.DEGRADED:
+            return self.run_failed > 0 or self.run_good > 0
+        return self.run_failed > 0 or self.run_weak > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:

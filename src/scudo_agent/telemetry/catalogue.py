@@ -148,6 +148,21 @@ AGENT_METRICS = (
         example="count by (hash) (scudo_config_info)",
     ),
     gauge(
+        "scudo_config_last_reload_successful",
+        "0 or 1",
+        SITE,
+        "Whether the site file was taken when it was last read; else the version "
+        "before it is in force.",
+        example="scudo_config_last_reload_successful == 0",
+    ),
+    gauge(
+        "scudo_config_last_reload_success_timestamp_seconds",
+        "seconds since 1970",
+        SITE,
+        "When the site file was last taken, at the start or by a reload.",
+        example="time() - scudo_config_last_reload_success_timestamp_seconds < 600",
+    ),
+    gauge(
         "scudo_start_timestamp_seconds",
         "seconds since 1970",
         SITE,

@@ -230,6 +230,11 @@ def _agent(snapshot: Snapshot, site: tuple[str, str]) -> Iterable[Family]:
     yield _family("scudo_clock_offset_seconds", [(site, snapshot.clock_offset_s)])
     for name, value in (
         ("scudo_start_timestamp_seconds", _moment(snapshot.started)),
+        ("scudo_config_last_reload_successful", int(not snapshot.reload_refused)),
+        (
+            "scudo_config_last_reload_success_timestamp_seconds",
+            _moment(snapshot.config_taken),
+        ),
         ("scudo_liveness_timestamp_seconds", _moment(snapshot.liveness)),
         ("scudo_desk_up", up),
         ("scudo_desk_last_answer_timestamp_seconds", _moment(snapshot.desk_answered)),

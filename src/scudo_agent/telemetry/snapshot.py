@@ -66,7 +66,8 @@ class Snapshot:
 
     `incidents` counts open incidents by severity; the provider's own, which have
     none, stand under None. `desk_up` is None before the first attempt to reach it.
-    `windows_copied` is when the desk's windows were last copied.
+    `windows_copied` is when the desk's windows were last copied, `config_taken` when
+    the site file was last taken, `reload_refused` whether a newer one was not.
     `store_bytes` is the size of the store's files, `liveness` the last instant at
     which the store was told that the agent lives.
     """
@@ -84,3 +85,5 @@ class Snapshot:
     store_bytes: int | None = None
     windows_copied: Instant | None = None
     config_hash: str = ""
+    reload_refused: bool = False
+    config_taken: Instant | None = None

@@ -1,7 +1,7 @@
 """The agent's small web server: metrics, health, readiness, status.
 
 Threads of its own, so that a large scrape or a slow reader never holds the event
-loop. It only reads, and listens on loopback unless told otherwise.
+loop. It listens on loopback unless told otherwise; but for a reload it only reads.
 """
 
 import errno
@@ -11,6 +11,7 @@ import logging
 import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
 from socketserver import TCPServer, ThreadingMixIn
 from threading import BoundedSemaphore, Thread
 from typing import Any
@@ -31,6 +32,7 @@ _PATIENCE_S = 10.0
 _POLL_S = 0.25
 _WORTH_PACKING = 1_000
 _LINKS = ("/metrics", "/status", "/-/healthy", "/-/ready")
+_RELOAD = "/-/reload"
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?P<q>[0-9.]+))?\s*(?:,|$)")
 _HEADERS = (
     ("Cache-Control", "no-store"),
@@ -95,7 +97,9 @@ class TelemetryServer:
     """Serves one agent's telemetry; listens from construction on.
 
     `ready` says whether the agent works, and why not; `status` is the document that
-    `/status` gives. Both are called in the server's threads. Port 0 is any free one.
+    `/status` gives; `reload` reads the site file again and says what came of it, a
+    status line and a text. They are called in the server's threads. Port 0 is any
+    free one.
     """
 
     def __init__(
@@ -106,8 +110,10 @@ class TelemetryServer:
         metrics: Metrics,
         ready: Callable[[], tuple[bool, str]],
         status: Callable[[], Mapping[str, Any]],
+        reload: Callable[[], tuple[str, str]] | None = None,
     ) -> None:
         self._metrics, self._ready, self._status = metrics, ready, status
+        self._reload = reload
         self._server = _listen(host, port)
         self._server.set_app(self._answer)
         self._thread: Thread | None = None
@@ -146,11 +152,15 @@ class TelemetryServer:
     ) -> Iterable[bytes]:
         method = str(environ["REQUEST_METHOD"])
         headers = list(_HEADERS)
-        if method not in ("GET", "HEAD"):
+        path = str(environ["PATH_INFO"])
+        if path == _RELOAD and self._reload is not None:
+            page = self._reloaded(method, environ, self._reload)
+            headers.append(("Allow", "POST, PUT"))
+        elif method not in ("GET", "HEAD"):
             page = _text("405 Method Not Allowed", "only GET and HEAD\n")
             headers.append(("Allow", "GET, HEAD"))
         else:
-            page = self._safe_page(str(environ["PATH_INFO"]), environ)
+            page = self._safe_page(path, environ)
         line, content_type, body = page
         headers += [("Content-Type", content_type), ("Vary", "Accept, Accept-Encoding")]
         if len(body) > _WORTH_PACKING and _takes_gzip(environ):
@@ -159,6 +169,22 @@ class TelemetryServer:
         headers.append(("Content-Length", str(len(body))))
         start_response(line, headers)
         return [b"" if method == "HEAD" else body]
+
+    def _reloaded(
+        self, method: str, environ: WSGIEnvironment, act: Callable[[], tuple[str, str]]
+    ) -> _Page:
+        """Reload the site file, for somebody on this machine and no web page."""
+        if method not in ("POST", "PUT"):
+            return _text("405 Method Not Allowed", "only POST and PUT\n")
+        peer = str(environ.get("REMOTE_ADDR", ""))
+        if not _loopback(peer) or "HTTP_ORIGIN" in environ:
+            return _text("403 Forbidden", "only from this machine itself\n")
+        try:
+            line, said = act()
+        except (ScudoError, TimeoutError) as exc:
+            why = str(exc) or "the agent does not answer"
+            return _text("503 Service Unavailable", f"{why}\n")
+        return _text(line, f"{said}\n")
 
     def _safe_page(self, path: str, environ: WSGIEnvironment) -> _Page:
         try:
@@ -195,6 +221,15 @@ class TelemetryServer:
 
 def _text(line: str, body: str) -> _Page:
     return line, "text/plain; charset=utf-8", body.encode()
+
+
+def _loopback(peer: str) -> bool:
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return bool((mapped or address).is_loopback)
 
 
 def _takes_gzip(environ: WSGIEnvironment) -> bool:
