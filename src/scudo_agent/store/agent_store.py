@@ -16,9 +16,10 @@ from sqlalchemy import Connection, delete, insert
 from sqlalchemy.exc import DatabaseError
 
 from scudo_agent.clock import Clock, Timeline
-from scudo_agent.errors import StoreError, SuspectError
+from scudo_agent.dbfile.mark import mark_closed, mark_closing, mark_open
+from scudo_agent.errors import DamagedError, StoreError, SuspectError
 from scudo_agent.instant import HOUR, Instant, format_instant
-from scudo_agent.store import copies, engine, hours, leave, outbox, schema
+from scudo_agent.store import copies, damage, engine, hours, leave, outbox, schema
 from scudo_agent.store.apply import STREAM, apply
 from scudo_agent.store.lock import FolderLock
 from scudo_agent.store.migrations import migrate
@@ -46,6 +47,8 @@ class AgentStore:
         self._writer = writer
         self._lock = lock
         self.reader = reader
+        self._path = lock.path.with_name(FILE)
+        self._closed = False
         status = reader.status()
         self.store_id = status.store_id
         self.site = status.site
@@ -59,7 +62,8 @@ class AgentStore:
         """Open or create the store of `site` in `folder`.
 
         `StoreError` when another agent has it, when it belongs to another site or
-        program, is damaged or too new, or when SQLite does not keep it safely.
+        program or is too new, or when SQLite does not keep it safely. A damaged one is
+        set aside and made anew (`damage.rebuild`).
         `inline` writes without a thread, for simulations.
         """
         try:
@@ -69,9 +73,10 @@ class AgentStore:
         path = folder / FILE
         lock = FolderLock(folder / LOCK)
         try:
-            connection = engine.open_writer(path)
+            connection = _sound(path, site=site, now=clock.wall())
             try:
                 _prepare(connection, path, site=site, now=clock.wall())
+                mark_open(path)
                 reader = StoreReader.open(folder)
             except BaseException:
                 connection.close()
@@ -87,8 +92,12 @@ class AgentStore:
     def close(self) -> None:
         """Finish what was submitted, and let the next agent in."""
         self.reader.close()
-        self._writer.close()
-        self._lock.release()
+        if not self._closed:
+            mark_closing(self._path)
+            self._writer.close()
+            mark_closed(self._path)
+            self._lock.release()
+        self._closed = True
 
     def on_suspect(self, tell: Callable[[SuspectError], None]) -> None:
         """Call `tell`, in the writing thread, once a sync failed."""
@@ -234,6 +243,21 @@ async def wait(future: "Future[T]") -> T:
     if future.done():
         return future.result()
     return await asyncio.wrap_future(future)
+
+
+def _sound(path: Path, *, site: str, now: Instant) -> Connection:
+    """The store opened; a damaged one is made anew first."""
+    try:
+        return engine.open_writer(path, marked=True)
+    except DamagedError as exc:
+        why = str(exc).removeprefix(f"{path}: ")
+
+    def prepare(connection: Connection) -> None:
+        _prepare(connection, path, site=site, now=now)
+
+    damage.rebuild(path, why, site=site, now=now, prepare=prepare)
+    mark_closing(path)
+    return engine.open_writer(path, marked=True)
 
 
 def _prepare(connection: Connection, path: Path, *, site: str, now: Instant) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
+from scudo_agent.dbfile.mark import contradiction
 from scudo_agent.dbfile.sqlite import beside, holds_anything, settle
 from scudo_agent.dbfile.sqlite import module as dbapi
 from scudo_agent.errors import DamagedError, StoreError
@@ -47,17 +48,25 @@ def sqlite_version() -> str:
     return str(dbapi().sqlite_version)
 
 
-def open_writer(path: Path) -> Connection:
-    """The one writing connection; creates the file, refuses what is not ours."""
+def open_writer(path: Path, *, marked: bool = False) -> Connection:
+    """The one writing connection; creates the file, refuses what is not ours.
+
+    `DamagedError` for what is not what was written; with `marked`, as far as the mark
+    beside the file tells, too.
+    """
+    marked = marked and path.exists()  # who took it away wants a new one
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as exc:
         raise StoreError(f"{path}: cannot open it: {exc.strerror}") from None
+    befell = contradiction(path) if marked else None
     left_behind = holds_anything(beside(path)[0])
     engine = _engine(f"file:{quote(str(path))}?mode=rw", "BEGIN IMMEDIATE")
     connection = _connect(engine, path)
     try:
         check_identity(connection, path)
+        if befell is not None:
+            raise DamagedError(f"{path}: {befell}")
         # Before the pragmas: a damaged file must be named so, and not as a
         # pragma that did not hold.
         _check_pages(connection, path)

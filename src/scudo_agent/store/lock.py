@@ -11,6 +11,7 @@ class FolderLock:
     """Holds `agent.lock` of a state folder; `StoreError` if another holds it."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as exc:
