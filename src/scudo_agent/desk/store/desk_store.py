@@ -14,6 +14,7 @@ from scudo_agent.desk.store.closing import Closing
 from scudo_agent.desk.store.contracts import Contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import Inbox
+from scudo_agent.desk.store.leases import free_leases
 from scudo_agent.desk.store.leaving import Leaving
 from scudo_agent.desk.store.mailbox import Mailbox
 from scudo_agent.desk.store.migrate import migrate
@@ -65,6 +66,7 @@ class DeskStore:
                 put_provider(
                     db, name=provider_name, mail=posting.provider_mail, now=self.now()
                 )
+                free_leases(db)
         except BaseException:
             self.database.close()
             raise
