@@ -92,6 +92,11 @@ class Run:
         paused = PausesSet(at(second), frozenset(checks))
         return self.heard.take(self.judge.feed([paused]))
 
+    def reload(self, second: int, site: dict[str, Any]) -> Batch:
+        """Another version of the site file from now on."""
+        self.site = site_from(site)
+        return self.heard.take(self.judge.reload(self.site, at(second)))
+
     def wait(self, second: int) -> Batch:
         """Nothing but time."""
         return self.heard.take(self.judge.advance(at(second)))

@@ -55,6 +55,7 @@ def snapshot(*checks: CheckSnapshot, **changes: Any) -> Snapshot:
         "liveness": AT,
         "store_bytes": 4096,
         "windows_copied": AT,
+        "config_taken": AT,
         "config_hash": "c0ffee",
     }
     return Snapshot(**(fields | changes))
