@@ -18,9 +18,10 @@ from scudo_agent.clock import Clock
 from scudo_agent.drain import Drainer, Link, off
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import SECOND, format_instant
+from scudo_agent.store import ledger
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.apply import STREAM
-from scudo_agent.store.values import OutboxStatus
+from scudo_agent.store.values import LedgerStatus, OutboxStatus
 from scudo_agent.text import T
 from scudo_agent.ticketing.port import DeskError, TicketSystem
 from scudo_agent.ticketing.progress import (
@@ -62,7 +63,8 @@ class Delivery:
         self._run_id = uuid.uuid4().hex
         self.config_hash = config_hash
         self._link = Link(store, desk, rng=rng, on_event=on_event)
-        self._drainers = (Drainer(self._link, STREAM),)
+        first = Drainer(self._link, STREAM)
+        self._drainers = (first, Drainer(self._link, ledger.STREAM, after=first))
 
     @property
     def state(self) -> DeliveryState:
@@ -124,13 +126,15 @@ class Delivery:
         store, link = self._store, self._link
         link.hello_at = asyncio.get_running_loop().time() + HELLO_S
         marks = await off(store.reader.outbox)
+        told = await off(lambda: store.reader.read(ledger.status))
         now = store.timeline.now()
         age_us = 0 if marks.oldest is None else max(0, now - marks.oldest)
         hello = Hello(
             epoch=marks.epoch,
             store_id=store.store_id,
-            head_seq={STREAM: marks.head_seq},
-            acked_seq={STREAM: marks.acked_seq},
+            head_seq={STREAM: marks.head_seq, ledger.STREAM: told.head_seq},
+            acked_seq={STREAM: marks.acked_seq, ledger.STREAM: told.acked_seq},
+            anchors=dict(told.hashes),
             wall=format_instant(self._clock.wall()),
             mono_us=self._clock.monotonic_us(),
             boot_id=self._clock.boot_id,
@@ -151,12 +155,14 @@ class Delivery:
         link.lost = 0
         # What a drainer asked for while this was under way is done with it, too.
         link.hello_at = asyncio.get_running_loop().time() + HELLO_S
-        await self._agree(reply, marks)
+        await self._agree(reply, marks, told)
         for drainer in self._drainers:
             drainer.agreed(again=again)
         self._on_hello(reply)
 
-    async def _agree(self, reply: HelloReply, marks: OutboxStatus) -> None:
+    async def _agree(
+        self, reply: HelloReply, marks: OutboxStatus, told: LedgerStatus
+    ) -> None:
         """Bring both sides to one mark; the desk's counts.
 
         `marks` are from before the greeting: what the desk had then, it has.
@@ -164,6 +170,7 @@ class Delivery:
         if reply.epoch != marks.epoch and not reply.frozen:
             await self._grant(reply.epoch)
             marks = await off(self._store.reader.outbox)
+            told = await off(lambda: self._store.reader.read(ledger.status))
         was = self._link.state
         frozen = reply.frozen or marks.frozen == reply.epoch
         why = doubled() if reply.frozen else strange()
@@ -185,9 +192,10 @@ class Delivery:
             self._link.tell(DeliveryKind.ANSWERED, T("the desk answers"))
         if frozen:
             return
-        for drainer in self._drainers:
+        both: tuple[OutboxStatus | LedgerStatus, ...] = (marks, told)
+        for drainer, mark in zip(self._drainers, both, strict=True):
             last = reply.last_contiguous_seq.get(drainer.stream, 0)
-            await drainer.align(last, marks)
+            await drainer.align(last, mark)
 
     async def _grant(self, epoch: int) -> None:
         """Number on in another epoch, while no request of the old one is under way."""

@@ -8,14 +8,19 @@ with the process, since what must not be forgotten is in the store.
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from scudo_agent.errors import StoreError
 from scudo_agent.retry import Backoff
 from scudo_agent.store.agent_store import AgentStore, wait
-from scudo_agent.store.values import OutboxRow, OutboxStatus
+from scudo_agent.store.values import (
+    LedgerRow,
+    LedgerStatus,
+    OutboxRow,
+    OutboxStatus,
+)
 from scudo_agent.text import T, Text
 from scudo_agent.ticketing.port import (
     BATCH_LIMIT,
@@ -34,7 +39,7 @@ from scudo_agent.ticketing.progress import (
     strange,
     words,
 )
-from scudo_agent.wire import BatchReply, Gap
+from scudo_agent.wire import BatchReply, Gap, LedgerGap
 
 R = TypeVar("R")
 _log = logging.getLogger(__name__)
@@ -219,7 +224,7 @@ class Drainer:
         except TimeoutError:
             return
 
-    async def align(self, last: int, marks: OutboxStatus) -> None:
+    async def align(self, last: int, marks: OutboxStatus | LedgerStatus) -> None:
         """The desk has all up to `last`, as it said when greeted with `marks`.
 
         More than our mark is a reply that was lost: sending the same again brings
@@ -242,7 +247,7 @@ class Drainer:
 
     async def _drain(self) -> bool:
         """One request; false when nothing waits."""
-        rows = await off(lambda: self._store.pending(self.stream, self._limit))
+        rows = await off(lambda: self._store.rows(self.stream, self._limit))
         if not rows:
             return False
         if rows[0].quarantined is None:
@@ -264,7 +269,7 @@ class Drainer:
             await self._accept(rows, reply)
         return True
 
-    async def _say(self, rows: list[OutboxRow]) -> BatchReply:
+    async def _say(self, rows: Sequence[LedgerRow]) -> BatchReply:
         first = rows[0]
         epoch = self._link.state.epoch or 1
         if first.quarantined is None:
@@ -276,19 +281,9 @@ class Drainer:
                     bodies=[row.body for row in rows],
                 )
             )
-        return await self._link.desk.gap(
-            self.stream,
-            Gap(
-                epoch=epoch,
-                seq=first.seq,
-                incident_id=first.incident_id,
-                rev=first.rev,
-                sha256=first.sha256,
-                reason=first.last_error or "",
-            ),
-        )
+        return await self._link.desk.gap(self.stream, _gap(first, epoch))
 
-    async def _accept(self, rows: list[OutboxRow], reply: BatchReply) -> None:
+    async def _accept(self, rows: Sequence[LedgerRow], reply: BatchReply) -> None:
         first, last = rows[0].seq, rows[-1].seq
         if reply.ack_seq < first:
             await self._postpone(rows, NoAnswer(f"it took nothing from {first} on"))
@@ -304,12 +299,14 @@ class Drainer:
         self._limit = min(BATCH_LIMIT, self._limit * 2)
         self._link.heard()
         by_incident = {
-            row.incident_id: tickets[row.seq] for row in rows if row.seq in tickets
+            row.incident_id: tickets[row.seq]
+            for row in rows
+            if isinstance(row, OutboxRow) and row.seq in tickets
         }
         text = T("the desk has events {first} to {last}", first=first, last=ack)
         self._link.tell(DeliveryKind.ACKNOWLEDGED, text, by_incident)
 
-    async def _narrow(self, rows: list[OutboxRow], exc: Rejected) -> None:
+    async def _narrow(self, rows: Sequence[LedgerRow], exc: Rejected) -> None:
         """Find the one event that the desk will never take, and set it aside."""
         first = rows[0]
         self._link.heard()
@@ -328,14 +325,14 @@ class Drainer:
                 seq=first.seq,
                 reason=str(exc),
             )
-            _log.error("event %d of %s: %s", first.seq, first.incident_id, exc)
+            _log.error("event %d of stream %s: %s", first.seq, self.stream, exc)
             self._link.tell(DeliveryKind.QUARANTINED, text)
         elif exc.seq is not None and first.seq <= exc.seq <= rows[-1].seq:
             self._limit = max(1, exc.seq - first.seq)
         else:
             self._limit = len(rows) // 2
 
-    async def _disagree(self, rows: list[OutboxRow], exc: Conflict) -> None:
+    async def _disagree(self, rows: Sequence[LedgerRow], exc: Conflict) -> None:
         """The desk expects another number than we sent."""
         self._link.heard()
         if exc.expected_seq is None:
@@ -353,7 +350,7 @@ class Drainer:
         self.failures += 1
         self._send_at = self._link.after(self.failures)
 
-    async def _postpone(self, rows: list[OutboxRow], exc: DeskError) -> None:
+    async def _postpone(self, rows: Sequence[LedgerRow], exc: DeskError) -> None:
         """Keep the rows, and try the same again later."""
         if isinstance(exc, Refused):
             self._link.lose(exc)
@@ -373,6 +370,20 @@ class Drainer:
         self.error = error
         self.failures += 1
         self._send_at = self._link.after(self.failures)
+
+
+def _gap(row: LedgerRow, epoch: int) -> Gap | LedgerGap:
+    reason = row.last_error or ""
+    if isinstance(row, OutboxRow):
+        return Gap(
+            epoch=epoch,
+            seq=row.seq,
+            incident_id=row.incident_id,
+            rev=row.rev,
+            sha256=row.sha256,
+            reason=reason,
+        )
+    return LedgerGap(epoch=epoch, seq=row.seq, sha256=row.sha256, reason=reason)
 
 
 async def off(read: Callable[[], R]) -> R:

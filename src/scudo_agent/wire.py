@@ -41,6 +41,12 @@ class Named(_Message):
     title: dict[str, str] = {}
 
 
+class SiteService(Named):
+    """A service of a site; a contract counts it unless `contracted` is false."""
+
+    contracted: bool = True
+
+
 class Evidence(_Message):
     """What is known of one member of an incident when the stage happened."""
 
@@ -117,6 +123,45 @@ class Batch(_Message):
     events: Annotated[list[Stage], Field(min_length=1, max_length=200)]
 
 
+GENESIS = "0" * 64
+"""What the first row of a ledger builds on."""
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class LedgerEvent(_Message):
+    """An event of stream L: from `since` on the service is in `state`.
+
+    What was told of the service from `since` on is undone by it. `prev` is the
+    SHA-256 of the event before it (`GENESIS` for the first one): its own hash
+    therefore stands for all that was told so far.
+    """
+
+    seq: Annotated[int, Field(ge=1)]
+    prev: Sha256
+    service: Annotated[str, Field(min_length=1, max_length=300)]
+    state: State
+    since: When
+    decided: When
+
+
+class LedgerBatch(_Message):
+    """`POST /v1/agents/self/streams/L/events`."""
+
+    epoch: Annotated[int, Field(ge=1)]
+    first_seq: Annotated[int, Field(ge=1)]
+    events: Annotated[list[LedgerEvent], Field(min_length=1, max_length=200)]
+
+
+class LedgerGap(_Message):
+    """`POST /v1/agents/self/streams/L/gaps`: event `seq` will never come."""
+
+    epoch: Annotated[int, Field(ge=1)]
+    seq: Annotated[int, Field(ge=1)]
+    sha256: Sha256
+    reason: str
+
+
 class Gap(_Message):
     """`POST /v1/agents/self/streams/I/gaps`: event `seq` will never come.
 
@@ -156,14 +201,17 @@ class Hello(_Message):
     """`POST /v1/agents/self/hello`, every 30 s.
 
     `epoch` is null until the desk has granted one to this store. `head_seq` and
-    `acked_seq` are by stream (`I`, later `L` beside it). `run_id` names the process
-    that speaks, at random: two that speak in turns are two agents.
+    `acked_seq` are by stream, `I` and `L`. `anchors` are hashes of the ledger's rows
+    by number, the head's among them: the desk holds them against its own.
+    `run_id` names the process that speaks, at random: two that speak in turns are two
+    agents.
     """
 
     epoch: int | None
     store_id: str
     head_seq: dict[str, int]
     acked_seq: dict[str, int]
+    anchors: dict[int, Sha256] = {}
     wall: When
     mono_us: int
     boot_id: str

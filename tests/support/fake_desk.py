@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from scudo_agent.wire import Batch, Gap, Hello, canonical
+from scudo_agent.wire import Batch, Gap, Hello, LedgerBatch, canonical
 
 KEY = "k3y-of-the-agent"
 Fault = Callable[["FakeDesk", httpx.Request], httpx.Response]
@@ -37,6 +37,7 @@ class FakeDesk:
     events: dict[int, dict[int, str]] = field(default_factory=dict)
     """Hash of each event by epoch and number; `gap` for a tombstone."""
     stages: list[dict[str, Any]] = field(default_factory=list)
+    ledger: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     refuses: set[str] = field(default_factory=set)
     """Incidents of which it will never take an event."""
     names_culprit: bool = True
@@ -79,6 +80,8 @@ class FakeDesk:
             return self._hello(Hello.model_validate_json(request.content))
         if path == "/streams/I/events":
             return self._events(request.content)
+        if path == "/streams/L/events":
+            return self._ledger(request.content)
         if path == "/streams/I/gaps":
             return self._gap(Gap.model_validate_json(request.content))
         return reply(404, {"title": "no such page"})
@@ -94,7 +97,10 @@ class FakeDesk:
             200,
             {
                 "epoch": epoch,
-                "last_contiguous_seq": {"I": self.last(epoch)},
+                "last_contiguous_seq": {
+                    "I": self.last(epoch),
+                    "L": len(self.ledger.get(epoch, ())),
+                },
                 "desk_wall": "2026-03-01T10:00:00Z",
                 "mode": "normal",
                 "agent_id": "a-1",
@@ -128,6 +134,14 @@ class FakeDesk:
             for stage in batch.events
         ]
         return reply(200, {"ack_seq": len(have), "results": results})
+
+    def _ledger(self, content: bytes) -> httpx.Response:
+        batch = LedgerBatch.model_validate_json(content)
+        have = self.ledger.setdefault(batch.epoch, [])
+        if batch.first_seq > len(have) + 1:
+            return reply(409, {"title": "gap", "expected_seq": len(have) + 1})
+        have += json.loads(content)["events"][len(have) + 1 - batch.first_seq :]
+        return reply(200, {"ack_seq": len(have), "results": []})
 
     def _gap(self, gap: Gap) -> httpx.Response:
         have = self.events.setdefault(gap.epoch, {})

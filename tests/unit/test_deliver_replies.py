@@ -154,8 +154,8 @@ def test_hello_comes_every_30_s_and_says_how_far(rig: Rig) -> None:
     rig.run(act)
     assert [one.epoch for one in rig.desk.hellos] == [None, 1, 1, 1]
     first, second = rig.desk.hellos[:2]
-    assert (first.head_seq, first.acked_seq) == ({"I": 1}, {"I": 0})
-    assert second.acked_seq == {"I": 1}
+    assert (first.head_seq, first.acked_seq) == ({"I": 1, "L": 0}, {"I": 0, "L": 0})
+    assert second.acked_seq == {"I": 1, "L": 0}
     assert first.store_id == rig.store.store_id
     assert second.mono_us - first.mono_us >= 30 * SECOND
 
@@ -626,7 +626,7 @@ def test_a_fault_that_nobody_thought_of_stops_nothing(
 def test_a_fault_with_nothing_left_to_send_is_over(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = rig.store.pending
+    real = rig.store.rows
     left = [None]
 
     def odd(*args: object) -> object:
@@ -635,7 +635,7 @@ def test_a_fault_with_nothing_left_to_send_is_over(
             raise StoreError("not read: disk I/O error")
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rig.store, "pending", odd)
+    monkeypatch.setattr(rig.store, "rows", odd)
 
     async def act(delivery: Delivery) -> None:
         await rig.until(lambda: delivery.state.error is not None, 5)

@@ -142,10 +142,10 @@ def test_hello_grants_an_epoch_to_a_store_once_and_says_what_arrived(
         agent = await b.agent()
         await agent.send(stage())
         known = (await agent.hello()).json()
-        assert (known["epoch"], known["last_contiguous_seq"]) == (1, {"I": 1})
+        assert (known["epoch"], known["last_contiguous_seq"]) == (1, {"I": 1, "L": 0})
         assert (known["tenant_id"], known["site_id"]) == ("acme", "acme-milano")
         new = (await agent.hello("store-2")).json()
-        assert (new["epoch"], new["last_contiguous_seq"]) == (2, {"I": 0})
+        assert (new["epoch"], new["last_contiguous_seq"]) == (2, {"I": 0, "L": 0})
         assert (await agent.hello()).json()["epoch"] == 1
 
     play(tmp_path, scene)

@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, insert, inspect
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from scudo_agent.desk.store import window_tables
+from scudo_agent.desk.store import ledger_tables
 from scudo_agent.desk.store.database import (
     Database,
     ReadOnlyDatabase,
@@ -67,7 +67,7 @@ def declared() -> dict[str, list[str]]:
     """The schema that the tables' module declares."""
     engine = create_engine("sqlite://", module=sqlite_module())
     with engine.begin() as db:
-        window_tables.metadata.create_all(db)
+        ledger_tables.metadata.create_all(db)
         found = schema(db)
     engine.dispose()
     return found
@@ -76,7 +76,7 @@ def declared() -> dict[str, list[str]]:
 def fill(db: Connection) -> None:
     """A row in every table that there is, as far as its columns go."""
     known = set(inspect(db).get_table_names())
-    for table in window_tables.metadata.sorted_tables:
+    for table in ledger_tables.metadata.sorted_tables:
         if table.name not in known:
             continue
         has = {column["name"] for column in inspect(db).get_columns(table.name)}
@@ -121,7 +121,7 @@ def test_from_every_earlier_step_with_rows_to_the_declared_schema(
             context = MigrationContext.configure(
                 db, opts={"compare_server_default": True}
             )
-            assert compare_metadata(context, window_tables.metadata) == []
+            assert compare_metadata(context, ledger_tables.metadata) == []
             count = db.exec_driver_sql("SELECT count(*) FROM ticket").scalar_one()
             assert count == 1
     finally:
@@ -162,7 +162,7 @@ def test_the_comparison_sees_a_difference(tmp_path: Path) -> None:
 
 
 def test_every_table_has_the_tenant_from_the_first_step() -> None:
-    for table in window_tables.metadata.tables.values():
+    for table in ledger_tables.metadata.tables.values():
         column = table.columns.get("tenant_id")
         assert column is not None, table.name
         assert not column.nullable, table.name

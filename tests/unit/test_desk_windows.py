@@ -201,7 +201,7 @@ def test_services_come_with_the_site_file_and_can_be_told_anew(tmp_path: Path) -
         headers = agent.headers | {"Idempotency-Key": "request-0001"}
         reply = await b.client.post(f"{SELF}/windows", json=NEW | SPAN, headers=headers)
         assert "the desk knows no services of this site yet" in reply.json()["detail"]
-        told = {"services": SERVICES}
+        told = {"services": [one | {"contracted": True} for one in SERVICES]}
         await b.client.put(f"{SELF}/services", json=told, headers=agent.headers)
         reply = await b.client.get(f"{SELF}/services", headers=agent.headers)
         assert reply.json() == told

@@ -65,7 +65,25 @@ def _fill_3(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-FILLS: dict[int, Fill] = {0: _fill_0, 1: _fill_1, 2: _fill_2, 3: _fill_3}
+def _fill_4(connection: Connection) -> None:
+    """The fourth: the ledger of services, chained."""
+    _fill_3(connection)
+    for statement in (
+        "INSERT INTO ledger_service VALUES ('web', 1, '[\"web/http\"]')",
+        "INSERT INTO ledger_outbox VALUES (1, 'web', 'up', 100, 100, NULL, x'7b7d',"
+        " 'ab', 520, NULL, NULL, 0, NULL, NULL)",
+        "UPDATE stream_head SET head_seq = 1 WHERE stream = 'L'",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+FILLS: dict[int, Fill] = {
+    0: _fill_0,
+    1: _fill_1,
+    2: _fill_2,
+    3: _fill_3,
+    4: _fill_4,
+}
 """Rows of each released schema; a new step needs those of the one before."""
 
 

@@ -33,6 +33,7 @@ from scudo_agent.wire import (
     Gap,
     Hello,
     HelloReply,
+    LedgerGap,
     OpenIncident,
     Windows,
 )
@@ -143,7 +144,7 @@ class WatchedDesk:
         """Pass it on."""
         return await self._desk.send(parcel)
 
-    async def gap(self, stream: str, gap: Gap) -> BatchReply:
+    async def gap(self, stream: str, gap: Gap | LedgerGap) -> BatchReply:
         """Pass it on."""
         return await self._desk.gap(stream, gap)
 

@@ -120,6 +120,7 @@ class Runtime:
 
     async def start(self) -> None:
         """Take up where the store was left, then begin to probe."""
+        await wait(self.store.follow(judging_site(self.site).services.values()))
         self._resume()
         await self.probing.start()
         await self.pipeline.commit(self._liveness())
@@ -279,6 +280,7 @@ class Runtime:
             for listener in self.on_reload:
                 listener(site)
             self.rearrange()
+            await wait(self.store.follow(rules.services.values()))
             await self.pipeline.commit()
             self._wake.set()
             return unused

@@ -210,7 +210,8 @@ def _in_order(start: Instant, end: Instant) -> None:
 
 def _services(case: Case) -> Any:
     return [
-        {"id": one.id, "title": dict(one.title)} for one in case.site.services.values()
+        {"id": one.id, "title": dict(one.title), "contracted": one.contracted}
+        for one in case.site.services.values()
     ]
 
 

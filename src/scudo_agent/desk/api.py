@@ -16,6 +16,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from scudo_agent.desk.api_ledger import add_ledger_routes, conflict
 from scudo_agent.desk.api_windows import add_window_routes
 from scudo_agent.desk.auth import fingerprint
 from scudo_agent.desk.history import line_json, view_json
@@ -116,7 +117,7 @@ class _Api:
             _log.warning("%s: event %d refused: %s", who.actor, exc.seq, exc.reason)
             raise Problem(422, exc.reason, index=exc.index, seq=exc.seq) from None
         except (OutOfOrderError, UnknownEpochError) as exc:
-            raise _conflict(exc) from None
+            raise conflict(exc) from None
         self.committed()
         return reply
 
@@ -124,7 +125,7 @@ class _Api:
         try:
             reply = await offload(self.store.inbox.gap, who, gap, stream=stream)
         except (OutOfOrderError, UnknownEpochError) as exc:
-            raise _conflict(exc) from None
+            raise conflict(exc) from None
         _log.error("%s: event %d will never come: %s", who.actor, gap.seq, gap.reason)
         return reply
 
@@ -156,6 +157,8 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
     async def hello(who: Who, body: Hello) -> HelloReply:
         """Say that the agent lives; learn its epoch and what the desk has of it."""
         return await api.hello(who, body)
+
+    add_ledger_routes(router, store, api.agent)
 
     @router.post("/streams/{stream}/events")
     async def events(
@@ -241,12 +244,6 @@ def _add_evidence(router: APIRouter, api: _Api) -> None:
             content=await request.body(),
         )
         return await api.evidence(who, picture, digest=x_content_sha256)
-
-
-def _conflict(exc: OutOfOrderError | UnknownEpochError) -> Problem:
-    if isinstance(exc, OutOfOrderError):
-        return Problem(409, str(exc), expected_seq=exc.expected_seq)
-    return Problem(409, str(exc), hello=True)
 
 
 def _taken(text: str) -> Instant:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from scudo_agent.wire import Named, When
+from scudo_agent.wire import SiteService, When
 
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)
@@ -27,7 +27,7 @@ class _Request(BaseModel):
 class Services(_Request):
     """The site's services, in the site file's order."""
 
-    services: Annotated[list[Named], Field(max_length=1000)]
+    services: Annotated[list[SiteService], Field(max_length=1000)]
 
 
 class NewSeries(_Request):

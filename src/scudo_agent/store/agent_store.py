@@ -7,7 +7,7 @@ state, incidents and the outbox rows about them (`reliability.md` 1.2).
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
@@ -19,12 +19,28 @@ from scudo_agent.clock import Clock, Timeline
 from scudo_agent.dbfile.mark import mark_closed, mark_closing, mark_open
 from scudo_agent.errors import DamagedError, StoreError, SuspectError
 from scudo_agent.instant import HOUR, Instant, format_instant
-from scudo_agent.store import copies, damage, engine, hours, leave, outbox, schema
+from scudo_agent.judge.site import ServiceRule
+from scudo_agent.store import (
+    copies,
+    damage,
+    engine,
+    hours,
+    leave,
+    ledger,
+    outbox,
+    schema,
+)
 from scudo_agent.store.apply import STREAM, apply
 from scudo_agent.store.lock import FolderLock
 from scudo_agent.store.migrations import migrate
 from scudo_agent.store.read import FILE, StoreReader, known
-from scudo_agent.store.values import Intervention, Memory, OutboxRow, Write
+from scudo_agent.store.values import (
+    Intervention,
+    LedgerRow,
+    Memory,
+    OutboxRow,
+    Write,
+)
 from scudo_agent.store.writer import Writer
 from scudo_agent.wire import Stage, Windows
 
@@ -137,6 +153,10 @@ class AgentStore:
         """What the desk has not acknowledged, in order, quarantined rows too."""
         return self.reader.pending(stream, limit)
 
+    def rows(self, stream: str, limit: int) -> Sequence[LedgerRow]:
+        """`pending` of any stream."""
+        return self.reader.read(lambda db: outbox.rows_of(db, stream, limit))
+
     def head(self, stream: str = STREAM) -> tuple[int, int]:
         """The last number written, and the last one acknowledged."""
         return self.reader.read(lambda db: outbox.head(db, stream))
@@ -200,6 +220,11 @@ class AgentStore:
         return self._writer.submit(
             lambda db: outbox.note_attempt(db, stream, *span, error=error)
         )
+
+    def follow(self, services: Iterable[ServiceRule]) -> "Future[None]":
+        """These are the services whose states the ledger tells, from now on."""
+        at, wanted = self.timeline.now(), tuple(services)
+        return self._writer.submit(lambda db: ledger.follow(db, wanted, at=at))
 
     def keep_windows(self, windows: Windows) -> "Future[None]":
         """Replace the copy of the desk's windows, as a whole."""

@@ -29,12 +29,12 @@ from scudo_agent.judge.batch import (
     Withdrawal,
 )
 from scudo_agent.model import Kind, Result
-from scudo_agent.store import adopted, hours, schema
+from scudo_agent.store import adopted, hours, ledger, schema
 from scudo_agent.store.values import IncidentState, Liveness, RunEvent, Seen, Write
 from scudo_agent.wire import PendingStage, Stage, canonical
 
 STREAM = "I"
-"""The stream of incidents; the ledger's `L` comes beside it."""
+"""The stream of incidents; the ledger's is beside it (`store.ledger`)."""
 
 PHASES = {
     Kind.OPEN: IncidentState.OPEN_LOCAL,
@@ -85,6 +85,7 @@ def apply(connection: Connection, write: Write, *, at: Instant) -> tuple[Stage, 
     adopted.take_over(connection, write.adopted)
     adopted.catch_up(connection, write.behind)
     _changes(connection, write.changes)
+    ledger.record(connection, write.changes, at=at)
     _upsert(connection, schema.check_state, map(_check_row, write.checks))
     _seen(connection, write.seen)
     _incidents(connection, write.incidents)

@@ -149,6 +149,33 @@ CREATE TABLE intervention (
 CREATE INDEX intervention_by_end ON intervention (until_us)
 """
 
+_0004 = """
+CREATE TABLE ledger_service (
+  service TEXT NOT NULL PRIMARY KEY,
+  need INTEGER NOT NULL,
+  checks TEXT NOT NULL
+) STRICT;
+CREATE TABLE ledger_outbox (
+  seq INTEGER NOT NULL PRIMARY KEY,
+  service TEXT NOT NULL,
+  state TEXT NOT NULL,
+  since_us INTEGER NOT NULL,
+  decided_us INTEGER NOT NULL,
+  undone_seq INTEGER,
+  body BLOB NOT NULL,
+  sha256 TEXT NOT NULL,
+  created_us INTEGER NOT NULL,
+  epoch INTEGER,
+  acked_us INTEGER,
+  attempts INTEGER NOT NULL,
+  last_error TEXT,
+  quarantined_us INTEGER,
+  CONSTRAINT counted_from_one CHECK (seq >= 1)
+) STRICT;
+CREATE INDEX ledger_outbox_by_service ON ledger_outbox (service, since_us);
+INSERT INTO stream_head VALUES ('L', 0, 0)
+"""
+
 
 def _of(script: str) -> Step:
     def step(connection: Connection) -> None:
@@ -158,7 +185,7 @@ def _of(script: str) -> Step:
     return step
 
 
-STEPS: tuple[Step, ...] = (_of(_0001), _of(_0002), _of(_0003))
+STEPS: tuple[Step, ...] = (_of(_0001), _of(_0002), _of(_0003), _of(_0004))
 
 
 def migrate(connection: Connection, steps: tuple[Step, ...] = STEPS) -> int:

@@ -5,27 +5,34 @@ Each function works inside the transaction of the connection that it is given.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     ScalarSelect,
+    Table,
     and_,
     bindparam,
     delete,
     exists,
     func,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert
 
 from scudo_agent.instant import DAY, Instant
 from scudo_agent.model import Kind
-from scudo_agent.store import schema
+from scudo_agent.store import ledger, schema
 from scudo_agent.store.apply import PHASES
-from scudo_agent.store.values import IncidentState, OutboxRow, OutboxStatus
+from scudo_agent.store.values import (
+    IncidentState,
+    LedgerRow,
+    OutboxRow,
+    OutboxStatus,
+)
 from scudo_agent.wire import canonical
 
 KEPT_US = 35 * DAY
@@ -40,6 +47,8 @@ _FROZEN = "frozen"
 _outbox = schema.outbox
 _heads = schema.stream_head
 _incident = schema.incident
+_TABLES = {ledger.STREAM: schema.ledger_outbox}
+"""Where a stream's rows are, when not in the outbox of incidents."""
 
 # Made once: making a statement costs more than running it.
 _HEAD = select(_heads.c.head_seq, _heads.c.acked_seq).where(
@@ -73,6 +82,13 @@ _ASIDE = (
     .select_from(_outbox)
     .where(_outbox.c.quarantined_us.is_not(None))
 )
+
+
+def rows_of(connection: Connection, stream: str, limit: int) -> Sequence[LedgerRow]:
+    """`pending` of any stream."""
+    if stream == ledger.STREAM:
+        return ledger.pending(connection, limit)
+    return pending(connection, stream, limit)
 
 
 def pending(connection: Connection, stream: str, limit: int) -> list[OutboxRow]:
@@ -152,6 +168,17 @@ def acknowledge(
     at: Instant,
 ) -> None:
     """All up to `ack_seq` is durable at the desk; `tickets` by `seq`."""
+    connection.execute(
+        update(_heads)
+        .where(_heads.c.stream == stream, _heads.c.acked_seq < ack_seq)
+        .values(acked_seq=ack_seq)
+    )
+    if stream in _TABLES:
+        table = _TABLES[stream]
+        had = and_(table.c.seq <= ack_seq, table.c.acked_us.is_(None))
+        values = {"acked_us": at, "epoch": epoch_of(connection)}
+        connection.execute(update(table).where(had).values(values))
+        return
     fresh = and_(
         _outbox.c.stream == stream,
         _outbox.c.seq <= ack_seq,
@@ -164,11 +191,6 @@ def acknowledge(
         .returning(_outbox.c.incident_id)
     )
     incidents = set(touched.scalars())
-    connection.execute(
-        update(_heads)
-        .where(_heads.c.stream == stream, _heads.c.acked_seq < ack_seq)
-        .values(acked_seq=ack_seq)
-    )
     for seq, ticket in tickets.items():
         of_row = select(_outbox.c.incident_id).where(
             _outbox.c.stream == stream, _outbox.c.seq == seq
@@ -183,13 +205,16 @@ def acknowledge(
 
 def rewind(connection: Connection, stream: str, seq: int) -> None:
     """The desk has all up to `seq` and no more: the rest is to be sent again."""
-    later = and_(_outbox.c.stream == stream, _outbox.c.seq > seq)
-    connection.execute(update(_outbox).where(later).values(acked_us=None, epoch=None))
     connection.execute(
         update(_heads)
         .where(_heads.c.stream == stream, _heads.c.acked_seq > seq)
         .values(acked_seq=seq)
     )
+    later = _in(stream) & (_rows(stream).c.seq > seq)
+    again_us = {"acked_us": None, "epoch": None}
+    connection.execute(update(_rows(stream)).where(later).values(again_us))
+    if stream in _TABLES:
+        return
     again = select(_outbox.c.incident_id).where(later)
     _settle(connection, _incident.c.incident_id.in_(again))
 
@@ -199,8 +224,8 @@ def quarantine(
 ) -> None:
     """Set aside an event that the desk refuses for good; it is kept."""
     connection.execute(
-        update(_outbox)
-        .where(_outbox.c.stream == stream, _outbox.c.seq == seq)
+        update(_rows(stream))
+        .where(_in(stream), _rows(stream).c.seq == seq)
         .values(quarantined_us=at, last_error=reason[:ERROR_LENGTH])
     )
 
@@ -209,10 +234,11 @@ def note_attempt(
     connection: Connection, stream: str, first: int, last: int, *, error: str
 ) -> None:
     """Count one more attempt that failed for the rows `first` to `last`."""
+    table = _rows(stream)
     connection.execute(
-        update(_outbox)
-        .where(_outbox.c.stream == stream, _outbox.c.seq.between(first, last))
-        .values(attempts=_outbox.c.attempts + 1, last_error=error[:ERROR_LENGTH])
+        update(table)
+        .where(_in(stream), table.c.seq.between(first, last))
+        .values(attempts=table.c.attempts + 1, last_error=error[:ERROR_LENGTH])
     )
 
 
@@ -249,6 +275,8 @@ def grant(connection: Connection, stream: str, epoch: int) -> bool:
         .values(acked_seq=0, head_seq=len(rows))
     )
     rewind(connection, stream, 0)
+    ledger.renumber(connection)
+    rewind(connection, ledger.STREAM, 0)
     return True
 
 
@@ -305,6 +333,14 @@ def prune(connection: Connection, stream: str, now: Instant) -> int:
         )
     )
     return done.rowcount
+
+
+def _rows(stream: str) -> Table:
+    return _TABLES.get(stream, _outbox)
+
+
+def _in(stream: str) -> ColumnElement[bool]:
+    return true() if stream in _TABLES else _outbox.c.stream == stream
 
 
 def _note(connection: Connection, key: str, value: str) -> None:

@@ -23,6 +23,7 @@ from scudo_agent.model import Result, State
 from scudo_agent.store import adopted, copies, hours, leave, outbox, schema
 from scudo_agent.store.apply import STREAM
 from scudo_agent.store.engine import open_reader, unusable
+from scudo_agent.store.last import last_instant
 from scudo_agent.store.migrations import STEPS
 from scudo_agent.store.values import (
     IncidentRow,
@@ -180,7 +181,7 @@ class StoreReader:
         """What a restart needs; recovered incidents that may re-open included."""
 
         def read(connection: Connection) -> Memory:
-            last = _last_instant(connection)
+            last = last_instant(connection)
             return Memory(
                 checks=_checks(connection),
                 incidents=_memories(connection, Instant(last - reopen_us)),
@@ -330,34 +331,6 @@ def _liveness(connection: Connection) -> Liveness | None:
         pid=row.pid,
         clean=_instant(row.clean_us),
     )
-
-
-def _last_instant(connection: Connection) -> Instant:
-    """The latest stored instant; dates lie never after what decided them."""
-    change, run, incident = schema.check_change, schema.agent_run, schema.incident
-    columns = (
-        schema.liveness.c.at_us,
-        schema.liveness.c.clean_us,
-        schema.check_state.c.decided_us,
-        schema.check_seen.c.at_us,
-        change.c.decided_us,
-        change.c.withdrawn_at_us,
-        run.c.at_us,
-        schema.isolation.c.since_us,
-        schema.isolation.c.until_us,
-        incident.c.opened_us,
-        incident.c.recovered_us,
-        schema.outbox.c.created_us,
-        schema.outbox.c.acked_us,
-        schema.outbox.c.quarantined_us,
-        schema.window_copy.c.fetched_us,
-        schema.intervention.c.since_us,
-        schema.intervention.c.ended_us,
-    )
-    found = (
-        connection.execute(select(func.max(column))).scalar_one() for column in columns
-    )
-    return Instant(max((at for at in found if at is not None), default=0))
 
 
 def _from(rows: list[Any], since: Instant) -> list[Any]:

@@ -194,3 +194,30 @@ intervention = _table(
     CheckConstraint("until_us > since_us", name="lasting"),
     Index("intervention_by_end", "until_us"),
 )
+
+ledger_service = _table(
+    "ledger_service",
+    _key("service"),
+    _whole("need"),
+    _text("checks"),
+)
+
+ledger_outbox = _table(
+    "ledger_outbox",
+    Column("seq", Integer, primary_key=True, nullable=False),
+    _text("service"),
+    _text("state"),
+    _whole("since_us"),
+    _whole("decided_us"),
+    _whole("undone_seq", null=True),
+    Column("body", LargeBinary, nullable=False),
+    _text("sha256"),
+    _whole("created_us"),
+    _whole("epoch", null=True),
+    _whole("acked_us", null=True),
+    _whole("attempts"),
+    _text("last_error", null=True),
+    _whole("quarantined_us", null=True),
+    CheckConstraint("seq >= 1", name="counted_from_one"),
+    Index("ledger_outbox_by_service", "service", "since_us"),
+)

@@ -185,15 +185,12 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutboxRow:
+class LedgerRow:
     """One event of a stream as it was written, and what became of it."""
 
     stream: str
     seq: int
     epoch: int | None
-    incident_id: str
-    rev: int
-    kind: Kind
     body: bytes
     sha256: str
     created: Instant
@@ -201,6 +198,15 @@ class OutboxRow:
     attempts: int
     last_error: str | None
     quarantined: Instant | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow(LedgerRow):
+    """One event of stream I: a stage of an incident."""
+
+    incident_id: str
+    rev: int
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +242,17 @@ class OutboxStatus:
     oldest: Instant | None
     quarantined: int
     frozen: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerStatus:
+    """How the delivery of the ledger stands; `hashes` of its head and its mark."""
+
+    head_seq: int
+    acked_seq: int
+    oldest: Instant | None
+    quarantined: int
+    hashes: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ from scudo_agent.wire import (
     Gap,
     Hello,
     HelloReply,
+    LedgerGap,
     canonical,
 )
 
@@ -91,7 +92,7 @@ class DeskClient:
             transport=transport,
             verify=_trust(base, ca),
             timeout=None,  # noqa: S113 - one deadline stands around each exchange
-            limits=httpx.Limits(max_connections=2, max_keepalive_connections=1),
+            limits=httpx.Limits(max_connections=4, max_keepalive_connections=2),
             trust_env=False,
             follow_redirects=False,
         )
@@ -123,7 +124,7 @@ class DeskClient:
                 raise
             raise Rejected(str(exc), seq=parcel.first_seq + exc.index) from None
 
-    async def gap(self, stream: str, gap: Gap) -> BatchReply:
+    async def gap(self, stream: str, gap: Gap | LedgerGap) -> BatchReply:
         """See `TicketSystem.gap`."""
         return await self._post(
             f"/streams/{stream}/gaps", canonical(gap), BatchReply, {}

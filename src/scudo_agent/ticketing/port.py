@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from scudo_agent.instant import Instant
-from scudo_agent.wire import BatchReply, Gap, Hello, HelloReply
+from scudo_agent.wire import BatchReply, Gap, Hello, HelloReply, LedgerGap
 
 BATCH_LIMIT = 200
 """Events in one request, at most (`reliability.md` 1.3)."""
@@ -62,7 +62,7 @@ class TicketSystem(Protocol):
     async def send(self, parcel: Parcel) -> BatchReply:
         """Deliver events; what the reply acknowledges is durable."""
 
-    async def gap(self, stream: str, gap: Gap) -> BatchReply:
+    async def gap(self, stream: str, gap: Gap | LedgerGap) -> BatchReply:
         """Tell that an event in quarantine will never come."""
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ from scudo_agent.desk.store.contracts import (
     put_version,
 )
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.ledger import greeted
 from scudo_agent.desk.store.open_incidents import count_open
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.recovering import Recovery
@@ -30,9 +31,9 @@ from scudo_agent.desk.store.tables import (
 from scudo_agent.desk.store.window_rows import put_services, revision_of_windows
 from scudo_agent.errors import InputError
 from scudo_agent.instant import SECOND, Instant
-from scudo_agent.wire import Hello, Named
+from scudo_agent.wire import Hello, SiteService
 
-STREAMS = ("I",)
+STREAMS = ("I", "L")
 
 # Said by every agent twice a minute; making a statement costs more than running it.
 _BY_KEY = select(agent.c.tenant_id, agent.c.site_id, agent.c.agent_id).where(
@@ -70,7 +71,7 @@ class Enrolment:
     timezone: str
     contract_id: str | None = None
     contract: Body | None = None
-    services: tuple[Named, ...] = ()
+    services: tuple[SiteService, ...] = ()
 
     @classmethod
     def of(cls, site: Site) -> "Enrolment":
@@ -85,7 +86,7 @@ class Enrolment:
             contract_id=site.contract_id,
             contract=site.contract_body,
             services=tuple(
-                Named(id=one.id, title=dict(one.title))
+                SiteService(id=one.id, title=dict(one.title), contracted=one.contracted)
                 for one in site.services.values()
             ),
         )
@@ -197,6 +198,7 @@ class Agents:
             again = Recovery(db, who, now=now, posting=posting)
             recovers = again.greet(hello, epoch, last["I"])
             frozen = note_run(db, who, hello, now=now, posting=posting)
+            greeted(db, who, hello, epoch, now=now)
             contract_id, revision = contract_of(db, who)
             windows_revision = revision_of_windows(db, who)
             # Until the agent says this epoch itself it may have kept nothing.

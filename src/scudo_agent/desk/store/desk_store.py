@@ -16,6 +16,7 @@ from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import Inbox
 from scudo_agent.desk.store.leases import free_leases
 from scudo_agent.desk.store.leaving import Leaving
+from scudo_agent.desk.store.ledger import LedgerBook
 from scudo_agent.desk.store.mailbox import Mailbox
 from scudo_agent.desk.store.migrate import migrate
 from scudo_agent.desk.store.open_incidents import OpenIncidents
@@ -41,9 +42,9 @@ from scudo_agent.instant import Instant
 class DeskStore:
     """Owns the database file; every room's transaction is its own.
 
-    Rooms: `acts`, `agents`, `closing`, `contracts`, `inbox`, `leaving`, `mail`,
-    `people`, `views`, `windows`. All may be called from any thread. `now()` is the
-    desk's time: it never runs backwards, not over a restart either.
+    Rooms: `acts`, `agents`, `closing`, `contracts`, `inbox`, `leaving`, `ledger`,
+    `mail`, `people`, `views`, `windows`. All may be called from any thread. `now()`
+    is the desk's time: it never runs backwards, not over a restart either.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class DeskStore:
         self.open_incidents = OpenIncidents(self.database)
         self.inbox = Inbox(self.database, self.now, posting)
         self.leaving = Leaving(self.database, self.now, posting)
+        self.ledger = LedgerBook(self.database, self.now)
         self.mail = Mailbox(self.database, self.now, owner=owner)
         self.attachments = Attachments(self.database, self.now)
         self.silence = Silence(self.database, self.now, posting, lived=lived)

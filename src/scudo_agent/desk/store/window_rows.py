@@ -18,7 +18,7 @@ from scudo_agent.desk.store.window_tables import (
 )
 from scudo_agent.instant import Instant, format_instant
 from scudo_agent.wire import (
-    Named,
+    SiteService,
     WindowAnnouncement,
     WindowCorrection,
     WindowState,
@@ -31,44 +31,52 @@ _REVISION = select(site.c.windows_revision).where(
 
 
 def put_services(
-    db: Connection, who: AgentIdentity, services: Iterable[Named], now: Instant
+    db: Connection, who: AgentIdentity, services: Iterable[SiteService], now: Instant
 ) -> bool:
     """Keep the site's services as its file has them; false if nothing changed."""
     mine = (
         site_service.c.tenant_id == who.tenant_id,
         site_service.c.site_id == who.site_id,
     )
-    wanted = [(one.id, dict(one.title)) for one in services]
-    if [(one.id, one.title) for one in known_services(db, who)] == wanted:
+    wanted = list(services)
+    if known_services(db, who) == wanted:
         return False
     db.execute(site_service.delete().where(*mine))
     rows = [
         {
             "tenant_id": who.tenant_id,
             "site_id": who.site_id,
-            "service_id": service_id,
+            "service_id": one.id,
             "place": place,
-            "title": title,
+            "title": dict(one.title),
+            "contracted": one.contracted,
             "stored_us": now,
         }
-        for place, (service_id, title) in enumerate(wanted)
+        for place, one in enumerate(wanted)
     ]
     if rows:
         db.execute(insert(site_service), rows)
     return True
 
 
-def known_services(db: Connection, who: AgentIdentity) -> list[Named]:
+def known_services(db: Connection, who: AgentIdentity) -> list[SiteService]:
     """The site's services with their titles, in the order of its file."""
     rows = db.execute(
-        select(site_service.c.service_id, site_service.c.title)
+        select(
+            site_service.c.service_id,
+            site_service.c.title,
+            site_service.c.contracted,
+        )
         .where(
             site_service.c.tenant_id == who.tenant_id,
             site_service.c.site_id == who.site_id,
         )
         .order_by(site_service.c.place)
     )
-    return [Named(id=row.service_id, title=row.title) for row in rows]
+    return [
+        SiteService(id=row.service_id, title=row.title, contracted=row.contracted)
+        for row in rows
+    ]
 
 
 def revision_of_windows(db: Connection, who: AgentIdentity) -> int:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     DDL,
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    true,
 )
 
 from scudo_agent.desk.store.tables import metadata as metadata
@@ -64,6 +66,7 @@ site_service = Table(
     _text("service_id", key=True),
     Column("place", Integer, nullable=False),
     _json("title"),
+    Column("contracted", Boolean, nullable=False, server_default=true()),
     _us("stored_us"),
     _of_site(),
 )

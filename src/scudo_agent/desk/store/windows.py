@@ -49,7 +49,7 @@ from scudo_agent.desk.windows import (
     window_of,
 )
 from scudo_agent.instant import Instant, parse_instant
-from scudo_agent.wire import Named, Windows, WindowState
+from scudo_agent.wire import SiteService, Windows, WindowState
 
 
 class UnknownWindowError(Exception):
@@ -86,7 +86,7 @@ class WindowBook:
         with self._database.read() as db:
             return revision_of_windows(db, who)
 
-    def services(self, who: AgentIdentity) -> list[Named]:
+    def services(self, who: AgentIdentity) -> list[SiteService]:
         """The site's services with their titles."""
         with self._database.read() as db:
             return known_services(db, who)
@@ -102,7 +102,7 @@ class WindowBook:
         with self._database.read() as db:
             return str(db.execute(query).scalar_one())
 
-    def put_services(self, who: AgentIdentity, services: Sequence[Named]) -> bool:
+    def put_services(self, who: AgentIdentity, services: Sequence[SiteService]) -> bool:
         """Keep the services of the site's file; false if nothing changed."""
         with self._database.write() as db:
             return put_services(db, who, services, self._now())

@@ -1,0 +1,321 @@
+"""The door for stream L, and what the desk holds of each agent's ledger.
+
+Rows come in order, once, each with the hash of the one before (`reliability.md`
+1.1, threat 9): an agent's machine may lie in the present, not rewrite the past.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from scudo_agent.desk.ledger import Timeline, together, witnessed
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.inbox import (
+    BadEventError,
+    OutOfOrderError,
+    UnknownEpochError,
+)
+from scudo_agent.desk.store.ledger_tables import ledger, ledger_mark
+from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.tables import agent_epoch, security_event, stream_cursor
+from scudo_agent.instant import Instant, parse_instant
+from scudo_agent.model import State
+from scudo_agent.wire import GENESIS, BatchReply, Hello, LedgerBatch, LedgerGap
+
+STREAM = "L"
+BROKEN = "ledger_chain_broken"
+"""Kind of the security event: the ledger is not what was told before."""
+
+_log = logging.getLogger(__name__)
+
+
+class LedgerBook:
+    """The ledgers of all agents; each method is one transaction."""
+
+    def __init__(self, database: Database, now: Callable[[], Instant]) -> None:
+        self._database = database
+        self._now = now
+
+    def apply(
+        self, who: AgentIdentity, batch: LedgerBatch, *, hashes: Sequence[str]
+    ) -> BatchReply:
+        """Store a run of events; all or nothing, as the door for stream I does."""
+        try:
+            with self._database.write() as db:
+                door = _Door(db, who, batch.epoch, self._now())
+                for index, (event, sha) in enumerate(
+                    zip(batch.events, hashes, strict=True)
+                ):
+                    if not door.is_next(event.seq, sha, index):
+                        continue
+                    door.follows(event.seq, event.prev, index)
+                    door.take(
+                        event.seq,
+                        sha256=sha,
+                        service=event.service,
+                        state=event.state.value,
+                        since_us=parse_instant(event.since),
+                        decided_us=parse_instant(event.decided),
+                    )
+                door.leave()
+        except _ForgedError as exc:
+            self._alarm(who, batch.epoch, exc)
+            raise BadEventError(exc.index, exc.seq, exc.reason) from None
+        return BatchReply(ack_seq=door.last, results=[])
+
+    def gap(self, who: AgentIdentity, gap: LedgerGap) -> BatchReply:
+        """Put a tombstone where an event will never come, and move on."""
+        with self._database.write() as db:
+            door = _Door(db, who, gap.epoch, self._now())
+            if gap.seq > door.last + 1:
+                raise OutOfOrderError(door.last + 1)
+            if gap.seq == door.last + 1:
+                door.take(gap.seq, sha256=gap.sha256, gap_reason=gap.reason)
+                door.leave()
+        return BatchReply(ack_seq=door.last, results=[])
+
+    def timelines(self, tenant_id: str, site_id: str) -> dict[str, Timeline]:
+        """Each service of a site as all its agents saw it, unknown beyond that."""
+        with self._database.read() as db:
+            return timelines(db, tenant_id, site_id)
+
+    def whole(self, tenant_id: str, site_id: str) -> Instant | None:
+        """Up to when the ledgers of the site's agents are complete."""
+        with self._database.read() as db:
+            return whole(db, tenant_id, site_id)
+
+    def _alarm(self, who: AgentIdentity, epoch: int, exc: BadEventError) -> None:
+        with self._database.write() as db:
+            data = {"epoch": epoch, "seq": exc.seq, "why": exc.reason}
+            _alarm(db, who, data, self._now())
+
+
+def greeted(
+    db: Connection, who: AgentIdentity, hello: Hello, epoch: int, *, now: Instant
+) -> None:
+    """Hold a greeting's anchors against what was told, and note how far it is.
+
+    Within the transaction of the greeting. What differs is a security event, once.
+    """
+    mine = (ledger.c.agent_id == who.agent_id, ledger.c.epoch == epoch)
+    last = db.execute(
+        select(stream_cursor.c.last_seq).where(*_cursor(who, epoch))
+    ).scalar()
+    last = int(last or 0)
+    if hello.epoch != epoch:
+        return  # its numbers are of another epoch, and are about to be counted anew
+    head = hello.head_seq.get(STREAM, 0)
+    if head < last:
+        why = f"the agent has written {head} events, and told {last} before"
+        _alarm(db, who, {"epoch": epoch, "seq": head, "why": why}, now)
+        return
+    for seq, sha in sorted(hello.anchors.items()):
+        query = select(ledger.c.sha256).where(*mine, ledger.c.seq == seq)
+        told = db.execute(query).scalar()
+        if told is not None and told != sha:
+            why = f"event {seq} is another one than the one that was told"
+            _alarm(db, who, {"epoch": epoch, "seq": seq, "why": why}, now)
+            return
+    said = min(parse_instant(hello.wall), now)
+    _mark(db, who, epoch, head_seq=head, said=said, last=last)
+
+
+def timelines(db: Connection, tenant_id: str, site_id: str) -> dict[str, Timeline]:
+    """`LedgerBook.timelines` within a transaction."""
+    until = {
+        (row.agent_id, row.epoch): row.whole_us
+        for row in db.execute(
+            select(ledger_mark).where(
+                ledger_mark.c.tenant_id == tenant_id, ledger_mark.c.site_id == site_id
+            )
+        )
+    }
+    rows = db.execute(
+        select(ledger)
+        .where(
+            ledger.c.tenant_id == tenant_id,
+            ledger.c.site_id == site_id,
+            ledger.c.service.is_not(None),
+        )
+        .order_by(ledger.c.agent_id, ledger.c.epoch, ledger.c.seq)
+    )
+    told: dict[str, dict[tuple[str, int], list[tuple[State, Instant]]]] = {}
+    for row in rows:
+        of_service = told.setdefault(row.service, {})
+        entries = of_service.setdefault((row.agent_id, row.epoch), [])
+        entries.append((State(row.state), Instant(row.since_us)))
+    return {
+        service: together(
+            [
+                witnessed(entries, _instant(until.get(witness)))
+                for witness, entries in by_witness.items()
+            ]
+        )
+        for service, by_witness in told.items()
+    }
+
+
+def whole(db: Connection, tenant_id: str, site_id: str) -> Instant | None:
+    """The instant up to which the newest store of each agent has told everything."""
+    newest = (
+        select(ledger_mark.c.agent_id, func.max(ledger_mark.c.epoch).label("epoch"))
+        .where(ledger_mark.c.tenant_id == tenant_id, ledger_mark.c.site_id == site_id)
+        .group_by(ledger_mark.c.agent_id)
+        .subquery()
+    )
+    marks = db.execute(
+        select(ledger_mark.c.whole_us).join(
+            newest,
+            (newest.c.agent_id == ledger_mark.c.agent_id)
+            & (newest.c.epoch == ledger_mark.c.epoch),
+        )
+    ).scalars()
+    found = list(marks)
+    return None if not found or None in found else Instant(min(found))
+
+
+class _ForgedError(BadEventError):
+    """Not a mistake of a program that works as ours does."""
+
+
+class _Door:
+    """Cursor and rows of one agent's epoch within a transaction."""
+
+    def __init__(
+        self, db: Connection, who: AgentIdentity, epoch: int, now: Instant
+    ) -> None:
+        self._db = db
+        self._who = who
+        self._epoch = epoch
+        self._now = now
+        granted = db.execute(
+            select(agent_epoch.c.epoch).where(
+                agent_epoch.c.agent_id == who.agent_id, agent_epoch.c.epoch == epoch
+            )
+        ).first()
+        if granted is None:
+            raise UnknownEpochError(f"epoch {epoch} was not granted to this agent")
+        last = db.execute(
+            select(stream_cursor.c.last_seq).where(*_cursor(who, epoch))
+        ).scalar()
+        self._first = last is None
+        self.last = int(last or 0)
+        self._prev = GENESIS if not self.last else self._hash(self.last)
+
+    def is_next(self, seq: int, sha: str, index: int) -> bool:
+        """Whether the event is the next one; false for one that is had already."""
+        if seq > self.last + 1:
+            raise OutOfOrderError(self.last + 1)
+        if seq <= self.last and self._hash(seq) not in (None, sha):
+            raise _ForgedError(index, seq, "this seq came before, and differed")
+        return seq == self.last + 1
+
+    def follows(self, seq: int, prev: str, index: int) -> None:
+        """The event builds on the one before it."""
+        if prev != self._prev:
+            reason = f"the ledger was altered: event {seq} follows other events"
+            raise _ForgedError(index, seq, reason)
+
+    def take(self, seq: int, *, sha256: str, **values: Any) -> None:
+        """Store the next event."""
+        row = _identity(self._who, self._epoch) | {
+            "seq": seq,
+            "sha256": sha256,
+            "stored_us": self._now,
+        }
+        self._db.execute(insert(ledger).values(row | values))
+        self.last, self._prev = seq, sha256
+
+    def leave(self) -> None:
+        """Write the cursor, and how far the ledger is whole."""
+        values = {"last_seq": self.last, "moved_us": self._now}
+        if self._first:
+            row = {
+                "tenant_id": self._who.tenant_id,
+                "agent_id": self._who.agent_id,
+                "epoch": self._epoch,
+                "stream": STREAM,
+            }
+            self._db.execute(insert(stream_cursor).values(row | values))
+        else:
+            mine = _cursor(self._who, self._epoch)
+            self._db.execute(update(stream_cursor).where(*mine).values(values))
+        reached = update(ledger_mark).where(
+            ledger_mark.c.agent_id == self._who.agent_id,
+            ledger_mark.c.epoch == self._epoch,
+            ledger_mark.c.head_seq <= self.last,
+        )
+        self._db.execute(reached.values(whole_us=ledger_mark.c.said_us))
+
+    def _hash(self, seq: int) -> str | None:
+        return self._db.execute(
+            select(ledger.c.sha256).where(
+                ledger.c.agent_id == self._who.agent_id,
+                ledger.c.epoch == self._epoch,
+                ledger.c.seq == seq,
+            )
+        ).scalar()
+
+
+def _mark(
+    db: Connection,
+    who: AgentIdentity,
+    epoch: int,
+    *,
+    head_seq: int,
+    said: Instant,
+    last: int,
+) -> None:
+    mine = (ledger_mark.c.agent_id == who.agent_id, ledger_mark.c.epoch == epoch)
+    values: dict[str, object] = {"head_seq": head_seq, "said_us": said}
+    if last >= head_seq:
+        values["whole_us"] = said
+    if db.execute(update(ledger_mark).where(*mine).values(values)).rowcount == 0:
+        db.execute(insert(ledger_mark).values(_identity(who, epoch) | values))
+
+
+def _alarm(
+    db: Connection, who: AgentIdentity, data: Mapping[str, object], now: Instant
+) -> None:
+    """Keep that somebody tried, once for the same thing; the log says it, too."""
+    known = db.execute(
+        select(security_event.c.data).where(
+            security_event.c.tenant_id == who.tenant_id,
+            security_event.c.kind == BROKEN,
+            security_event.c.actor == who.actor,
+        )
+    ).scalars()
+    if any(one == dict(data) for one in known):
+        return
+    _log.error("%s: its ledger does not hold: %s", who.actor, data["why"])
+    row = {
+        "tenant_id": who.tenant_id,
+        "kind": BROKEN,
+        "actor": who.actor,
+        "at_us": now,
+        "data": dict(data),
+    }
+    db.execute(insert(security_event).values(row))
+
+
+def _identity(who: AgentIdentity, epoch: int) -> dict[str, Any]:
+    return {
+        "tenant_id": who.tenant_id,
+        "site_id": who.site_id,
+        "agent_id": who.agent_id,
+        "epoch": epoch,
+    }
+
+
+def _cursor(who: AgentIdentity, epoch: int) -> tuple[Any, ...]:
+    return (
+        stream_cursor.c.agent_id == who.agent_id,
+        stream_cursor.c.epoch == epoch,
+        stream_cursor.c.stream == STREAM,
+    )
+
+
+def _instant(value: int | None) -> Instant | None:
+    return None if value is None else Instant(value)
