@@ -260,6 +260,39 @@ def test_a_window_is_moved_explained_corrected_and_cancelled(
     assert event["STATUS"] == "CANCELLED"
 
 
+def test_a_move_is_previewed_with_what_was_told_before(
+    desk: Desk, maintenance: Run
+) -> None:
+    name = added(maintenance)
+    start, end = "2026-11-24T22:00:00+01:00", "2026-11-27T00:00:00+01:00"
+
+    code, out, _ = maintenance("move", name, "--start", start, "--end", end)
+
+    assert code == 2  # nobody can be asked
+    assert "  excluded  2 h: announced 3 calendar days ahead, 2 needed" in out
+    assert "  counted   48 h: announced 1 calendar day ahead, 2 needed" in out
+    assert "  it should have been announced by Sun 2026-11-22 23:59" in out
+    # Shortened: all that is left was told in time, and nothing is late.
+    start = "2026-11-26T23:00:00+01:00"
+    out = maintenance("move", name, "--start", start, "--end", end)[1]
+    assert "  excluded  1 h: announced 3 calendar days ahead" in out
+    assert "counted" not in out
+
+
+def test_a_move_is_previewed_with_its_peak_notice(desk: Desk, maintenance: Run) -> None:
+    upgrade = ("--kind", "upgrade", "--services", "erp", "--reason", "Potenziamento")
+    code, out, err = maintenance("add", *upgrade, *SPAN, "--yes", "--json")
+    assert code == 0, err
+    [found] = json.loads(out)["windows"]
+
+    code, out, _ = maintenance("move", found["id"], *SPAN)
+    assert "counted   4 h: an upgrade of which no peak notice was given" in out
+    peak = ("--peak-notice", "2026-11-20T09:00:00+01:00")
+    code, out, _ = maintenance("move", found["id"], *SPAN, *peak)
+    assert "  excluded  1 h: the first 1 h of an upgrade" in out
+    assert "  counted   3 h: beyond the first 1 h of an upgrade" in out
+
+
 def test_what_is_exported_is_what_the_account_reads(
     desk: Desk, maintenance: Run, tmp_path: Path
 ) -> None:

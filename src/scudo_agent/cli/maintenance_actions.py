@@ -22,7 +22,13 @@ from scudo_agent.contract.booking import Plan
 from scudo_agent.contract.hours import local_day
 from scudo_agent.contract.model import WindowKind
 from scudo_agent.contract.recurring import Occurrence, Shift, occurrences, parse_rule
-from scudo_agent.desk.windows import Phase, check_services, phase, window_of
+from scudo_agent.desk.windows import (
+    Phase,
+    check_services,
+    phase,
+    standing,
+    window_of,
+)
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.instant import Instant, format_instant
 from scudo_agent.locale.formats import zone_info
@@ -87,7 +93,8 @@ def show(args: argparse.Namespace, case: Case) -> int:
 
 def move(args: argparse.Namespace, case: Case) -> int:
     """Show what the new span would exclude, ask, announce it."""
-    state = _find(case, args.id)
+    state, now = _find(case, args.id), _now()
+    window = window_of(state)
     start = instant_of(args.start, "--start", case.zone)
     end = instant_of(args.end, "--end", case.zone)
     _in_order(start, end)
@@ -96,11 +103,21 @@ def move(args: argparse.Namespace, case: Case) -> int:
         "end": format_instant(end),
         "by": by(args),
     }
+    peak = window.peak_notice
     if args.peak_notice is not None:
         peak = instant_of(args.peak_notice, "--peak-notice", case.zone)
         body["peak_notice"] = format_instant(peak)
+    plan = Plan(
+        kind=window.kind,
+        start=start,
+        end=end,
+        # This machine's clock may be behind the desk's.
+        announced=max(now, standing(window).announced),
+        peak_notice=peak,
+        services=window.services,
+    )
     if not args.json:
-        screen.moving(case, state, start, end, _now())
+        screen.moving(case, state, plan)
     if not confirmed(args, "Announce the new time? The customer is told at once."):
         print("nothing was announced")
         return 1

@@ -4,7 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scudo_agent.cli.maintenance import Case
-from scudo_agent.contract.booking import Plan, announce_by, assess
+from scudo_agent.contract.booking import (
+    Plan,
+    announce_by,
+    assess,
+    known_at,
+    moved,
+)
 from scudo_agent.contract.model import Window
 from scudo_agent.contract.recurring import Occurrence, Shift
 from scudo_agent.contract.window_words import warnings, why
@@ -52,27 +58,18 @@ def preview(
     print(f"{len(plans)} windows, {mails} to the customer")
 
 
-def moving(
-    case: Case, state: WindowState, start: Instant, end: Instant, now: Instant
-) -> None:
-    """From which span to which, and what that would exclude."""
+def moving(case: Case, state: WindowState, plan: Plan) -> None:
+    """From which span to which, and what the window would then exclude."""
     window, zone = window_of(state), case.zone
     last = standing(window)
     print(f"{state.id}   (times: {zone})")
     print(f"  is    {_span(last.start, last.end, zone)}")
-    print(f"  to be {_span(start, end, zone)}")
+    print(f"  to be {_span(plan.start, plan.end, zone)}")
     if case.contract is None:
         print("  no contract is known: what is excluded cannot be said")
         return
-    plan = Plan(
-        kind=window.kind,
-        start=start,
-        end=end,
-        announced=now,
-        peak_notice=window.peak_notice,
-        services=window.services,
-    )
-    for line in _effect(WindowRules(case.contract), plan, zone, translator("en")):
+    rules, then = WindowRules(case.contract), moved(window, plan)
+    for line in _effect(rules, plan, zone, translator("en"), window=then):
         print(f"  {line}")
 
 
@@ -184,27 +181,33 @@ def _part(
 
 
 def _effect(
-    rules: WindowRules, plan: Plan, zone: str, speaks: Translator
+    rules: WindowRules,
+    plan: Plan,
+    zone: str,
+    speaks: Translator,
+    *,
+    window: Window | None = None,
 ) -> Iterator[str]:
-    """What the plan would exclude if it were announced now, and until when it could."""
-    found = assess(rules, plan)
-    window = plan.window()
+    """What the plan would exclude if it were announced now, and until when it could.
+
+    `window` is what it makes of a window that is there already.
+    """
+    window = window or plan.window()
+    found, at = assess(rules, plan, window=window), known_at(plan)
     for word, parts in (("excluded", found.granted), ("counted ", found.refused)):
         for part in parts:
             start, end = part.span
-            text = why(
-                rules, window, part.announcement, at=plan.end, refusal=part.refusal
-            )
+            text = why(rules, window, part.announcement, at=at, refusal=part.refusal)
             reason = speaks.render(text, zone=zone)
             yield f"{word}  {speaks.duration(end - start)}: {reason}"
-    for text in warnings([window], rules, at=plan.end):
+    for text in warnings([window], rules, at=at):
         yield f"warning: {speaks.render(text, zone=zone)}"
     last = announce_by(rules, plan)
     if last is None:
         yield "no announcement would make it exclude anything"
     elif last < plan.announced and found.refused:
         yield f"it should have been announced by {_time(last, zone)}"
-    else:
+    elif last >= plan.announced:
         yield f"announce by {_time(last, zone)}: later, less or nothing is excluded"
 
 

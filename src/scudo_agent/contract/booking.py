@@ -1,7 +1,7 @@
 """Before a window is booked: what it would exclude, and when it would do better."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
 
@@ -68,10 +68,25 @@ class Effect:
         return self.after.budget.remaining - self.lost
 
 
-def assess(rules: WindowRules, plan: Plan) -> Assessment:
-    """What the plan would exclude if it were announced when it says."""
-    at = max(plan.announced, plan.start, plan.end, plan.peak_notice or plan.announced)
-    found = rules.assess(plan.window(), at=at)
+def moved(window: Window, plan: Plan) -> Window:
+    """The window once the plan is announced of it too: what was told before counts."""
+    told = (*window.announcements, *plan.window().announcements)
+    return replace(window, announcements=told, peak_notice=plan.peak_notice)
+
+
+def known_at(plan: Plan) -> Instant:
+    """An instant at which all of the plan is known."""
+    return max(plan.announced, plan.start, plan.end, plan.peak_notice or plan.announced)
+
+
+def assess(
+    rules: WindowRules, plan: Plan, *, window: Window | None = None
+) -> Assessment:
+    """What the plan would exclude if it were announced when it says.
+
+    With the `window` that it would make, if that is one which is there already.
+    """
+    found = rules.assess(window or plan.window(), at=known_at(plan))
     if found is None:
         raise AssertionError("a plan is announced before it is assessed")
     return found
