@@ -287,6 +287,8 @@ def test_what_is_ended_is_over_and_kept(
         asyncio.run(orders.end(MUTE, "erp", actor="ugo"))
     with pytest.raises(InputError, match="'erp/web' is not paused; erp is"):
         asyncio.run(orders.end(PAUSE, "erp/web", actor="ugo"))
+    with pytest.raises(InputError, match="'erp' is not paused; service:erp is"):
+        asyncio.run(orders.end(PAUSE, "target:erp", actor="ugo"))
     kept = [one for one in store.reader.interventions(Instant(0)) if one.kind is MUTE]
     assert sorted(one.reason for one in kept) == ["two words", "x"]
     assert {(one.ended, one.ended_by) for one in kept} == {(T0, "ugo")}
@@ -299,6 +301,17 @@ def test_a_time_that_cannot_be_meant_is_refused(
     with pytest.raises(InputError, match="from 1 s to 30 days"):
         begun(orders, MUTE, "erp", for_us=for_us)
     assert orders.in_force(T0) == []
+
+
+@pytest.mark.parametrize("reason", ["caf\udce9", "a\0b", "\x1b[31mred"])
+def test_a_reason_that_is_no_text_is_refused(
+    orders: Interventions, reason: str
+) -> None:
+    with pytest.raises(InputError, match="no text: bytes or control signs"):
+        begun(orders, MUTE, "erp", reason=reason)
+    assert orders.in_force(T0) == []
+    # Joined signs are text.
+    begun(orders, MUTE, "erp", reason="prove 👩\u200d🔧")
 
 
 def test_they_are_there_again_and_what_left_the_site_holds_nothing(

@@ -6,6 +6,7 @@ kept with who ordered it and why.
 """
 
 import secrets
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -19,6 +20,8 @@ from scudo_agent.store.values import Intervention, InterventionKind, Scope
 
 LONGEST_US = 30 * DAY
 REASON_LENGTH = 300
+_NO_TEXT = ("Cc", "Cs")
+"""Control characters, and bytes that were no UTF-8: no store and no mail has them."""
 PREFIX = "mute:"
 """Of the ids of holds that mutes make."""
 
@@ -121,6 +124,8 @@ class Interventions:
             raise InputError("a reason is needed: --reason 'what is being done'")
         if len(reason) > REASON_LENGTH:
             raise InputError(f"the reason is longer than {REASON_LENGTH} characters")
+        if any(unicodedata.category(sign) in _NO_TEXT for sign in reason):
+            raise InputError("the reason holds what is no text: bytes or control signs")
         if not SECOND <= for_us <= LONGEST_US:
             raise InputError("the time is from 1 s to 30 days, such as 2h or 3d")
         now = self._store.timeline.now()
@@ -149,7 +154,13 @@ class Interventions:
         found = [one for one in in_force if (one.scope, one.name) == (scope, name)]
         done = "muted" if kind is InterventionKind.MUTE else "paused"
         if not found:
-            others = ", ".join(dict.fromkeys(one.name for one in in_force))
+            # A service and a target may have one name.
+            others = ", ".join(
+                dict.fromkeys(
+                    f"{one.scope}:{name}" if one.name == name else one.name
+                    for one in in_force
+                )
+            )
             hint = f"; {others} is" if others else ""
             raise InputError(f"'{name}' is not {done}{hint}")
         for one in found:
