@@ -323,6 +323,26 @@ def test_an_unknown_window_is_wrong_input(
     assert "no such window" in err
 
 
+@pytest.mark.parametrize("name", ["MW-\udcff", "MW\n", "../contract", "a?b#c"])
+def test_a_window_with_no_name_of_one_is_wrong_input(
+    desk: Desk, maintenance: Run, name: str
+) -> None:
+    words = ("--change", "ended at 23:30", "--reason", "done")
+    code, out, err = maintenance("correct", name, *words)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--reason", "--by"])
+def test_bytes_that_are_no_text_are_told(
+    desk: Desk, maintenance: Run, option: str
+) -> None:
+    code, _, err = maintenance("add", *NEW, *SPAN, "--yes", option, "caf\udce9")
+    assert code == 2
+    assert "is no UTF-8 text" in err
+    assert windows(desk) == []
+
+
 def test_a_desk_that_cannot_be_asked_is_a_failure(
     desk: Desk, maintenance: Run, tmp_path: Path
 ) -> None:

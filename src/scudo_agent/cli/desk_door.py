@@ -1,6 +1,7 @@
 """Asking the desk of a site over its API, as the site's agent: embedded or remote."""
 
 import argparse
+import json
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 30.0
 _ATTEMPTS = 2
+_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +59,16 @@ class Door:
 
         from scudo_agent.ticketing.desk import bearer
 
+        content = b""
+        if body is not None:
+            content, headers = _content(body), {**headers, **_JSON}
         error = ""
         for _ in range(_ATTEMPTS):
             try:
                 reply = httpx.request(
                     method,
                     f"{self.url}/v1/agents/self{path}",
-                    json=body,
+                    content=content,
                     headers=headers | bearer(self.key),
                     verify=self.ca or True,
                     timeout=_TIMEOUT_S,
@@ -99,6 +104,15 @@ def open_door(args: argparse.Namespace, site: "Site") -> Door:
         reason = getattr(exc, "strerror", None) or "is damaged"
         raise ScudoError(f"{path}: the agent's key cannot be read: {reason}") from None
     return Door(url=str(address), key=key)
+
+
+def _content(body: Any) -> bytes:
+    """The body as JSON; bytes of the command line that are no text are told."""
+    try:
+        return json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError as exc:
+        near = exc.object[max(0, exc.start - 20) : exc.start]
+        raise InputError(f"what follows '{near}' is no UTF-8 text") from None
 
 
 def _refusal(url: str, reply: "httpx.Response") -> ScudoError:

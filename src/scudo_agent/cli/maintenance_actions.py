@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from scudo_agent.cli import maintenance_screen as screen
 from scudo_agent.cli.common import state_folder
@@ -121,7 +122,7 @@ def move(args: argparse.Namespace, case: Case) -> int:
     if not confirmed(args, "Announce the new time? The customer is told at once."):
         print("nothing was announced")
         return 1
-    reply = case.door.post(f"/windows/{args.id}/announcements", body)
+    reply = case.door.post(_path(args.id, "announcements"), body)
     return _told(args, case, reply, "announced anew")
 
 
@@ -138,14 +139,14 @@ def cancel(args: argparse.Namespace, case: Case) -> int:
         print("nothing was cancelled")
         return 1
     body = {"by": by(args), "reason": args.reason}
-    reply = case.door.post(f"/windows/{args.id}/cancel", body)
+    reply = case.door.post(_path(args.id, "cancel"), body)
     return _told(args, case, reply, "cancelled")
 
 
 def correct(args: argparse.Namespace, case: Case) -> int:
     """Note a correction; it changes no figure."""
     body = {"by": by(args), "change": args.change, "reason": args.reason}
-    reply = case.door.post(f"/windows/{args.id}/corrections", body)
+    reply = case.door.post(_path(args.id, "corrections"), body)
     return _told(args, case, reply, "corrected")
 
 
@@ -234,6 +235,11 @@ def _services(case: Case) -> Any:
 
 def _windows(case: Case) -> Windows:
     return Windows.model_validate(case.door.get("/windows").json())
+
+
+def _path(name: str, what: str) -> str:
+    """Where the desk takes that about a window; whatever stands in `name`."""
+    return f"/windows/{quote(name, safe='', errors='replace')}/{what}"
 
 
 def _find(case: Case, name: str) -> WindowState:
