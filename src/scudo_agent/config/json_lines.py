@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from scudo_agent.config.suggest import or_choices
-from scudo_agent.contract.exact import loads
+from scudo_agent.contract.exact import canonical, loads
 from scudo_agent.errors import Fault, InputError
 from scudo_agent.instant import Instant, parse_instant, to_datetime
 
 MAX_BYTES = 256 * 1024 * 1024
 _SHOWN = 100
-_YEARS = range(2, 9999)
-"""Time zones and holidays need a neighbouring year on either side."""
+_YEARS = range(2, 9998)
+"""Time zones and contract years need a neighbouring year on either side."""
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ def checked_instant(text: str) -> Instant:
     """An instant that the calendar can be asked about; else `InputError`."""
     at = parse_instant(text)
     if to_datetime(at).year not in _YEARS:
-        raise InputError(f"'{text}' lies outside the years 2 to 9998")
+        raise InputError(f"'{text}' lies outside the years 2 to 9997")
     return at
 
 
@@ -179,7 +179,21 @@ def _object(line: Line) -> dict[str, Any] | None:
     if not isinstance(data, dict):
         line.fault("", "an object is needed: one {…} a line")
         return None
+    if "\\u" in line.text and not _whole_text(data):
+        line.fault(
+            "", "holds half a character (one \\ud800 to \\udfff without another)"
+        )
+        return None
     return data
+
+
+def _whole_text(data: Any) -> bool:
+    """Whether its texts can be written down at all."""
+    try:
+        canonical(data).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _whole(name: str, what: str) -> Fault:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from scudo_agent.contract.exact import canonical, dumps
+from scudo_agent.errors import InputError
 
 FORMAT = 1
 INPUTS = ("contract", "history", "windows", "at", "year", "services")
@@ -128,8 +129,14 @@ def differences(stated: Any, recomputed: Any, place: str) -> Iterator[Difference
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of data: sorted keys, no spaces, decimals with all their digits."""
-    return sha256(canonical(value).encode()).hexdigest()
+    """SHA-256 of data: sorted keys, no spaces, decimals with all their digits.
+
+    Raises `InputError` for a text that nobody can write down (half a character).
+    """
+    try:
+        return sha256(canonical(value).encode()).hexdigest()
+    except UnicodeEncodeError:
+        raise InputError("a statement cannot hold a text that is no UTF-8") from None
 
 
 def _list(value: Any) -> bool:
