@@ -39,7 +39,9 @@ def refused(
             "2026-03-01T10:00:00Z or 2026-03-01T11:00:00+01:00",
         ),
         ({**UP, "t": 5}, "2:2: 't' needs an instant in quotes, such as "),
-        ({**UP, "t": "9999-12-31T23:00:00Z"}, "lies outside the years 2 to 9998"),
+        ({**UP, "t": "9999-12-31T23:00:00Z"}, "lies outside the years 2 to 9997"),
+        ({**UP, "t": "9998-12-31T23:30:00Z"}, "lies outside the years 2 to 9997"),
+        ({**UP, "service": "erp\ud800"}, "2:1: holds half a character (one \\ud800"),
         ({**UP, "state": "dwn"}, "2:54: 'dwn' is no state; did you mean 'down'?"),
         ({**UP, "state": "?"}, "is no state; there are up, degraded, down, unknown"),
         ({**UP, "service": ""}, "2:36: 'service' needs a text, in quotes, that is not"),
@@ -200,6 +202,22 @@ def test_options_that_cannot_be_meant(
     assert said in capsys.readouterr().err
 
 
+def test_the_end_of_the_calendar_is_told(tmp_path: Path, capsys: Capture) -> None:
+    at = ["--at", "9998-12-31T23:59:59Z"]
+    assert main([*write(tmp_path, [UP], []), *at]) == 2
+    assert "lies outside the years 2 to 9997" in capsys.readouterr().err
+
+
+def test_a_statement_holds_no_bytes_that_are_no_text(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "statement.json"
+    words = [*write(tmp_path, [UP], []), *AT, "--statement", str(out)]
+    assert main([*words, "--service", "caf\udce9"]) == 2
+    assert "cannot hold a text that is no UTF-8" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_without_a_history_nothing_is_computed(tmp_path: Path, capsys: Capture) -> None:
     assert main([*write(tmp_path, [], [])[:3], *AT]) == 2
     assert "--history is missing" in capsys.readouterr().err
@@ -245,6 +263,20 @@ def test_a_plan_that_cannot_be_meant(
     out, err = capsys.readouterr()
     assert out == ""
     assert said in err
+
+
+def test_a_plan_for_a_service_without_history_names_it(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    words = write(tmp_path, [UP], [])
+    words[1:3] = ["window", words[2], "--kind", "ordinary", "--json"]
+    words += ["--start", "2026-06-03T00:30:00+02:00"]
+    words += ["--end", "2026-06-03T04:30:00+02:00"]
+    words += ["--announced", "2026-06-01T00:00:00Z", "--service", "erpp"]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert "no line about 'erpp'; did you mean 'erp'" in err
+    assert [one["service"] for one in json.loads(out)["budget"]] == ["erpp"]
 
 
 def test_an_unknown_kind_of_plan_is_refused(tmp_path: Path, capsys: Capture) -> None:

@@ -1,12 +1,14 @@
 """`scudo-agent contract window`: what a window would do, before it is booked."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scudo_agent.cli.contract import add_file, add_language
 
 if TYPE_CHECKING:
+    from scudo_agent.contract.account import Timeline
     from scudo_agent.contract.booking import Effect, Plan
     from scudo_agent.contract.model import Span
     from scudo_agent.contract.windows import Assessment, WindowRules
@@ -62,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     plan, within = _plan(args), _within(args.within)
     sound, history, windows = read_inputs(args.file, args.history, args.windows)
     rules = WindowRules(sound.contract)
-    histories = history.services or dict.fromkeys(args.service or ("*",), ())
+    asked = _asked(args.service, history.services)
+    histories = {**history.services, **dict.fromkeys(asked, ())}
     answer = Answer(
         rules,
         plan,
@@ -187,6 +190,21 @@ def _effect(one: "Effect") -> dict[str, Any]:
         "counted_if_down": seconds(one.lost),
         "remaining_if_down": seconds(one.remaining_if_down),
     }
+
+
+def _asked(services: list[str] | None, known: "Mapping[str, Timeline]") -> list[str]:
+    """The services without a history whose budget is shown; stderr names them."""
+    import sys
+
+    from scudo_agent.config.suggest import or_choices
+
+    if not known:
+        return services or ["*"]
+    missing = [name for name in services or () if name not in known and name != "*"]
+    for name in missing:
+        near = or_choices(name, known, there="it is about")
+        print(f"the history has no line about '{name}'{near}", file=sys.stderr)
+    return missing
 
 
 def _plan(args: argparse.Namespace) -> "Plan":
