@@ -67,7 +67,7 @@ class Scene:
 
     async def reload(self, text: str) -> None:
         site = self.site(text)
-        for engine in self.probing.reload(site, await self.probing.prepare(site)):
+        for engine in self.probing.reload(await self.probing.prepare(site)):
             await engine.close()
 
     async def run(self, turns: int) -> None:

@@ -1,7 +1,9 @@
 """Engines at work: what is due is submitted, what fails is asked more often."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from scudo_agent.agent.networks import Allowance
@@ -15,6 +17,16 @@ from scudo_agent.probes.port import Engine, Job, Report
 from scudo_agent.schedule import Firing, Schedule
 
 EngineFactory = Callable[[str], Engine]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What probing another version of the site file takes; its new engines are open."""
+
+    site: Site
+    jobs: Mapping[str, Job]
+    ancestors: Mapping[str, tuple[str, ...]]
+    engines: Mapping[str, Engine]
 
 
 class Probing:
@@ -37,8 +49,8 @@ class Probing:
         self._report = report
         self._make = engines
         probed = _probed(site)
-        self._jobs = {path: job_of(check, site) for path, check in probed.items()}
-        self._ancestors = ancestors(site)
+        self._jobs: Mapping[str, Job] = _jobs(site)
+        self._ancestors: Mapping[str, tuple[str, ...]] = ancestors(site)
         self._engines = {kind: engines(kind) for kind in _kinds(site)}
         self._paced: set[str] = set()
         self._reasons: Counter[str] = Counter()
@@ -81,15 +93,19 @@ class Probing:
         for engine in self._engines.values():
             await engine.close()
 
-    async def prepare(self, site: Site) -> Mapping[str, Engine]:
-        """Open the engines of kinds that `site` needs and nobody needed so far."""
+    async def prepare(self, site: Site) -> "Prepared":
+        """All that takes time before `reload`; what it opens is the caller's to close
+        if that does not come."""
+        jobs = await asyncio.get_running_loop().run_in_executor(None, _jobs, site)
         kinds = [kind for kind in _kinds(site) if kind not in self._engines]
         engines = {kind: self._make(kind) for kind in kinds}
         await self._open(engines)
-        return engines
+        return Prepared(
+            site=site, jobs=jobs, ancestors=ancestors(site), engines=engines
+        )
 
-    def reload(self, site: Site, engines: Mapping[str, Engine]) -> list[Engine]:
-        """Probe what another site file says, with `engines` beside the present ones.
+    def reload(self, to: "Prepared") -> list[Engine]:
+        """Probe what another site file says, with its engines beside the present ones.
 
         Runs of checks that it defines otherwise, or not at all, say nothing. What
         it defines as before runs when it would have. Returns engines that nobody
@@ -98,6 +114,7 @@ class Probing:
         paced = list(self._paced)
         for path in paced:
             self.pace(path, False)
+        site = to.site
         old, new = _probed(self._site), _probed(site)
         kept = {
             path
@@ -105,9 +122,8 @@ class Probing:
             if path in old and old[path].definition == check.definition
         }
         self._dropped |= self.running.keys() - kept
-        unused = self._exchange(engines, _kinds(site))
-        self._site, self._ancestors = site, ancestors(site)
-        self._jobs = {path: job_of(check, site) for path, check in new.items()}
+        unused = self._exchange(to.engines, _kinds(site))
+        self._site, self._ancestors, self._jobs = site, to.ancestors, to.jobs
         self._reschedule(old, new, kept)
         for path in paced:
             self.pace(path, path in kept)
@@ -211,6 +227,10 @@ class Probing:
 def _probed(site: Site) -> dict[str, Check]:
     """What the engines are to run: the desk's answers come by themselves."""
     return {path: one for path, one in site.checks.items() if one.kind != DESK}
+
+
+def _jobs(site: Site) -> dict[str, Job]:
+    return {path: job_of(check, site) for path, check in _probed(site).items()}
 
 
 def _kinds(site: Site) -> list[str]:

@@ -150,14 +150,14 @@ class Reloader:
     async def _take(self, site: Site) -> None:
         runtime = self._runtime
         try:
-            engines = await runtime.probing.prepare(site)
+            prepared = await runtime.probing.prepare(site)
         except OSError as exc:
             raise ScudoError(f"a probe cannot begin: {exc}") from None
         try:
             await self._enrol(site)
-            unused = await runtime.reload(site, engines)
+            unused = await runtime.reload(prepared)
         except ScudoError:
-            for engine in engines.values():
+            for engine in prepared.engines.values():
                 await engine.close()
             raise
         for engine in unused:

@@ -7,7 +7,7 @@ and liveness live on this loop (`architecture.md`).
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from scudo_agent.adoption import Adoption
@@ -22,7 +22,7 @@ from scudo_agent.agent.marks import (
     run_start,
     run_stop,
 )
-from scudo_agent.agent.probing import EngineFactory, Probing
+from scudo_agent.agent.probing import EngineFactory, Prepared, Probing
 from scudo_agent.agent.restart import Restart, gap_notes
 from scudo_agent.agent.windows import WindowKeeper, upgrade_us
 from scudo_agent.clock import STEP_US, Clock, Step
@@ -257,24 +257,24 @@ class Runtime:
         async with self._turn:
             return await self._tick()
 
-    async def reload(self, site: Site, engines: Mapping[str, Engine]) -> list[Engine]:
+    async def reload(self, to: Prepared) -> list[Engine]:
         """Go by another version of the site file, between two turns.
 
         Returns engines that are needed no more. `StoreError`: the store takes nothing
         just now, and nothing was changed.
         """
+        site, rules = to.site, judging_site(to.site)
         async with self._turn:
             await self._tick()
             if self.pipeline.commit_error is not None:
                 raise self.pipeline.commit_error
-            rules = judging_site(site)
             if rules.reopen_us != self.pipeline.reopen_us:
                 self.pipeline.reopen_within(rules.reopen_us)
             # By the old file: what was reported while that was committed.
             self._follow(self.pipeline.judge_now())
             self.site = site
             self.interventions.use(site)
-            unused = self.probing.reload(site, engines)
+            unused = self.probing.reload(to)
             self.probing.hasten(self.pipeline.reload(site, rules).probe)
             follow(self.pipeline.forecaster, site, self.store.reader)
             for listener in self.on_reload:

@@ -10,6 +10,7 @@ from typing import Any
 
 from scudo_agent.agent.document import Document, text_of
 from scudo_agent.config.site import Site, ancestors
+from scudo_agent.errors import InputError
 from scudo_agent.incident import split_subject
 from scudo_agent.instant import Instant, format_instant
 from scudo_agent.judge.batch import Change
@@ -28,11 +29,18 @@ def why_document(
     open ones that have to do with it, each with its stages as they were told the
     desk. Without an open incident the last one that ended stands there.
     """
-    found = next(one for one in status["services"] if one["service"] == service)
+    named = (one for one in status["services"] if one["service"] == service)
+    found = next(named, None)
+    if found is None:
+        raise InputError(
+            f"'{service}' is in {site.path}, and the agent does not go by that version "
+            "yet: scudo-agent reload"
+        )
     members = found["checks"]
-    above = ancestors(site)
-    wanted = dict.fromkeys([*members, *(up for path in members for up in above[path])])
     by_path = {check["check"]: check for check in status["checks"]}
+    above = ancestors(site)
+    causes = (up for path in members for up in above.get(path, ()) if up in by_path)
+    wanted = dict.fromkeys([*members, *causes])
     changes = reader.timelines(Instant(0), Instant((1 << 62) - 1))
     checks = []
     for path in wanted:
