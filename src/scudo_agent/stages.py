@@ -18,7 +18,7 @@ from scudo_agent.judge.service import check_timeline, service_timeline
 from scudo_agent.model import Kind, Result, State
 from scudo_agent.store.values import Seen
 from scudo_agent.text import Text
-from scudo_agent.wire import Evidence, Named, Outage, PendingStage
+from scudo_agent.wire import Cost, Evidence, Named, Outage, PendingStage
 
 AGENT_SUBJECT = "agent"
 _KEEP_US = HOUR
@@ -29,6 +29,9 @@ _NOTICES = (Rule.S4, Rule.S5)
 
 Points = Sequence[tuple[State, Instant]]
 """A timeline: each state holds from its instant to the next one's."""
+
+CostOf = Callable[[Mapping[str, Points], intervals.Interval], Cost | None]
+"""Takes the timelines of contracted services, and since when to when it lasted."""
 
 HeldNote = Callable[[IncidentStage, Mapping[str, Points]], Text]
 """Takes a stage and the timelines of the contracted services it takes along."""
@@ -84,6 +87,8 @@ class StageWriter:
         self.use(site)
         self.held_note: HeldNote | None = None
         """Says of an opening what put it off, and how much of it counts."""
+        self.cost: CostOf | None = None
+        """Says of a recovery what it cost of the year's budgets."""
 
     def use(self, site: Site) -> None:
         """Write for another version of the site file."""
@@ -175,7 +180,15 @@ class StageWriter:
             degraded_us=spent[State.DEGRADED],
             unknown_us=spent[State.UNKNOWN],
             up_us=spent[State.UP],
+            budget=self._cost(stage, stage.until),
         )
+
+    def _cost(self, stage: IncidentStage, until: Instant) -> Cost | None:
+        """None where no contracted service is part of it."""
+        if self.cost is None or stage.rule in _NOTICES:
+            return None
+        timelines = self._timelines(stage)
+        return self.cost(timelines, (stage.since, until)) if timelines else None
 
     def _spent(self, stage: IncidentStage, until: Instant) -> dict[State, int]:
         """Lengths of the worst contracted service that the incident took along.

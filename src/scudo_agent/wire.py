@@ -61,11 +61,25 @@ class Evidence(_Message):
     last_good: When | None = None
 
 
+class Cost(_Message):
+    """What an incident cost of the year's budgets, all in microseconds.
+
+    Sums over the contracted services that it took along, by their ids; `used_us` is
+    all that was lost in the year so far, this included.
+    """
+
+    cost_us: int
+    used_us: int
+    allowed_us: int
+    services: list[str]
+
+
 class Outage(_Message):
     """An incident's length, in whole microseconds, from `since` to `until`.
 
     down + degraded + unknown + up add up to until - since; `up` is time between
-    two outages of one incident (after a recovery and a re-opening).
+    two outages of one incident (after a recovery and a re-opening). `budget` is there
+    when a contracted service was part of it and the contract is known.
     """
 
     since: When
@@ -74,6 +88,7 @@ class Outage(_Message):
     degraded_us: int
     unknown_us: int
     up_us: int = 0
+    budget: Cost | None = None
 
 
 class PendingStage(_Message):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scudo_agent.instant import Instant
+from scudo_agent.instant import HOUR, Instant
 from scudo_agent.model import State
 from scudo_agent.telemetry.metrics import (
     CheckSnapshot,
@@ -11,6 +11,7 @@ from scudo_agent.telemetry.metrics import (
     Snapshot,
     StreamSnapshot,
 )
+from scudo_agent.telemetry.snapshot import SlaSnapshot
 
 AT = Instant(1_795_426_910_000_000)
 
@@ -39,6 +40,24 @@ def check(path: str = "erp/web", **changes: Any) -> CheckSnapshot:
     return CheckSnapshot(**(fields | changes))
 
 
+def account(**changes: Any) -> SlaSnapshot:
+    """A service that was down for an hour of the first thousand of its year."""
+    fields: dict[str, Any] = {
+        "service": "erp",
+        "year_start": AT,
+        "classes_us": (996 * HOUR, 0, 2 * HOUR, HOUR, 0, HOUR, 0, 0, 0),
+        "availability": 996 / 997,
+        "worst_case": 996 / 999,
+        "best_case": 998 / 999,
+        "coverage": 997 / 999,
+        "allowed_us": 87.59 * HOUR,
+        "remaining_us": 86.59 * HOUR,
+        "used_us": HOUR,
+        "burn_rate": 0.1,
+    }
+    return SlaSnapshot(**(fields | changes))
+
+
 def snapshot(*checks: CheckSnapshot, **changes: Any) -> Snapshot:
     """An agent whose desk answers, with everything filled in."""
     fields: dict[str, Any] = {
@@ -57,6 +76,7 @@ def snapshot(*checks: CheckSnapshot, **changes: Any) -> Snapshot:
         "windows_copied": AT,
         "config_taken": AT,
         "config_hash": "c0ffee",
+        "accounts": (account(),),
     }
     return Snapshot(**(fields | changes))
 

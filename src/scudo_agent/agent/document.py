@@ -1,6 +1,7 @@
 """Parts of the status document, the same live and from the store."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from scudo_agent.agent.interventions import checks_of
@@ -8,12 +9,13 @@ from scudo_agent.agent.windows import OpenWindow, open_at, upgrade_us
 from scudo_agent.config.site import Check, Service, Site
 from scudo_agent.contract.year import allowed_us, contract_year
 from scudo_agent.errors import InputError
-from scudo_agent.instant import Instant, format_instant
+from scudo_agent.instant import SECOND, Instant, format_instant
 from scudo_agent.judge.forecast import Forecast, words
 from scudo_agent.model import State
 from scudo_agent.store.read import StoreReader
 from scudo_agent.store.values import Intervention, Seen, WindowCopy
-from scudo_agent.text import T, Text
+from scudo_agent.telemetry.snapshot import SlaSnapshot
+from scudo_agent.text import T, Text, Value
 
 Document = dict[str, Any]
 FORMAT = 1
@@ -25,11 +27,35 @@ def text_of(at: Instant | None) -> str | None:
     return None if at is None else format_instant(at)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLeft:
+    """What may be lost in the contract year and what was, in microseconds."""
+
+    allowed: float
+    used: int
+
+    @property
+    def remaining(self) -> float:
+        """Negative once it is breached."""
+        return self.allowed - self.used
+
+
+def budget_of(account: SlaSnapshot) -> BudgetLeft:
+    """The budget of a running agent's account."""
+    return BudgetLeft(allowed=account.allowed_us, used=account.used_us)
+
+
 def service_document(
-    site: Site, service: Service, state: State, *, since: Instant | None, at: Instant
+    site: Site,
+    service: Service,
+    state: State,
+    *,
+    since: Instant | None,
+    at: Instant,
+    left: BudgetLeft | None = None,
 ) -> Document:
-    """One service, and what was promised of it as of `at`."""
-    promise = promised(site, service, at)
+    """One service, what was promised of it as of `at`, and what is left of that."""
+    promise = promised(site, service, at, left)
     return {
         "service": service.id,
         "title": dict(service.title),
@@ -38,6 +64,7 @@ def service_document(
         "contracted": service.contracted,
         "need": service.need_words,
         "promise": promise.to_json() if promise else None,
+        "budget": _budget(left),
         "checks": list(service.checks),
     }
 
@@ -151,8 +178,23 @@ def stored_left(site: Site, reader: StoreReader, at: Instant) -> Document:
     return left_document(site, orders, open_at(copy, at, upgrade_us(site)), copy)
 
 
-def promised(site: Site, service: Service, at: Instant) -> Text | None:
-    """What was promised, for the screen: the share and the time it leaves."""
+def _budget(left: BudgetLeft | None) -> Document | None:
+    if left is None:
+        return None
+    return {
+        "allowed": left.allowed / SECOND,
+        "used": left.used / SECOND,
+        "remaining": left.remaining / SECOND,
+    }
+
+
+def promised(
+    site: Site, service: Service, at: Instant, left: BudgetLeft | None = None
+) -> Text | None:
+    """What was promised, for the screen: the share, and what is left of the year's.
+
+    Lengths are cut to the second towards zero: nothing left is overstated.
+    """
     contract = site.contract
     if contract is None or not service.contracted:
         return None
@@ -160,8 +202,19 @@ def promised(site: Site, service: Service, at: Instant) -> Text | None:
         year = contract_year(contract, at)
     except InputError:
         return T("promised from {day} on", day=contract.year_start.isoformat())
+    target: Value = {"ratio": float(contract.uptime.target / 100)}
+    if left is not None:
+        rest = int(left.remaining / SECOND) * SECOND
+        if left.remaining < 0:
+            return T(
+                "promised {target}: used up, {over} more was down",
+                target=target,
+                over={"duration": -rest},
+            )
+        return T("promised {target}: {left} left", target=target,
+                 left={"duration": rest})  # fmt: skip
     return T(
         "promised {target}: {allowed} a year",
-        target={"ratio": float(contract.uptime.target / 100)},
+        target=target,
         allowed={"duration": allowed_us(contract.uptime.target, year)},
     )

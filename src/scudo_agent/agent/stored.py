@@ -1,11 +1,13 @@
 """What the store alone can tell: `status` and `uptime` without an agent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from scudo_agent.agent.accounts import Accounts
 from scudo_agent.agent.contracts import with_kept
 from scudo_agent.agent.document import (
     FORMAT,
     Document,
+    budget_of,
     check_document,
     incident_document,
     service_document,
@@ -15,12 +17,14 @@ from scudo_agent.agent.document import (
 from scudo_agent.agent.forecasts import restored_forecaster
 from scudo_agent.agent.history import histories
 from scudo_agent.config.site import Service, Site
+from scudo_agent.desk.windows import window_of
 from scudo_agent.instant import Instant, format_instant, seconds
 from scudo_agent.judge.service import check_timeline, service_timeline
 from scudo_agent.model import State
 from scudo_agent.stages import Points, lengths
 from scudo_agent.store.read import StoreReader
 from scudo_agent.store.values import Liveness
+from scudo_agent.telemetry.snapshot import SlaSnapshot
 
 
 def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Document:
@@ -34,10 +38,15 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
     # What held until the stop: the stop itself makes everything unknown.
     timelines = _timelines(site, reader, Instant(moment - 1), moment)
     services, checks = [], []
+    accounts = _accounts(site, reader, moment)
     for service in site.services.values():
         members = [timelines[check] for check in service.checks]
         state, since = _at(service_timeline(members, service.need), moment)
-        services.append(service_document(site, service, state, since=since, at=moment))
+        account = accounts.get(service.id)
+        left = None if account is None else budget_of(account)
+        services.append(
+            service_document(site, service, state, since=since, at=moment, left=left)
+        )
     forecaster = restored_forecaster(site, reader)
     for path, check in site.checks.items():
         state, since = _at(timelines[path], moment)
@@ -81,6 +90,17 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
         "links": {},
         "events": [],
     }
+
+
+def _accounts(
+    site: Site, reader: StoreReader, moment: Instant
+) -> Mapping[str, SlaSnapshot]:
+    """The accounts as the running agent had them last."""
+    copy = reader.windows()
+    states = () if copy is None else copy.windows.windows
+    windows = {state.id: window_of(state) for state in states}
+    found = Accounts(reader, site=lambda: site, windows=lambda: windows)
+    return found.look(moment)
 
 
 def _last_lived(live: Liveness | None) -> Instant | None:

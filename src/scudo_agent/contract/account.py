@@ -7,6 +7,7 @@ services have in common.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -127,6 +128,13 @@ class AccountYear:
         self.period = start, max(start, min(at, end))
         self.rules = WindowRules(contract, self.calendar)
         self.maintenance = Maintenance(self.rules, windows, year=self.year, at=at)
+
+    def moved_to(self, at: Instant) -> "AccountYear":
+        """The same year at another instant at which the same windows are known."""
+        moved = copy(self)
+        start, end = self.year
+        moved.at, moved.period = at, (start, max(start, min(at, end)))
+        return moved
 
     def account(self, service: str, history: Timeline) -> Account:
         """The account of one service; a history without a line is all unknown."""

@@ -50,3 +50,8 @@ DELIVERIES = (
 SCREENSHOTS = ("taken", "nothing", "failed", "dropped", "refused")
 WINDOWS = ("ordinary", "extraordinary", "upgrade", "occasional")
 SEVERITIES = ("1", "2", "3", "none")
+SLA_CLASSES = (
+    *("up", "degraded", "unknown", "down_counted", "down_excluded"),
+    *WINDOWS,
+)
+"""What an elapsed instant of a contract year is in; the windows: not down in one."""

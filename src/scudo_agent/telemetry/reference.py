@@ -6,6 +6,7 @@ python -m scudo_agent.telemetry.reference > docs/metrics.md
 import sys
 from collections.abc import Iterable
 
+from scudo_agent.telemetry.account_metrics import ACCOUNT_METRICS
 from scudo_agent.telemetry.catalogue import (
     AGENT_METRICS,
     CHECK_METRICS,
@@ -55,6 +56,7 @@ def reference() -> str:
     sections = (
         ("The agent", AGENT_METRICS),
         ("Services", SERVICE_METRICS),
+        ("Accounts", ACCOUNT_METRICS),
         ("Checks", CHECK_METRICS),
         ("Measured values", tuple(one.metric for one in VALUE_METRICS)),
     )
