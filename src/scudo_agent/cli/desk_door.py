@@ -43,8 +43,12 @@ class Door:
 
     def post(self, path: str, body: Any) -> Any:
         """Ask for a change, once: an attempt without an answer is made again."""
+        return self.ask(path, body).json()
+
+    def ask(self, path: str, body: Any) -> "httpx.Response":
+        """`post`, with the answer as it came."""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
-        return self._ask("POST", path, body, headers).json()
+        return self._ask("POST", path, body, headers)
 
     def _ask(
         self,

@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from scudo_agent.desk.api_ledger import add_ledger_routes, conflict
+from scudo_agent.desk.api_statements import add_statement_routes
 from scudo_agent.desk.api_windows import add_window_routes
 from scudo_agent.desk.auth import fingerprint
 from scudo_agent.desk.history import line_json, view_json
@@ -215,6 +216,7 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
 
     _add_evidence(router, api)
     add_window_routes(router, store, committed, api.agent)
+    add_statement_routes(router, store, api.agent)
     return router
 
 

@@ -1,0 +1,269 @@
+"""Statements of account at the desk: from contract, ledger and windows.
+
+A closed period is stated once. What is learnt later never changes it silently: a
+correction is a revision of its own, which says what changed, who made it and why.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from scudo_agent.config.history_file import history_of_data
+from scudo_agent.config.statement_file import accounts_of, made
+from scudo_agent.config.window_file import windows_of_data
+from scudo_agent.contract.calendar import Calendar
+from scudo_agent.contract.exact import dumps, loads
+from scudo_agent.contract.hours import wall
+from scudo_agent.contract.part import month_span, year_of_month
+from scudo_agent.contract.statement import Inputs, correction
+from scudo_agent.desk.store.contracts import (
+    ContractVersion,
+    contract_of,
+    last_version,
+)
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.ledger import timelines, whole
+from scudo_agent.desk.store.ledger_tables import statement
+from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.window_rows import known_services, states
+from scudo_agent.errors import ConfigError, InputError
+from scudo_agent.instant import DAY, HOUR, Instant, format_instant
+from scudo_agent.intervals import Interval
+
+SETTLE_US = HOUR
+"""So long after a period's end what is dated back into it is waited for."""
+
+PATIENCE_US = 3 * DAY
+"""So long after a period's end an agent is waited for that has not told it all."""
+
+_PERIOD = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """A statement; `revision` 0: of a period that is not closed, and not kept."""
+
+    period: str
+    revision: int
+    sha256: str
+    body: bytes
+    made: Instant
+    actor: str
+    why: str | None
+
+
+class Statements:
+    """The statements of all sites; each method is one transaction."""
+
+    def __init__(self, database: Database, now: Callable[[], Instant]) -> None:
+        self._database = database
+        self._now = now
+
+    def of_site(self, who: AgentIdentity) -> list[Stated]:
+        """All that was stated of a site, the newest first."""
+        query = (
+            select(statement)
+            .where(*_mine(who))
+            .order_by(statement.c.period.desc(), statement.c.revision.desc())
+        )
+        with self._database.read() as db:
+            return [_stated(row) for row in db.execute(query)]
+
+    def get(
+        self, who: AgentIdentity, period: str, *, revision: int | None = None
+    ) -> Stated:
+        """The statement of a month (`2026-11`) or a contract year (`2026`).
+
+        Of a closed period it is made now if it is whole and was not made before.
+        `InputError` where there is none.
+        """
+        now = self._now()
+        with self._database.write() as db:
+            found = _stored(db, who, period, revision)
+            if found is not None:
+                return found
+            if revision is not None:
+                raise InputError(f"there is no revision {revision} of {period}")
+            case = _Case(db, who, period)
+            if not case.ready(now):
+                return case.state(min(now, case.end), revision=0, now=now)
+            return _keep(db, who, case.state(case.end, revision=1, now=now))
+
+    def correct(
+        self, who: AgentIdentity, period: str, *, by: str, reason: str
+    ) -> Stated:
+        """State a closed period anew from what is known now.
+
+        The last revision comes back where nothing else follows from it.
+        """
+        now = self._now()
+        with self._database.write() as db:
+            before = _stored(db, who, period, None)
+            if before is None:
+                raise InputError(f"{period} was not stated yet: nothing to correct")
+            case = _Case(db, who, period)
+            new = case.state(
+                case.end, revision=before.revision + 1, now=now, before=before, by=by,
+                reason=reason,
+            )  # fmt: skip
+            old, fresh = loads(before.body), loads(new.body)
+            if old["inputs_sha256"] == fresh["inputs_sha256"]:
+                return before
+            return _keep(db, who, new)
+
+
+class _Case:
+    """What a period of a site is stated from."""
+
+    def __init__(self, db: Connection, who: AgentIdentity, period: str) -> None:
+        if not _PERIOD.fullmatch(period):
+            raise InputError(f"'{period}' is neither a month (2026-11) nor a year")
+        self._db, self._who, self._period = db, who, period
+        self._version = _contract(db, who)
+        self._calendar = Calendar(self._version.contract)
+        self.start, self.end = self._span()
+
+    def _span(self) -> Interval:
+        contract = self._version.contract
+        if "-" in self._period:
+            return month_span(contract, self._period)
+        days = self._calendar.contract_days(int(self._period))
+        first, last = (wall(self._calendar.zone, day, 0) for day in days)
+        return first, last
+
+    def ready(self, now: Instant) -> bool:
+        """Whether it can be stated for good: over, and told whole or given up."""
+        if now >= self.end + PATIENCE_US:
+            return True
+        known = whole(self._db, self._who.tenant_id, self._who.site_id)
+        return known is not None and known >= self.end + SETTLE_US
+
+    def state(
+        self,
+        at: Instant,
+        *,
+        revision: int,
+        now: Instant,
+        before: Stated | None = None,
+        by: str = "",
+        reason: str = "",
+    ) -> Stated:
+        """The statement as known at `at`."""
+        if at < self.start:
+            raise InputError(f"{self._period} has not begun")
+        said, version = format_instant(at), self._version
+        history, faults = history_of_data(self._history(at), name="the ledger")
+        told = [
+            one.model_dump(mode="json", exclude={"corrections"})
+            for one in states(self._db, self._who)
+        ]
+        windows, more = windows_of_data(told, name="the desk's windows")
+        if faults or more:
+            raise ConfigError([*faults, *more])
+        month = self._period if "-" in self._period else None
+        year = self._year(at)
+        services = self._services()
+        accounts = accounts_of(
+            version.contract, history, windows, request=(said, year), services=services
+        )
+        inputs = Inputs(
+            contract=version.body,
+            history=history.body,
+            windows=windows.body,
+            at=said,
+            year=year,
+            services=services,
+            month=month,
+        )
+        body = made(inputs, accounts, revision=max(revision, 1))
+        if before is not None:
+            old, changed = loads(before.body), body["figures"]
+            corrects = correction(
+                old, changed, by=by, reason=reason, at=format_instant(now)
+            )
+            body = made(inputs, accounts, revision=revision, corrects=corrects)
+        return Stated(
+            period=self._period,
+            revision=revision,
+            sha256=str(body["sha256"]),
+            body=(dumps(body) + "\n").encode(),
+            made=now,
+            actor=by or "desk",
+            why=reason or None,
+        )
+
+    def _services(self) -> list[str]:
+        known = known_services(self._db, self._who)
+        return [one.id for one in known if one.contracted]
+
+    def _year(self, at: Instant) -> int:
+        if "-" not in self._period:
+            return int(self._period)
+        return year_of_month(self._calendar, self._period, at)
+
+    def _history(self, at: Instant) -> list[dict[str, Any]]:
+        wanted = self._services()
+        found = timelines(self._db, self._who.tenant_id, self._who.site_id)
+        return [
+            {"t": format_instant(since), "service": service, "state": state.value}
+            for service, points in sorted(found.items())
+            if service in wanted
+            for state, since in points
+            if since <= at
+        ]
+
+
+def _contract(db: Connection, who: AgentIdentity) -> ContractVersion:
+    contract_id, revision = contract_of(db, who)
+    version = last_version(db, contract_id) if contract_id and revision else None
+    if version is None:
+        raise InputError(f"{who.site_id} has no contract: there is nothing to state")
+    return version
+
+
+def _stored(
+    db: Connection, who: AgentIdentity, period: str, revision: int | None
+) -> Stated | None:
+    query = select(statement).where(*_mine(who), statement.c.period == period)
+    if revision is not None:
+        query = query.where(statement.c.revision == revision)
+    row = db.execute(query.order_by(statement.c.revision.desc()).limit(1)).first()
+    return None if row is None else _stated(row)
+
+
+def _keep(db: Connection, who: AgentIdentity, new: Stated) -> Stated:
+    row = {
+        "tenant_id": who.tenant_id,
+        "site_id": who.site_id,
+        "period": new.period,
+        "revision": new.revision,
+        "sha256": new.sha256,
+        "body": new.body,
+        "made_us": new.made,
+        "actor": new.actor,
+        "why": new.why,
+    }
+    db.execute(insert(statement).values(row))
+    return new
+
+
+def _mine(who: AgentIdentity) -> tuple[Any, ...]:
+    return (
+        statement.c.tenant_id == who.tenant_id,
+        statement.c.site_id == who.site_id,
+    )
+
+
+def _stated(row: Any) -> Stated:
+    return Stated(
+        period=row.period,
+        revision=row.revision,
+        sha256=row.sha256,
+        body=row.body,
+        made=Instant(row.made_us),
+        actor=row.actor,
+        why=row.why,
+    )
