@@ -139,6 +139,11 @@ class RealAgent:
             return None
         return document
 
+    def metrics(self) -> str:
+        """What Prometheus would read."""
+        with urlopen(f"{self.url()}/metrics", timeout=5) as reply:
+            return str(reply.read().decode())
+
     def check(self, path: str = "erp/db") -> dict[str, Any]:
         """One check in the status document; empty when there is none."""
         document = self.status() or {"checks": ()}

@@ -253,6 +253,7 @@ def test_only_its_owner_may_read_a_new_store(tmp_path: Path) -> None:
     assert found == {
         "state": 0o700,
         "desk.db": 0o600,
+        "desk.db.mark": 0o600,
         "desk.db-shm": 0o600,
         "desk.db-wal": 0o600,
         "desk.lock": 0o600,

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scudo_agent.agent.adoption import Adopter
-from scudo_agent.agent.account_watch import AccountWatch
 from scudo_agent.agent.backlog import Backlog
 from scudo_agent.agent.contracts import ContractWatch, with_kept
 from scudo_agent.agent.control import Control
@@ -47,12 +46,14 @@ from scudo_agent.clock import Clock, SystemClock
 from scudo_agent.config import load
 from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.site import Site
+from scudo_agent.daily_backup import DailyBackup
 from scudo_agent.deliver import Delivery, DeliveryEvent
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import HOUR
 from scudo_agent.pipeline import Committed
 from scudo_agent.probes.registry import SETTINGS, engine
 from scudo_agent.store.agent_store import AgentStore, wait
+from scudo_agent.store.backup import AGENT
 from scudo_agent.ticketing.port import TicketSystem
 from scudo_agent.wire import HelloReply
 
@@ -93,7 +94,6 @@ class Agent:
         )
         self.vital = vital
         self.reloader: Reloader
-        self.accounts = AccountWatch(runtime)
         self.backlog = Backlog(runtime.store.reader)
         for row in runtime.store.reader.status().incidents:
             if row.ticket_ref is not None:
@@ -126,7 +126,6 @@ class Agent:
             desk=self._desk_status,
             links=lambda: self.links,
             tickets=self.notices.tickets,
-            accounts=self.accounts.latest,
         )
 
     def reloaded(self, site: Site) -> None:
@@ -192,13 +191,12 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
         _measure(agent, telemetry, options.state)
         await runtime.start()
         stack.push_async_callback(runtime.close)
-        agent.accounts.begin(stack)
         await _deliver(agent, stack)
         if not options.simulated:
             count = telemetry.metrics.screenshot
             shots = begin(runtime, desk.client, options.state, stack, count=count)
             agent.on_delivery.append(shots.delivered)
-        _calendar(agent, stack)
+        _calendar(agent, options, stack)
         agent.reloader = telemetry.reloader = _reloader(agent, options, stack)
         if telemetry.server is not None:
             telemetry.server.start()
@@ -309,9 +307,7 @@ def _measure(agent: Agent, telemetry: Telemetry, state: Path) -> None:
     runtime.on_fire.append(measures.fired)
     runtime.on_step.append(measures.stepped)
     runtime.on_refused.append(measures.refused)
-    telemetry.metrics.source = agent.accounts.with_accounts(
-        lambda: in_loop(telemetry.loop, measures.snapshot)
-    )
+    telemetry.metrics.source = lambda: in_loop(telemetry.loop, measures.snapshot)
     telemetry.agent = agent
 
 
@@ -331,16 +327,19 @@ async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
     stack.callback(agent.vital.watch(delivering))
 
 
-def _calendar(agent: Agent, stack: AsyncExitStack) -> None:
+def _calendar(agent: Agent, options: Options, stack: AsyncExitStack) -> None:
     async def keep_house() -> None:
         contract = agent.runtime.site.contract
         reopen_us = contract.tickets.reopen_us if contract else 4 * HOUR
         await wait(agent.runtime.store.house_keep(reopen_us))
 
-    jobs = CalendarJobs(
-        [CalendarJob(name="keep-house", cron="10 3 * * *", action=keep_house)],
-        timezone=agent.runtime.site.timezone,
-    )
+    planned = [CalendarJob(name="keep-house", cron="10 3 * * *", action=keep_house)]
+    if not options.simulated:
+        daily = DailyBackup(options.state, AGENT, agent.runtime.timeline.now)
+        daily.begin()
+        stack.callback(daily.close)
+        planned.append(daily.job())
+    jobs = CalendarJobs(planned, timezone=agent.runtime.site.timezone)
     jobs.start()
     stack.callback(jobs.close)
     agent.runtime.on_step.append(lambda _step: jobs.rearm())

@@ -18,9 +18,12 @@ from scudo_agent.agent.browser import find
 from scudo_agent.agent.contracts import disagreement
 from scudo_agent.clock import STEP_US, Clock, SystemClock
 from scudo_agent.config.site import Site
+from scudo_agent.dbfile.backup import last_taken
 from scudo_agent.desk.settings import DeskSettings, load_desk_settings
 from scudo_agent.errors import InputError, ScudoError, StoreError
 from scudo_agent.instant import DAY, SECOND, format_instant
+from scudo_agent.store.backup import AGENT
+from scudo_agent.store.damage import Loss, losses
 from scudo_agent.store.read import FILE, StoreReader
 from scudo_agent.store.values import Intervention, InterventionKind, WindowCopy
 from scudo_agent.ticketing.desk import bearer
@@ -172,8 +175,10 @@ def _store(state: Path) -> Iterator[Finding]:
     try:
         live, outbox = reader.liveness(), reader.outbox()
         orders, copy = reader.interventions(SystemClock().wall()), reader.windows()
+        found = reader.read(losses)
     finally:
         reader.close()
+    yield from _kept_safe(state, found)
     waiting = outbox.head_seq - outbox.acked_seq
     if outbox.quarantined:
         yield Finding(
@@ -192,6 +197,30 @@ def _store(state: Path) -> Iterator[Finding]:
     yield from _left(orders, copy)
     age = "" if live is None else f", last alive {_ago(SystemClock().wall() - live.at)}"
     yield _ok("store", f"{waiting} events wait for the desk{age}")
+
+
+def _kept_safe(state: Path, found: Iterable[Loss]) -> Iterator[Finding]:
+    """What befell the store, and how old its last backup is."""
+    for loss in found:
+        yield Finding(
+            about="store",
+            level="warning",
+            seen=str(loss),
+            remedy="is the disk sound? docs/operate.md says what may be missing",
+        )
+    taken = last_taken(state, AGENT)
+    if taken is not None and SystemClock().wall() - taken <= 2 * DAY:
+        yield _ok("backup", f"taken {_ago(SystemClock().wall() - taken)}")
+        return
+    since = (
+        "none yet" if taken is None else f"taken {_ago(SystemClock().wall() - taken)}"
+    )
+    yield Finding(
+        about="backup",
+        level="warning",
+        seen=since,
+        remedy="a running agent takes one each night; scudo-agent backup takes one now",
+    )
 
 
 def _left(orders: Iterable[Intervention], copy: WindowCopy | None) -> Iterator[Finding]:

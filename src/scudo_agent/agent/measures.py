@@ -11,10 +11,14 @@ from scudo_agent.agent.interventions import checks_of
 from scudo_agent.agent.runtime import Runtime
 from scudo_agent.clock import Step
 from scudo_agent.contract.model import Window
+from scudo_agent.dbfile.backup import last_taken
+from scudo_agent.dbfile.sqlite import beside
 from scudo_agent.deliver import DeliveryState
+from scudo_agent.desk.store.backup import DESK
 from scudo_agent.instant import SECOND, Instant
 from scudo_agent.pipeline import Committed
 from scudo_agent.schedule import Firing
+from scudo_agent.store.backup import AGENT
 from scudo_agent.store.values import InterventionKind, OutboxStatus
 from scudo_agent.telemetry.metrics import Metrics
 from scudo_agent.telemetry.snapshot import (
@@ -99,7 +103,9 @@ class Measures:
             clock_offset_s=runtime.timeline.offset_us() / SECOND,
             started=runtime.started,
             liveness=runtime.alive,
-            store_bytes=sum(f.stat().st_size for f in self._state.glob("agent.db*")),
+            store_bytes=_size(self._state / AGENT.file),
+            damaged=len(runtime.store.losses),
+            backups=self._backups(),
             config_hash=runtime.site.config_hash,
             reload_refused=runtime.file_taken.refused_at is not None,
             config_taken=runtime.file_taken.at,
@@ -146,6 +152,10 @@ class Measures:
             windows=frozenset(str(one.kind) for one in left[1] if one.covers(name)),
         )
 
+    def _backups(self) -> dict[str, Instant]:
+        taken = {what.name: last_taken(self._state, what) for what in (AGENT, DESK)}
+        return {name: at for name, at in taken.items() if at is not None}
+
     def _left(self) -> "_Left":
         """What is left alone now."""
         runtime, now = self._runtime, self._runtime.timeline.now()
@@ -158,6 +168,12 @@ class Measures:
 
 _Left = tuple[list[tuple[InterventionKind, frozenset[str]]], list[Window]]
 """Mutes and pauses with their checks, and the windows that are open."""
+
+
+def _size(store: Path) -> int:
+    """The file and its WAL; what was set aside is no part of it."""
+    files = (store, *beside(store))
+    return sum(one.stat().st_size for one in files if one.exists())
 
 
 def _stream(outbox: OutboxStatus, now: Instant) -> StreamSnapshot:

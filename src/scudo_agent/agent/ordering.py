@@ -38,7 +38,17 @@ class Ordering:
             "unmute": lambda asked, actor: self._end(_MUTE, asked, actor),
             "resume": lambda asked, actor: self._end(_PAUSE, asked, actor),
             "greet": self._greet_desk,
+            "outbox-retry": self._retry,
         }
+
+    async def _retry(self, asked: Document, _actor: str) -> Document:
+        """Send events again that the desk refused."""
+        seqs = asked.get("seqs")
+        if not isinstance(seqs, list) or not all(type(one) is int for one in seqs):
+            raise InputError("'seqs' of the request are no whole numbers")
+        await self._runtime.store.release(seqs)
+        self._greet()
+        return {}
 
     async def _greet_desk(self, _asked: Document, _actor: str) -> Document:
         """The desk has news (a window): do not wait for the next greeting."""

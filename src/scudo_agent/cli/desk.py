@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scudo_agent.cli.common import private, reopening
+from scudo_agent.cli.desk_keeping import ACTIONS, keep
 from scudo_agent.errors import InputError, ScudoError
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         nargs="?",
-        choices=["run", "agent", "login"],
+        choices=["run", "agent", "login", *ACTIONS],
         default="run",
-        help="run (default); agent SITE: enrol the site's agent; login [SITE]: a link",
+        help="run (default); agent SITE: enrol the site's agent; login [SITE]: a link; "
+        "backup, restore [SITE]: its database",
     )
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
     parser.add_argument(
@@ -35,6 +37,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+    parser.add_argument(
+        "--to",
+        type=Path,
+        metavar="FILE",
+        help="with backup: where to; default: 'backups' in the desk's state folder",
+    )
+    parser.add_argument(
+        "--from",
+        dest="from_",
+        type=Path,
+        metavar="FILE",
+        help="with restore: the backup that is put in place",
+    )
+    parser.add_argument(
+        "--empty",
+        action="store_true",
+        help="with restore: begin without tickets, what was there is set aside",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Run until Ctrl-C, or do one thing and end."""
     from scudo_agent.desk.settings import DeskSettings, load_desk_settings
@@ -45,8 +67,11 @@ def run(args: argparse.Namespace) -> int:
     if args.site is not None and args.action == "run":
         raise InputError("'desk run' serves many sites: it takes no site file")
     settings = load_desk_settings(args.settings) if args.settings else DeskSettings()
-    if args.action == "login" and args.site is not None and args.settings is None:
+    own = args.action in ("login", *ACTIONS)
+    if own and args.site is not None and args.settings is None:
         settings = _embedded(args.site)
+    if args.action in ACTIONS:
+        return keep(args, settings)
     if args.action == "agent":
         return asyncio.run(_enrol(settings, args.site, args.key_file))
     if args.action == "login":

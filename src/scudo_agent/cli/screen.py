@@ -92,6 +92,7 @@ class Screen:
             yield f"the wall clock is {offset / SECOND:+.1f} s off what is recorded"
         if document["store_error"]:
             yield f"nothing is stored: {document['store_error']}"
+        yield from document.get("store_losses", [])[-1:]
         yield from self._refused(document.get("site_file") or {})
         desk = document["desk"]
         if desk["error"] or desk["waiting"]:

@@ -17,9 +17,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
+from scudo_agent.calendar_jobs import CalendarJobs
 from scudo_agent.clock import Clock
 from scudo_agent.config.contract_body import Body
 from scudo_agent.config.site import Site
+from scudo_agent.daily_backup import DailyBackup
 from scudo_agent.desk import auth, problems
 from scudo_agent.desk.api import agent_router
 from scudo_agent.desk.contract_folder import read_contracts
@@ -30,6 +32,7 @@ from scudo_agent.desk.offload import offload
 from scudo_agent.desk.portal import add_pages
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.agents import Enrolment
+from scudo_agent.desk.store.backup import DESK
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.watch import Watch
@@ -90,6 +93,7 @@ class Desk:
         self._server: _Server | None = None
         self._closed = False
         self._suspect: SuspectError | None = None
+        self._daily: Callable[[], None] | None = None
         self._filed: dict[str, Body] = {}
 
     @property
@@ -172,6 +176,7 @@ class Desk:
                 ws="none",
             )
         )
+        self._daily = _daily(self.settings, self.store)
         if self._suspect is None:
             await self._server.serve(sockets=[self._socket])
         if self._suspect is not None:
@@ -186,6 +191,9 @@ class Desk:
     async def close(self) -> None:
         """Stop answering, stop sending, close the store; safe to call twice."""
         self._closed = True
+        if self._daily is not None:
+            self._daily()
+            self._daily = None
         if self._mailing is not None and self._worker is not None:
             # Before the address goes that its mails name.
             await self._worker.stop(self._mailing, patience_s=_STOP_S)
@@ -282,6 +290,20 @@ class Desk:
             store.close()
             raise
         return store
+
+
+def _daily(settings: DeskSettings, store: DeskStore) -> Callable[[], None]:
+    """Begin the daily backups; what is returned ends them."""
+    daily = DailyBackup(settings.folder, DESK, store.now)
+    daily.begin()
+    jobs = CalendarJobs([daily.job()], timezone="UTC")
+    jobs.start()
+
+    def end() -> None:
+        daily.close()
+        jobs.close()
+
+    return end
 
 
 def _in(

@@ -29,6 +29,7 @@ from scudo_agent.store import (
     ledger,
     outbox,
     schema,
+    waiting,
 )
 from scudo_agent.store.apply import STREAM, apply
 from scudo_agent.store.lock import FolderLock
@@ -68,6 +69,7 @@ class AgentStore:
         status = reader.status()
         self.store_id = status.store_id
         self.site = status.site
+        self.losses = reader.read(damage.losses)
         self.sqlite_version = engine.sqlite_version()
         self.timeline = Timeline(clock, not_before=reader.load().last_instant)
 
@@ -192,6 +194,12 @@ class AgentStore:
         await wait(self._writer.submit(lambda db: outbox.renew(db, fresh)))
         self.store_id = fresh
         return fresh
+
+    async def release(self, seqs: Sequence[int]) -> None:
+        """Send events again that the desk refused and that were set aside."""
+        work = self._writer.submit(lambda db: waiting.release(db, seqs))
+        fresh = await wait(work)
+        self.store_id = fresh or self.store_id
 
     def acknowledge(
         self, stream: str, ack_seq: int, tickets: Mapping[int, str]

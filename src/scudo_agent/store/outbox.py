@@ -302,7 +302,8 @@ def renew(connection: Connection, store_id: str) -> None:
     each stage by its incident and `rev`, so none is doubled.
     """
     _note(connection, "store_id", store_id)
-    _note(connection, _FROZEN, str(epoch_of(connection) or 0))
+    # No epoch is 0: a desk that lost its own store may grant the same number again.
+    _note(connection, _FROZEN, "0")
     connection.execute(delete(schema.meta).where(schema.meta.c.key == _EPOCH))
 
 

@@ -6,7 +6,6 @@ addresses or ticket numbers (those stand on `_info` series, to be joined).
 `docs/metrics.md` is made from this.
 """
 
-from scudo_agent.telemetry.account_metrics import ACCOUNT_METRICS
 from scudo_agent.telemetry.measured import VALUE_METRICS
 from scudo_agent.telemetry.metric import CHECK, SITE, Metric, counter, gauge
 
@@ -255,6 +254,21 @@ AGENT_METRICS = (
         example="deriv(scudo_store_size_bytes[1d])",
     ),
     counter(
+        "scudo_store_damaged_total",
+        "times",
+        SITE,
+        "How often this agent's store was found damaged, and made anew.",
+        example="increase(scudo_store_damaged_total[7d]) > 0",
+    ),
+    gauge(
+        "scudo_backup_timestamp_seconds",
+        "seconds since 1970",
+        (*SITE, "of"),
+        "When the newest backup was taken, of the agent's store or of the embedded "
+        "desk's database; absent before the first one.",
+        example="time() - scudo_backup_timestamp_seconds > 2 * 86400",
+    ),
+    counter(
         "scudo_store_commits_total",
         "transactions",
         (*SITE, "outcome"),
@@ -298,7 +312,6 @@ AGENT_METRICS = (
 CATALOGUE: tuple[Metric, ...] = (
     *AGENT_METRICS,
     *SERVICE_METRICS,
-    *ACCOUNT_METRICS,
     *CHECK_METRICS,
     *(measured.metric for measured in VALUE_METRICS),
 )

@@ -26,7 +26,6 @@ from prometheus_client.registry import Collector
 from scudo_agent.instant import Instant
 from scudo_agent.model import Result
 from scudo_agent.telemetry import metric as fixed
-from scudo_agent.telemetry.account_lines import account_text
 from scudo_agent.telemetry.catalogue import BY_NAME, CATALOGUE
 from scudo_agent.telemetry.lines import CheckLines, Row, check_text, seconds
 from scudo_agent.telemetry.snapshot import (
@@ -129,10 +128,7 @@ class Metrics:
             snapshot = self.source()
             rows = self._rows(snapshot.checks)
             body = encode(_Scrape(self._families(snapshot), self.registry))
-        site = self._customer, self._site
-        told = account_text(snapshot.accounts, site, openmetrics=openmetrics)
-        told += check_text(rows, self._counts, openmetrics=openmetrics)
-        text = told.encode()
+        text = check_text(rows, self._counts, openmetrics=openmetrics).encode()
         if openmetrics:
             return body.removesuffix(_END) + text + _END, content_type
         return body + text, content_type
@@ -167,6 +163,7 @@ class Metrics:
         yield _family("scudo_build_info", [(self._build, 1)])
         yield _family("scudo_config_info", [((*site, snapshot.config_hash), 1)])
         yield from _agent(snapshot, site)
+        yield from _safety(snapshot, site)
         yield from _streams(snapshot, site)
         yield from _services(snapshot, site)
         yield from self._counters(site)
@@ -246,6 +243,15 @@ def _agent(snapshot: Snapshot, site: tuple[str, str]) -> Iterable[Family]:
         ("scudo_windows_copied_timestamp_seconds", _moment(snapshot.windows_copied)),
     ):
         yield from _optional(name, site, value)
+
+
+def _safety(snapshot: Snapshot, site: tuple[str, str]) -> Iterable[Family]:
+    yield _family("scudo_store_damaged_total", [(site, snapshot.damaged)])
+    taken = snapshot.backups.items()
+    yield _family(
+        "scudo_backup_timestamp_seconds",
+        [((*site, name), seconds(at)) for name, at in taken],
+    )
 
 
 def _moment(at: Instant | None) -> float | None:

@@ -51,27 +51,6 @@ class ServiceSnapshot:
     windows: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True, kw_only=True)
-class SlaSnapshot:
-    """The account of one contracted service in its contract year.
-
-    `classes_us` are in the order of `metric.SLA_CLASSES`. Ratios over nothing are
-    None; `burn_rate` is None where nothing may be lost and something was.
-    """
-
-    service: str
-    year_start: Instant
-    classes_us: Sequence[int]
-    availability: float | None
-    worst_case: float | None
-    best_case: float | None
-    coverage: float
-    allowed_us: float
-    remaining_us: float
-    used_us: int
-    burn_rate: float | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSnapshot:
     """One stream of the outbox: what the desk has not confirmed yet."""
@@ -89,6 +68,7 @@ class Snapshot:
     none, stand under None. `desk_up` is None before the first attempt to reach it.
     `windows_copied` is when the desk's windows were last copied, `config_taken` when
     the site file was last taken, `reload_refused` whether a newer one was not.
+    `damaged` is how often the store was, `backups` when each was taken last.
     `store_bytes` is the size of the store's files, `liveness` the last instant at
     which the store was told that the agent lives.
     """
@@ -105,7 +85,8 @@ class Snapshot:
     liveness: Instant | None = None
     store_bytes: int | None = None
     windows_copied: Instant | None = None
-    accounts: Sequence[SlaSnapshot] = ()
+    damaged: int = 0
+    backups: Mapping[str, Instant] = field(default_factory=dict)
     config_hash: str = ""
     reload_refused: bool = False
     config_taken: Instant | None = None

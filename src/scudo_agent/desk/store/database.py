@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from scudo_agent.dbfile.mark import contradiction, mark_closing, mark_open
 from scudo_agent.dbfile.sqlite import beside, holds_anything, settle, sync_failed
 from scudo_agent.dbfile.sqlite import module as sqlite_module
 from scudo_agent.errors import DamagedError, StoreError, SuspectError
@@ -49,6 +50,7 @@ class Database:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / "desk.db"
         self._lock_file = _lock(folder / "desk.lock")
+        self.befell = contradiction(self.path) if self.path.exists() else None
         try:
             if self.path.exists():
                 # Before the writer's pragmas, which would change a foreign file.
@@ -59,6 +61,7 @@ class Database:
             self._readers = _engine(self.path, writes=False)
             self._write_lock = threading.RLock()
             self._mark()
+            mark_open(self.path)
         except BaseException:
             self._lock_file.close()
             raise
@@ -108,6 +111,7 @@ class Database:
     def close(self) -> None:
         """Close all connections and let another desk in."""
         self._readers.dispose()
+        mark_closing(self.path)
         self._writer.dispose()
         self._lock_file.close()
 
@@ -206,6 +210,16 @@ def _lock(path: Path) -> IO[str]:
     handle.write(f"{os.getpid()}\n")
     handle.flush()
     return handle
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """No desk works in this folder, and none begins to."""
+    handle = _lock(folder / "desk.lock")
+    try:
+        yield
+    finally:
+        handle.close()
 
 
 def _engine(path: Path, *, writes: bool) -> Engine:

@@ -14,6 +14,7 @@ from scudo_agent.desk.store.closing import Closing
 from scudo_agent.desk.store.contracts import Contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import Inbox
+from scudo_agent.desk.store.keeping import opened
 from scudo_agent.desk.store.leases import free_leases
 from scudo_agent.desk.store.leaving import Leaving
 from scudo_agent.desk.store.ledger import LedgerBook
@@ -23,7 +24,6 @@ from scudo_agent.desk.store.open_incidents import OpenIncidents
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.silence import Silence
-from scudo_agent.desk.store.statements import Statements
 from scudo_agent.desk.store.tables import (
     agent,
     contract_version,
@@ -44,9 +44,8 @@ class DeskStore:
     """Owns the database file; every room's transaction is its own.
 
     Rooms: `acts`, `agents`, `closing`, `contracts`, `inbox`, `leaving`, `ledger`,
-    `mail`, `people`, `statements`, `views`, `windows`. All may be called from any
-    thread. `now()` is the desk's time: it never runs backwards, not over a restart
-    either.
+    `mail`, `people`, `views`, `windows`. All may be called from any thread. `now()`
+    is the desk's time: it never runs backwards, not over a restart either.
     """
 
     def __init__(
@@ -58,7 +57,7 @@ class DeskStore:
         provider_name: str = "",
         owner: str = "desk",
     ) -> None:
-        self.database = Database(folder)
+        self.database, noted = opened(folder, at=clock.wall())
         try:
             with self.database.plainly():
                 self.schema = migrate(self.database)
@@ -70,6 +69,7 @@ class DeskStore:
                     db, name=provider_name, mail=posting.provider_mail, now=self.now()
                 )
                 free_leases(db)
+                noted(db, self.now())
         except BaseException:
             self.database.close()
             raise
@@ -86,7 +86,6 @@ class DeskStore:
         self.attachments = Attachments(self.database, self.now)
         self.silence = Silence(self.database, self.now, posting, lived=lived)
         self.people = People(self.database, self.now)
-        self.statements = Statements(self.database, self.now)
         self.views = Views(self.database)
         self.windows = WindowBook(self.database, self.now, posting)
 

@@ -1,0 +1,52 @@
+"""`scudo-agent desk backup` and `desk restore`: the desk's database, kept safe."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from scudo_agent.errors import InputError
+
+if TYPE_CHECKING:
+    from scudo_agent.desk.settings import DeskSettings
+
+ACTIONS = ("backup", "restore")
+
+
+def keep(args: argparse.Namespace, settings: "DeskSettings") -> int:
+    """Do the one that is asked for."""
+    return (
+        backup(args, settings) if args.action == "backup" else restore(args, settings)
+    )
+
+
+def backup(args: argparse.Namespace, settings: "DeskSettings") -> int:
+    """Copy the database, running or not; verify the copy, and say what is in it."""
+    from scudo_agent.cli.backup import said
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.dbfile import backup
+    from scudo_agent.desk.store.backup import DESK
+
+    now = SystemClock().wall()
+    target = args.to or backup.default_place(settings.folder, DESK, now)
+    source = settings.folder / DESK.file
+    print(said(target, backup.take(source, target, DESK, at=now)))
+    return 0
+
+
+def restore(args: argparse.Namespace, settings: "DeskSettings") -> int:
+    """Put a backup in place, or begin without tickets; what was there is kept."""
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.desk.store.keeping import begin_empty
+    from scudo_agent.desk.store.keeping import restore as put_back
+
+    if (args.from_ is None) != args.empty:
+        raise InputError("from where? desk restore --from FILE, or --empty for none")
+    now = SystemClock().wall()
+    if args.empty:
+        aside = begin_empty(settings.folder, at=now)
+        print("the desk begins without tickets; agents tell it what they kept")
+    else:
+        manifest, aside = put_back(args.from_, settings.folder, at=now)
+        print(f"restored the desk as of {manifest.at}; agents tell it the rest")
+    if aside is not None:
+        print(f"what was there is kept: {aside}")
+    return 0

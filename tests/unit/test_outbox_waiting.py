@@ -1,0 +1,85 @@
+"""What waits for the desk, as people see it, and events that are sent again."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scudo_agent.cli.main import main
+from scudo_agent.model import Kind
+from scudo_agent.store.agent_store import AgentStore
+from scudo_agent.store.waiting import release, waiting
+from support.sites import write_site
+from support.storing import opened, told
+
+WORDS = {"no ticket yet", "recover of service:s1", "since", "refused it", "then:"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[AgentStore]:
+    store = opened(tmp_path / "state")
+    store.commit(told(1)).result()
+    store.commit(told(1, Kind.RECOVER)).result()
+    store.grant(1).result()
+    yield store
+    store.close()
+
+
+def test_each_says_what_waits_and_since_when(store: AgentStore) -> None:
+    store.acknowledge("I", 1, {1: "SC-1"}).result()
+    store.note_attempt("I", (2, 2), "no answer").result()
+    (one,) = store.reader.read(waiting)
+    assert (one.seq, one.ticket, one.kind) == (2, "SC-1", "recover")
+    assert (one.attempts, one.error, one.set_aside) == (1, "no answer", None)
+    assert one.stage["rev"] == 2
+
+
+def test_one_that_the_desk_was_not_told_of_keeps_its_number(store: AgentStore) -> None:
+    store.quarantine("I", 1, "no such severity").result()
+    before = store.store_id
+    assert store._writer.submit(lambda db: release(db, [1])).result() is None
+    assert store.store_id == before
+    assert [row.quarantined for row in store.pending()] == [None, None]
+
+
+def test_one_whose_number_is_spent_is_told_again_with_all_others(
+    store: AgentStore,
+) -> None:
+    store.quarantine("I", 1, "no such severity").result()
+    store.acknowledge("I", 2, {2: "SC-1"}).result()
+    assert store.pending() == []
+    fresh = store._writer.submit(lambda db: release(db, [1])).result()
+    assert fresh is not None
+    assert store.reader.status().store_id == fresh
+    store.grant(2).result()
+    assert [row.seq for row in store.pending()] == [1, 2]
+    assert store.reader.read(waiting)[0].set_aside is None
+
+
+def test_the_command_says_it_in_a_line_and_sends_again(
+    tmp_path: Path, store: AgentStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.acknowledge("I", 1, {}).result()
+    store.quarantine("I", 2, "the desk says no").result()
+    store.close()
+    site = write_site(tmp_path)
+    text = site.read_text()
+    name = text.split("site: ")[1].split("\n")[0]
+    if name != "acme-milano":
+        site.write_text(text.replace(f"site: {name}", "site: acme-milano"))
+    asked = ("--site", str(site), "--state", str(tmp_path / "state"))
+    assert main(["outbox", *asked]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert all(word in line for word in WORDS)
+    assert main(["outbox", "show", "2", *asked]) == 0
+    assert json.loads(capsys.readouterr().out)["event"]["kind"] == "recover"
+    assert main(["outbox", "export", *asked]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert main(["outbox", "show", "9", *asked]) == 2
+    assert main(["outbox", "retry", *asked]) == 2
+    capsys.readouterr()
+    assert main(["outbox", "retry", "all", *asked]) == 0
+    assert "sent again: 2" in capsys.readouterr().out
+    assert main(["outbox", *asked]) == 0
+    assert "not sent yet" in capsys.readouterr().out
