@@ -146,7 +146,7 @@ def test_it_works_without_scripts_and_in_both_languages(
     page.get_by_role("link", name="IT", exact=True).click()
     assert page.url.endswith(f"/t/{desk[1]}")
     assert page.locator("h1").inner_text() == "Gestionale bloccato"
-    page.get_by_role("button").click()
+    page.get_by_role("button", name="Esci").click()
     assert page.locator("table").count() == 0
     context.close()
 
