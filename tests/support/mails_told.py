@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from scudo_agent.desk.store.tables import inbox, mail_outbox, ticket_event
 from scudo_agent.model import MAILED
 
-RULES = ("late", "flap", "storm", "shared", "recovered")
+RULES = ("late", "flap", "storm", "shared", "recovered", "restored")
 """By which a stage's mail may be folded into another one."""
 
 

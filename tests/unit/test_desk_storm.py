@@ -1,8 +1,5 @@
 """Many openings at once: one ticket, few mails, every incident named."""
 
-import email
-from email.message import EmailMessage
-from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from scudo_agent.wire import Stage
 from support.desk_scene import play
 from support.desking import T0, Bench, Speaker, evidence, stage
 from support.mails_told import unheard, untold
+from support.storms import subjects, text
 
 
 def one(number: int) -> str:
@@ -60,20 +58,6 @@ async def burst(agent: Speaker, count: int, **changes: Any) -> list[str]:
         assert reply.status_code == 200, reply.text
         refs += [result["ticket"] for result in reply.json()["results"]]
     return refs
-
-
-def read(data: bytes) -> EmailMessage:
-    return email.message_from_bytes(data, policy=default)
-
-
-def text(b: Bench, place: int = -1) -> str:
-    part = read(b.mails.mails[place][1]).get_body(("plain",))
-    assert part is not None
-    return " ".join(str(part.get_content()).split())
-
-
-def subjects(b: Bench) -> list[str]:
-    return [str(read(data)["Subject"]) for _, data in b.mails.mails]
 
 
 def faults(b: Bench, *, sent: bool = True) -> list[str]:

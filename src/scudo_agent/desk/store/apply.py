@@ -76,6 +76,7 @@ class Applier:
         """After the batch: what came late becomes one mail, and says so."""
         for ticket_id in self._post.fold_late():
             self._rows.mark_late(ticket_id)
+        self._post.flush()
 
     def _released(self, stage: Stage) -> Iterator[Stage]:
         """The held stages that follow on `stage` without a gap."""
@@ -112,7 +113,9 @@ class Applier:
     def _follow_ticket(self, stage: Stage, new: Incident, ticket_id: int) -> Ticket:
         """The ticket after a stage of one of its incidents, or of one that joins."""
         before, rows = self._rows.ticket(ticket_id), self._rows
-        others = rows.conditions(ticket_id, besides=stage.incident_id)
+        # What is bad is bad whatever the others are.
+        bad = new.condition is Condition.BAD
+        others = () if bad else rows.conditions(ticket_id, besides=stage.incident_id)
         reported = None
         if before.edited:
             known = rows.incident(stage.incident_id)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
 from scudo_agent.desk.lifecycle import Condition
 from scudo_agent.desk.store.post import MOVED
@@ -161,7 +161,7 @@ def _again(db: Connection, row: Any) -> bool:
 def _flap(db: Connection, row: Any, facts: Any) -> FlapNews:
     relapses, first = db.execute(
         select(
-            func.sum(mail_outbox.c.kind == Kind.REOPEN.value),
+            func.sum(case((mail_outbox.c.kind == Kind.REOPEN.value, 1), else_=0)),
             func.min(mail_outbox.c.created_us),
         ).where(told(row))
     ).one()

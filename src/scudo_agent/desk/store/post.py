@@ -45,6 +45,15 @@ class Posting:
     provider_language: str = "it"
 
 
+class _Many:
+    """A ticket's rows within a batch; `news`: not only recoveries are among them."""
+
+    def __init__(self, after: Ticket) -> None:
+        self.after = after
+        self.rows: list[dict[str, Any]] = []
+        self.news = False
+
+
 class Post:
     """Writes outbox rows within the transaction `db`."""
 
@@ -56,6 +65,9 @@ class Post:
         self._now = now
         self._posting = posting
         self._cap = Caps(db, tenant_id, now)
+        self._many: dict[int, _Many] = {}
+        self._readers: dict[str, tuple[str, str]] = {}
+        self._threads: dict[int, str] = {}
         self._batch: dict[str, list[tuple[int, Stage]]] = {}
         self.muted: str | None = None
         """The mail that stands for the stages' own: they left before (`restored`)."""
@@ -78,20 +90,40 @@ class Post:
         if self.muted is not None:
             folded = {"folded_into": self.muted, "fold_rule": "restored"}
             self._put(row, state="folded", **folded)
-        elif after.storm is not None:
-            self._gather(
-                row, rule="storm", due=self._storm_due(stage.kind, ticket_id, after)
-            )
-        elif after.steadiness.unstable is not None:
-            self._gather(row, rule="flap", due=self._flap_due(ticket_id, after))
+        elif after.storm is not None or after.steadiness.unstable is not None:
+            many = self._many.setdefault(ticket_id, _Many(after))
+            many.after = after
+            many.rows.append(row)
+            many.news |= stage.kind is not Kind.RECOVER
         elif quiet and (into := self._last_message(ticket_id)):
             self._put(row, state="folded", folded_into=into, fold_rule="shared")
         else:
             self._plain(row, stage)
 
+    def flush(self) -> None:
+        """Write the rows that are gathered: those of a whole batch at once."""
+        for ticket_id, many in self._many.items():
+            storm = many.after.storm is not None
+            rule = "storm" if storm else "flap"
+            due = (self._storm_due if storm else self._flap_due)(ticket_id, many)
+            waiting = self._gathering(ticket_id)
+            if waiting is None:
+                first = many.rows.pop(0)
+                into = first["message_id"]
+                self._put(first, next_us=due, digest=True)
+            else:
+                into = waiting.message_id
+                self._postpone(waiting, due)
+            if many.rows:
+                fold = {"state": "folded", "folded_into": into, "fold_rule": rule}
+                self._db.execute(insert(mail_outbox), [r | fold for r in many.rows])
+        self._many.clear()
+
     def _plain(self, row: dict[str, Any], stage: Stage) -> None:
         """A mail of its own, if the ticket may have one more today."""
         ticket_id = row["ticket_id"]
+        if ticket_id in self._many:
+            self.flush()  # it was unstable until a moment ago
         waiting = self._gathering(ticket_id)
         due = self._cap.ticket(ticket_id, besides=waiting)
         if waiting is not None or due > self._now:
@@ -173,13 +205,13 @@ class Post:
             place = {"ticket_id": ticket_id, "in_reply_to": self._thread(ticket_id)}
             self._put(row | place, next_us=due, digest=True)
             return
-        self._db.execute(
-            update(mail_outbox)
-            .where(mail_outbox.c.mail_id == into.mail_id)
-            .values(next_us=due)
-        )
+        self._postpone(into, due)
         folded = {"folded_into": into.message_id, "fold_rule": rule}
         self._put(row, state="folded", **folded)
+
+    def _postpone(self, waiting: Any, due: Instant) -> None:
+        mine = mail_outbox.c.mail_id == waiting.mail_id
+        self._db.execute(update(mail_outbox).where(mine).values(next_us=due))
 
     def _gathering(self, ticket_id: int) -> Any:
         """The ticket's mail that gathers and that nobody is sending just now."""
@@ -201,7 +233,7 @@ class Post:
             .limit(1)
         ).first()
 
-    def _storm_due(self, kind: Kind, ticket_id: int, after: Ticket) -> Instant:
+    def _storm_due(self, ticket_id: int, many: _Many) -> Instant:
         """When a storm's next mail leaves: soon, seldom, or when all of it is over."""
         waiting = self._gathering(ticket_id)
         last = self._cap.last(ticket_id, besides=waiting)
@@ -209,8 +241,8 @@ class Post:
             began = self._now if waiting is None else waiting.created_us
             due = Instant(began + GATHER_US)
         else:
-            over = after.condition is not Condition.BAD
-            wait = 0 if over or kind is not Kind.RECOVER else STORM_NEWS_US
+            over = many.after.condition is not Condition.BAD
+            wait = 0 if over or many.news else STORM_NEWS_US
             due = Instant(self._now + wait)
             if waiting is not None:
                 due = min(due, Instant(waiting.next_us))
@@ -218,7 +250,7 @@ class Post:
         ticket_ = self._cap.ticket(ticket_id, besides=waiting)
         return max(due, ticket_, self._cap.customer(besides=waiting))
 
-    def _flap_due(self, ticket_id: int, after: Ticket) -> Instant:
+    def _flap_due(self, ticket_id: int, many: _Many) -> Instant:
         waiting = self._gathering(ticket_id)
         began = self._now if waiting is None else Instant(waiting.created_us)
         return max(
@@ -290,6 +322,12 @@ class Post:
 
         Where another mail told of it, that one is answered.
         """
+        known = self._threads.get(ticket_id)
+        if known is None and (known := self._first_mail(ticket_id)) is not None:
+            self._threads[ticket_id] = known
+        return known
+
+    def _first_mail(self, ticket_id: int) -> str | None:
         return self._db.execute(
             select(func.coalesce(mail_outbox.c.folded_into, mail_outbox.c.message_id))
             .where(
@@ -302,6 +340,11 @@ class Post:
 
     def _reader(self, stage: Stage) -> tuple[str, str]:
         """To whom the notice goes, and in which language."""
+        if stage.audience not in self._readers:
+            self._readers[stage.audience] = self._addressed(stage)
+        return self._readers[stage.audience]
+
+    def _addressed(self, stage: Stage) -> tuple[str, str]:
         if stage.audience == "provider":
             return self._posting.provider_mail, self._posting.provider_language
         row = self._db.execute(

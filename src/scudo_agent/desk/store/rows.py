@@ -40,6 +40,7 @@ class Rows:
         self._db = db
         self._who = who
         self._now = now
+        self._refs: dict[int, str] = {}
 
     def incident(self, incident_id: str) -> KnownIncident | None:
         """The incident of this tenant with that id."""
@@ -177,12 +178,14 @@ class Rows:
 
     def ref_of(self, incident_id: str) -> str:
         """Number of the ticket that an incident belongs to, or an empty text."""
-        query = (
-            select(ticket.c.ref)
-            .join(incident, incident.c.ticket_id == ticket.c.ticket_id)
-            .where(*self._incident(incident_id))
-        )
-        return str(self._db.execute(query).scalar() or "")
+        mine = select(incident.c.ticket_id).where(*self._incident(incident_id))
+        ticket_id = self._db.execute(mine).scalar()
+        if ticket_id is None:
+            return ""
+        if ticket_id not in self._refs:
+            ref = select(ticket.c.ref).where(ticket.c.ticket_id == ticket_id)
+            self._refs[ticket_id] = str(self._db.execute(ref).scalar_one())
+        return self._refs[ticket_id]
 
     def ticket(self, ticket_id: int) -> Ticket:
         """What a stage can change of a ticket."""
