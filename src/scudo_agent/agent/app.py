@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scudo_agent.agent.adoption import Adopter
+from scudo_agent.agent.account_watch import AccountWatch
 from scudo_agent.agent.backlog import Backlog
 from scudo_agent.agent.contracts import ContractWatch, with_kept
 from scudo_agent.agent.control import Control
@@ -94,6 +95,7 @@ class Agent:
         )
         self.vital = vital
         self.reloader: Reloader
+        self.accounts = AccountWatch(runtime)
         self.backlog = Backlog(runtime.store.reader)
         for row in runtime.store.reader.status().incidents:
             if row.ticket_ref is not None:
@@ -126,6 +128,7 @@ class Agent:
             desk=self._desk_status,
             links=lambda: self.links,
             tickets=self.notices.tickets,
+            accounts=self.accounts.latest,
         )
 
     def reloaded(self, site: Site) -> None:
@@ -191,6 +194,7 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
         _measure(agent, telemetry, options.state)
         await runtime.start()
         stack.push_async_callback(runtime.close)
+        agent.accounts.begin(stack)
         await _deliver(agent, stack)
         if not options.simulated:
             count = telemetry.metrics.screenshot
@@ -307,7 +311,9 @@ def _measure(agent: Agent, telemetry: Telemetry, state: Path) -> None:
     runtime.on_fire.append(measures.fired)
     runtime.on_step.append(measures.stepped)
     runtime.on_refused.append(measures.refused)
-    telemetry.metrics.source = lambda: in_loop(telemetry.loop, measures.snapshot)
+    telemetry.metrics.source = agent.accounts.with_accounts(
+        lambda: in_loop(telemetry.loop, measures.snapshot)
+    )
     telemetry.agent = agent
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from scudo_agent.agent.document import (
     FORMAT,
     Document,
+    budget_of,
     check_document,
     incident_document,
     left_document,
@@ -15,6 +16,7 @@ from scudo_agent.agent.events import EventLog
 from scudo_agent.agent.runtime import Runtime
 from scudo_agent.config.site import Check, Service
 from scudo_agent.instant import format_instant
+from scudo_agent.telemetry.snapshot import SlaSnapshot
 
 _LINES = 5
 """Faults of a refused site file that the document has; the log has all."""
@@ -31,12 +33,14 @@ class StatusView:
         desk: Callable[[], Document],
         links: Callable[[], Document],
         tickets: Mapping[str, str],
+        accounts: Callable[[], Mapping[str, SlaSnapshot]] = dict,
     ) -> None:
         self._runtime = runtime
         self._events = events
         self._desk = desk
         self._links = links
         self._tickets = tickets
+        self._accounts = accounts
 
     def document(self) -> Document:
         """The whole of it; call it in the loop."""
@@ -82,7 +86,11 @@ class StatusView:
     def _service(self, service: Service) -> Document:
         state, since = self._runtime.judge.service(service.id)
         at = self._runtime.timeline.now()
-        return service_document(self._runtime.site, service, state, since=since, at=at)
+        account = self._accounts().get(service.id)
+        left = None if account is None else budget_of(account)
+        return service_document(
+            self._runtime.site, service, state, since=since, at=at, left=left
+        )
 
     def _check(self, check: Check) -> Document:
         view = self._runtime.judge.state(check.path)

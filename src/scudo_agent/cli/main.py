@@ -28,6 +28,7 @@ COMMANDS = {
     "resume": "probe it again",
     "tickets": "tickets at the desk, or the history of one",
     "uptime": "the account of the contract year so far, and what is left of it",
+    "statement": "the desk's statement of a month or a contract year",
     "replay": "judge recorded events again",
     "doctor": "is everything in place: rights, clock, names, disk, desk, mail",
     "outbox": "what the desk has not taken, why, and what to do",

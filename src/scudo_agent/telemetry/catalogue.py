@@ -6,6 +6,7 @@ addresses or ticket numbers (those stand on `_info` series, to be joined).
 `docs/metrics.md` is made from this.
 """
 
+from scudo_agent.telemetry.account_metrics import ACCOUNT_METRICS
 from scudo_agent.telemetry.measured import VALUE_METRICS
 from scudo_agent.telemetry.metric import CHECK, SITE, Metric, counter, gauge
 
@@ -312,6 +313,7 @@ AGENT_METRICS = (
 CATALOGUE: tuple[Metric, ...] = (
     *AGENT_METRICS,
     *SERVICE_METRICS,
+    *ACCOUNT_METRICS,
     *CHECK_METRICS,
     *(measured.metric for measured in VALUE_METRICS),
 )

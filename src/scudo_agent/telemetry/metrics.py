@@ -26,6 +26,7 @@ from prometheus_client.registry import Collector
 from scudo_agent.instant import Instant
 from scudo_agent.model import Result
 from scudo_agent.telemetry import metric as fixed
+from scudo_agent.telemetry.account_lines import account_text
 from scudo_agent.telemetry.catalogue import BY_NAME, CATALOGUE
 from scudo_agent.telemetry.lines import CheckLines, Row, check_text, seconds
 from scudo_agent.telemetry.snapshot import (
@@ -128,7 +129,10 @@ class Metrics:
             snapshot = self.source()
             rows = self._rows(snapshot.checks)
             body = encode(_Scrape(self._families(snapshot), self.registry))
-        text = check_text(rows, self._counts, openmetrics=openmetrics).encode()
+        site = self._customer, self._site
+        told = account_text(snapshot.accounts, site, openmetrics=openmetrics)
+        told += check_text(rows, self._counts, openmetrics=openmetrics)
+        text = told.encode()
         if openmetrics:
             return body.removesuffix(_END) + text + _END, content_type
         return body + text, content_type

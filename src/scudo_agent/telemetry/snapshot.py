@@ -51,6 +51,27 @@ class ServiceSnapshot:
     windows: frozenset[str] = frozenset()
 
 
+@dataclass(slots=True, kw_only=True)
+class SlaSnapshot:
+    """The account of one contracted service in its contract year.
+
+    `classes_us` are in the order of `metric.SLA_CLASSES`. Ratios over nothing are
+    None; `burn_rate` is None where nothing may be lost and something was.
+    """
+
+    service: str
+    year_start: Instant
+    classes_us: Sequence[int]
+    availability: float | None
+    worst_case: float | None
+    best_case: float | None
+    coverage: float
+    allowed_us: float
+    remaining_us: float
+    used_us: int
+    burn_rate: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSnapshot:
     """One stream of the outbox: what the desk has not confirmed yet."""
@@ -85,6 +106,7 @@ class Snapshot:
     liveness: Instant | None = None
     store_bytes: int | None = None
     windows_copied: Instant | None = None
+    accounts: Sequence[SlaSnapshot] = ()
     damaged: int = 0
     backups: Mapping[str, Instant] = field(default_factory=dict)
     config_hash: str = ""

@@ -24,6 +24,7 @@ from scudo_agent.desk.store.open_incidents import OpenIncidents
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.silence import Silence
+from scudo_agent.desk.store.statements import Statements
 from scudo_agent.desk.store.tables import (
     agent,
     contract_version,
@@ -44,8 +45,9 @@ class DeskStore:
     """Owns the database file; every room's transaction is its own.
 
     Rooms: `acts`, `agents`, `closing`, `contracts`, `inbox`, `leaving`, `ledger`,
-    `mail`, `people`, `views`, `windows`. All may be called from any thread. `now()`
-    is the desk's time: it never runs backwards, not over a restart either.
+    `mail`, `people`, `statements`, `views`, `windows`. All may be called from any
+    thread. `now()` is the desk's time: it never runs backwards, not over a restart
+    either.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class DeskStore:
         self.attachments = Attachments(self.database, self.now)
         self.silence = Silence(self.database, self.now, posting, lived=lived)
         self.people = People(self.database, self.now)
+        self.statements = Statements(self.database, self.now)
         self.views = Views(self.database)
         self.windows = WindowBook(self.database, self.now, posting)
 
