@@ -49,6 +49,7 @@ from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.site import Site
 from scudo_agent.daily_backup import DailyBackup
 from scudo_agent.deliver import Delivery, DeliveryEvent
+from scudo_agent.desk.orders import Orders
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import HOUR
 from scudo_agent.pipeline import Committed
@@ -362,6 +363,8 @@ async def _listen(agent: Agent, options: Options, stack: AsyncExitStack) -> None
         greet=agent.delivery.greet_now,
     )
     handlers = {**ordering.handlers(), "reload": agent.reloader.asked}
+    if agent.desk.embedded is not None:
+        handlers |= Orders(agent.desk.embedded).orders()
     control = Control(options.state, handlers)
     await control.start()
     stack.push_async_callback(control.close)

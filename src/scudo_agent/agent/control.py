@@ -22,6 +22,7 @@ from scudo_agent.agent.document import Document
 from scudo_agent.errors import InputError, ScudoError
 
 SOCKET = "agent.sock"
+DESK_SOCKET = "desk.sock"
 LINE_LIMIT = 64 * 1024
 """Bytes of a request or an answer, at most."""
 
@@ -34,11 +35,11 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def address(state: Path) -> Iterator[str]:
+def address(state: Path, socket_name: str = SOCKET) -> Iterator[str]:
     """The socket's address: however long the path is, the kernel takes 107 bytes."""
     folder = os.open(state, os.O_PATH | os.O_DIRECTORY)
     try:
-        yield f"/proc/self/fd/{folder}/{SOCKET}"
+        yield f"/proc/self/fd/{folder}/{socket_name}"
     finally:
         os.close(folder)
 
@@ -46,8 +47,10 @@ def address(state: Path) -> Iterator[str]:
 class Control:
     """Listens for requests while the agent runs."""
 
-    def __init__(self, state: Path, handlers: dict[str, Handler]) -> None:
-        self._path = state / SOCKET
+    def __init__(
+        self, state: Path, handlers: dict[str, Handler], *, name: str = SOCKET
+    ) -> None:
+        self._path = state / name
         self._handlers = handlers
         self._server: asyncio.Server | None = None
 
@@ -58,7 +61,7 @@ class Control:
                 if stat.S_ISSOCK(self._path.lstat().st_mode):
                     self._path.unlink()  # left behind by a kill
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            with address(self._path.parent) as name:
+            with address(self._path.parent, self._path.name) as name:
                 listener.bind(name)
             self._path.chmod(0o600)
         except OSError as exc:

@@ -22,7 +22,7 @@ from scudo_agent.config.site import Site
 from scudo_agent.desk.app import Desk, build
 from scudo_agent.desk.auth import is_key
 from scudo_agent.desk.settings import DeskSettings, load_desk_settings
-from scudo_agent.errors import ScudoError
+from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.model import Outcome
 from scudo_agent.text import T
 from scudo_agent.ticketing.desk import DeskClient, bearer
@@ -168,6 +168,11 @@ def desk_settings(desk_file: Path, state: Path) -> DeskSettings:
 
 def bind_embedded(settings: DeskSettings, clock: Clock, *, serve: bool) -> Desk:
     """The embedded desk with its port taken, not yet started."""
+    if settings.tls is not None:
+        raise InputError(
+            "tls: an embedded desk serves its own agent, on this machine; to let "
+            "others in, run the desk by itself ('scudo-agent desk run')"
+        )
     desk = build(settings, clock=clock)
     if serve:
         desk.bind()

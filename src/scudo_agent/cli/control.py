@@ -101,6 +101,29 @@ def ask(
     return found
 
 
+class Nobody(ScudoError):
+    """Nobody listens there."""
+
+
+def exchange(folder: Path, request: dict[str, Any], name: str) -> dict[str, Any]:
+    """Say it to whoever listens at a socket; `Nobody` when nobody does."""
+    path = folder / name
+    try:
+        asked = json.dumps(request).encode() + b"\n"
+        answer = json.loads(_exchange(folder, asked, PATIENCE_S, name))
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise Nobody(f"{path}: nobody listens") from None
+    except PermissionError:
+        raise ScudoError(f"{path}: may not be used; ask as its owner") from None
+    except (OSError, ValueError) as exc:
+        raise ScudoError(f"{path}: no answer: {exc}") from None
+    if not answer["ok"]:
+        kind = InputError if answer["code"] == InputError.exit_code else ScudoError
+        raise kind(answer["error"])
+    found: dict[str, Any] = answer
+    return found
+
+
 def news_at_the_desk(state: Path) -> None:
     """Have a running agent ask its desk now; without one, or mute, it asks later."""
     if running(state) is not None:
@@ -108,10 +131,12 @@ def news_at_the_desk(state: Path) -> None:
             ask(state, {"do": "greet"})
 
 
-def _exchange(state: Path, request: bytes, patience_s: float) -> bytes:
+def _exchange(
+    state: Path, request: bytes, patience_s: float, socket_name: str = SOCKET
+) -> bytes:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(patience_s)
-        with address(state) as name:
+        with address(state, socket_name) as name:
             connection.connect(name)
         connection.sendall(request)
         answer = bytearray()

@@ -7,6 +7,8 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scudo_agent.agent.control import DESK_SOCKET, Control
+from scudo_agent.cli import desk_agents
 from scudo_agent.cli.common import private, reopening
 from scudo_agent.cli.desk_keeping import ACTIONS, keep
 from scudo_agent.errors import InputError, ScudoError
@@ -20,12 +22,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         nargs="?",
-        choices=["run", "agent", "login", *ACTIONS],
+        choices=[*desk_agents.ACTIONS, "run", "agent", "login", *ACTIONS],
         default="run",
         help="run (default); agent SITE: enrol the site's agent; login [SITE]: a link; "
         "backup, restore [SITE]: its database",
     )
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="with invite: the site's present agent loses its key to the new one",
+    )
     parser.add_argument(
         "--settings", type=Path, metavar="FILE", help="desk.yaml; default: all defaults"
     )
@@ -72,17 +79,21 @@ def run(args: argparse.Namespace) -> int:
         settings = _embedded(args.site)
     if args.action in ACTIONS:
         return keep(args, settings)
+    if args.action in desk_agents.ACTIONS:
+        return desk_agents.run(args, settings)
     if args.action == "agent":
-        return asyncio.run(_enrol(settings, args.site, args.key_file))
+        return _enrol(settings, args.site, args.key_file)
     if args.action == "login":
-        return asyncio.run(_login(settings))
+        return _login(settings)
     return reopening(lambda: asyncio.run(_serve(settings)))
 
 
 async def _serve(settings: "DeskSettings") -> int:
     from scudo_agent.clock import SystemClock
     from scudo_agent.desk.app import build
+    from scudo_agent.desk.orders import Orders
 
+    control: Control | None = None
     desk = build(settings, clock=SystemClock())
     # The port first: with it taken by another, nothing else is touched.
     desk.bind()
@@ -92,6 +103,9 @@ async def _serve(settings: "DeskSettings") -> int:
         loop.add_signal_handler(number, stop.set)
     try:
         await desk.start()
+        orders = Orders(desk).orders()
+        control = Control(settings.folder, orders, name=DESK_SOCKET)
+        await control.start()
         serving = asyncio.create_task(desk.serve(), name="desk")
         print(f"desk     {desk.url}   first login {desk.login_link()} (once)")
         print(f"listens  {desk.address}", flush=True)
@@ -99,6 +113,8 @@ async def _serve(settings: "DeskSettings") -> int:
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
     finally:
+        if control is not None:
+            await control.close()
         await desk.close()
     await serving
     return 0
@@ -112,44 +128,35 @@ def _embedded(site_file: Path) -> "DeskSettings":
     return desk_settings(folder / "desk.yaml", folder / "state")
 
 
-async def _login(settings: "DeskSettings") -> int:
-    from scudo_agent.clock import SystemClock
-    from scudo_agent.desk.app import build
-
+def _login(settings: "DeskSettings") -> int:
     if not (settings.folder / "desk.db").exists():
         raise InputError(
             f"{settings.folder}: no desk has run here; name its settings with "
             "--settings, or the site whose agent embeds it: desk login SITE"
         )
-    desk = build(settings, clock=SystemClock())
-    await desk.start(mails=False)
-    try:
-        print(desk.login_link())
-    finally:
-        await desk.close()
+    print(desk_agents.order(settings, {"do": "desk-login"})["link"])
     return 0
 
 
-async def _enrol(
-    settings: "DeskSettings", site_file: Path, key_file: Path | None
-) -> int:
-    from scudo_agent import config
-    from scudo_agent.clock import SystemClock
-    from scudo_agent.desk.app import build
-    from scudo_agent.probes.registry import SETTINGS
+def _enrol(settings: "DeskSettings", site_file: Path, key_file: Path | None) -> int:
+    from scudo_agent.desk.auth import fingerprint, new_key
+    from scudo_agent.desk.orders import enrolment_json
 
-    site = config.load(site_file, SETTINGS, secrets=False)
-    desk = build(settings, clock=SystemClock())
-    await desk.start(mails=False)
-    try:
-        key = desk.enrol_embedded(site)
-    finally:
-        await desk.close()
+    enrolment, key = desk_agents.enrolment_of(site_file), new_key()
+    told = {
+        "do": "desk-enrol",
+        "enrolment": enrolment_json(enrolment),
+        "key_sha256": fingerprint(key),
+    }
+    desk_agents.order(settings, told)
     if key_file is None:
         print(key)
         return 0
     _keep(key, key_file)
-    print(f"{key_file}: the key of the agent of site {site.id}; its old one is void")
+    print(
+        f"{key_file}: the key of the agent of site {enrolment.site_id}; "
+        "its old one is void"
+    )
     return 0
 
 

@@ -38,6 +38,7 @@ COMMANDS = {
     "schema": "print the JSON Schema of the site file",
     "maintenance": "windows at the desk: announce, list, move, cancel, explain",
     "desk": "run the desk by itself, or administer it",
+    "join": "become the agent that a desk has invited",
 }
 
 

@@ -4,11 +4,12 @@ Tenant and site come from the credential and from nowhere else. Errors are
 `application/problem+json`; an answer is given after the commit, never before.
 """
 
+import asyncio
 import json
 import logging
 import math
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,7 @@ from scudo_agent.desk.api_windows import add_window_routes
 from scudo_agent.desk.auth import fingerprint
 from scudo_agent.desk.history import line_json, view_json
 from scudo_agent.desk.lifecycle import Condition
+from scudo_agent.desk.limits import Buckets
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.store.attachments import (
@@ -55,6 +57,10 @@ from scudo_agent.wire import (
 _INTEGER_LIMIT = 1 << 63
 _log = logging.getLogger(__name__)
 
+def _seconds() -> float:
+    return asyncio.get_running_loop().time()
+
+
 Key = Annotated[
     HTTPAuthorizationCredentials | None,
     Depends(HTTPBearer(auto_error=False, description="The agent's own key.")),
@@ -68,11 +74,14 @@ class _Api:
 
     store: DeskStore
     committed: Callable[[], None]
+    buckets: Buckets = field(default_factory=Buckets)
 
     async def agent(self, key: Key) -> AgentIdentity:
         """Whose key this is; 401 for none, a wrong or a revoked one."""
         if key is not None:
             who = await offload(self.store.agents.by_key, fingerprint(key.credentials))
+            if who is not None and not self.buckets.take(who.agent_id, _seconds()):
+                raise Problem(429, "too many requests", headers={"Retry-After": "2"})
             if who is not None:
                 return who
         raise Problem(401, "no valid agent key", headers={"WWW-Authenticate": "Bearer"})

@@ -24,9 +24,11 @@ from scudo_agent.config.site import Site
 from scudo_agent.daily_backup import DailyBackup
 from scudo_agent.desk import auth, problems
 from scudo_agent.desk.api import agent_router
+from scudo_agent.desk.api_join import join_router
 from scudo_agent.desk.contract_folder import read_contracts
 from scudo_agent.desk.guard import Guard
 from scudo_agent.desk.jobs import Closer, MailWorker
+from scudo_agent.desk.limits import CONNECTIONS, PatientProtocol
 from scudo_agent.desk.mail.transport import Transport, transport_for
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.portal import add_pages
@@ -123,7 +125,8 @@ class Desk:
         host, port = self.settings.listen.host, self.settings.listen.port
         if self._socket is not None:
             port = self._socket.getsockname()[1]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        scheme = "http" if self.settings.certificate is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def bind(self) -> str:
         """Take the listening address now; `PortInUseError` if somebody has it."""
@@ -174,6 +177,9 @@ class Desk:
                 server_header=False,
                 timeout_graceful_shutdown=5,
                 ws="none",
+                http=PatientProtocol,
+                limit_concurrency=CONNECTIONS,
+                **self.settings.server_tls,
             )
         )
         self._daily = _daily(self.settings, self.store)
@@ -348,6 +354,7 @@ def _application(store: DeskStore, worker: MailWorker, desk: Desk) -> ASGIApp:
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(OperationalError, problems.on_store)
     app.include_router(agent_router(store, worker.wake))
+    app.include_router(join_router(store, desk.settings))
     portal = add_pages(app, store, desk.settings, lambda: desk.url)
 
     async def on_http(request: Request, exc: Exception) -> Response:

@@ -1,7 +1,7 @@
 """The desk's settings (`desk.yaml`): where it listens, who it is, how it mails."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -71,11 +71,20 @@ class Mail(Model):
         return self.host or self.sender.rpartition("@")[2]
 
 
+class Tls(Model):
+    """A certificate that somebody else gave; `ca` is what agents are to pin."""
+
+    cert: str
+    key: str
+    ca: str | None = None
+
+
 class DeskSettings(Model):
     """`desk.yaml`; relative paths start at `base`, the folder of the file.
 
     `url` is how people and mails name the desk; without it, the address it
     listens on. `contracts` is the folder of the contract files that sites name.
+    `tls`: `own` (made by `desk tls`) or the files of a certificate.
     """
 
     listen: Listen = Listen()
@@ -84,12 +93,37 @@ class DeskSettings(Model):
     mail: Mail = Mail()
     state: str = "desk-state"
     contracts: str | None = None
+    tls: Tls | Literal["own"] | None = None
     base: Annotated[Path, Field(exclude=True)] = Path()
 
     @property
     def folder(self) -> Path:
         """The state folder: database, lock and Maildir."""
         return self.base / self.state
+
+    @property
+    def certificate(self) -> tuple[Path, Path] | None:
+        """The server's certificate (its chain) and key; None: no TLS here."""
+        if self.tls is None:
+            return None
+        if isinstance(self.tls, Tls):
+            return self.base / self.tls.cert, self.base / self.tls.key
+        return self.folder / "tls" / "cert.pem", self.folder / "tls" / "key.pem"
+
+    @property
+    def server_tls(self) -> dict[str, Any]:
+        """What the web server must know of it."""
+        files = self.certificate
+        if files is None:
+            return {}
+        return {"ssl_certfile": files[0], "ssl_keyfile": files[1]}
+
+    @property
+    def authority(self) -> Path | None:
+        """The certificate authority that agents pin; None: a public one, or none."""
+        if isinstance(self.tls, Tls):
+            return None if self.tls.ca is None else self.base / self.tls.ca
+        return None if self.tls is None else self.folder / "tls" / "ca.pem"
 
     @property
     def contracts_folder(self) -> Path | None:

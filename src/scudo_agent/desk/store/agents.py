@@ -111,6 +111,19 @@ class Granted:
     frozen: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentLine:
+    """One agent as `desk agents` lists it."""
+
+    agent: str
+    heard: int | None
+    key_since: int | None
+    revoked: int | None
+    frozen: int | None
+    epoch: int
+    version: str | None
+
+
 class Agents:
     """Who may speak for which site."""
 
@@ -128,31 +141,27 @@ class Agents:
         it changed. `InputError` when the site names a contract that is nowhere.
         """
         now = self._now()
-        who = AgentIdentity(
-            tenant_id=enrolment.customer_id,
-            site_id=enrolment.site_id,
-            agent_id=f"{enrolment.customer_id}/{enrolment.site_id}/1",
-        )
         with self._database.write() as db:
-            _put_tenant(db, enrolment, now)
-            if enrolment.contract is not None:
-                put_version(db, enrolment.contract, actor=who.actor, now=now)
-            _put_site(db, enrolment, now)
-            put_services(db, who, enrolment.services, now)
-            mine = agent.c.agent_id == who.agent_id
-            if db.execute(select(agent.c.agent_id).where(mine)).first():
-                values = {"key_sha256": key_sha256, "revoked_us": None}
-                db.execute(update(agent).where(mine).values(values))
-            else:
-                row = {
-                    "tenant_id": who.tenant_id,
-                    "site_id": who.site_id,
-                    "agent_id": who.agent_id,
-                    "key_sha256": key_sha256,
-                    "created_us": now,
-                }
-                db.execute(insert(agent).values(row))
+            who = enrol_site(db, enrolment, now)
+            put_agent(db, who, key_sha256, now)
         return who
+
+    def lines(self) -> list[AgentLine]:
+        """All agents, by name."""
+        with self._database.read() as db:
+            rows = db.execute(select(agent).order_by(agent.c.agent_id)).all()
+        return [
+            AgentLine(
+                agent=row.agent_id,
+                heard=row.hello_us,
+                key_since=row.key_us,
+                revoked=row.revoked_us,
+                frozen=row.cloned_us,
+                epoch=row.epoch,
+                version=row.version,
+            )
+            for row in rows
+        ]
 
     def by_key(self, key_sha256: str) -> AgentIdentity | None:
         """The agent whose credential this is, unless it was revoked."""
@@ -213,6 +222,44 @@ class Agents:
             recovers=recovers,
             frozen=frozen,
         )
+
+
+def enrol_site(db: Connection, enrolment: Enrolment, now: Instant) -> AgentIdentity:
+    """Create or refresh customer and site, with what the agent brings of them."""
+    who = AgentIdentity(
+        tenant_id=enrolment.customer_id,
+        site_id=enrolment.site_id,
+        agent_id=f"{enrolment.customer_id}/{enrolment.site_id}/1",
+    )
+    _put_tenant(db, enrolment, now)
+    if enrolment.contract is not None:
+        put_version(db, enrolment.contract, actor=who.actor, now=now)
+    _put_site(db, enrolment, now)
+    put_services(db, who, enrolment.services, now)
+    return who
+
+
+def put_agent(
+    db: Connection, who: AgentIdentity, key_sha256: str, now: Instant
+) -> None:
+    """Give the agent this key; one that it had is void."""
+    mine = agent.c.agent_id == who.agent_id
+    known = db.execute(select(agent.c.key_sha256).where(mine)).first()
+    if known is None:
+        row = {
+            "tenant_id": who.tenant_id,
+            "site_id": who.site_id,
+            "agent_id": who.agent_id,
+            "key_sha256": key_sha256,
+            "key_us": now,
+            "created_us": now,
+        }
+        db.execute(insert(agent).values(row))
+        return
+    values: dict[str, object] = {"key_sha256": key_sha256, "revoked_us": None}
+    if known.key_sha256 != key_sha256:
+        values["key_us"] = now
+    db.execute(update(agent).where(mine).values(values))
 
 
 def put_provider(db: Connection, *, name: str, mail: str, now: Instant) -> None:

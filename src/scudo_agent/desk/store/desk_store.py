@@ -14,6 +14,7 @@ from scudo_agent.desk.store.closing import Closing
 from scudo_agent.desk.store.contracts import Contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import Inbox
+from scudo_agent.desk.store.invitations import Invitations
 from scudo_agent.desk.store.keeping import opened
 from scudo_agent.desk.store.leases import free_leases
 from scudo_agent.desk.store.leaving import Leaving
@@ -77,6 +78,7 @@ class DeskStore:
             raise
         self.acts = Acts(self.database, self.now, posting)
         self.agents = Agents(self.database, self.now, posting)
+        self.invitations = Invitations(self.database, self.now)
         self.clones = Clones(self.database, self.now, posting)
         self.closing = Closing(self.database, self.now)
         self.contracts = Contracts(self.database, self.now)

@@ -1,0 +1,140 @@
+"""`scudo-agent desk invite | agents | revoke | unfreeze | agent | login | tls`.
+
+Each works while the desk runs (it is asked over its control socket) and while it
+does not (then this process is the desk for a moment).
+"""
+
+import argparse
+import asyncio
+import getpass
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scudo_agent.agent.control import DESK_SOCKET, SOCKET
+from scudo_agent.cli.control import Nobody, exchange
+from scudo_agent.errors import InputError
+
+if TYPE_CHECKING:
+    from scudo_agent.desk.settings import DeskSettings
+    from scudo_agent.desk.store.agents import Enrolment
+
+ACTIONS = ("invite", "agents", "revoke", "unfreeze", "tls")
+_TOKEN_BYTES = 32
+
+
+def run(args: argparse.Namespace, settings: "DeskSettings") -> int:
+    """Do one of `ACTIONS`."""
+    if args.action == "invite":
+        return _invite(args, settings)
+    if args.action == "tls":
+        return _tls(args, settings)
+    if args.action == "agents":
+        answer = order(settings, {"do": "desk-agents"})
+        print("\n".join(_table(answer["agents"])))
+        return 0
+    if args.site is None:
+        raise InputError(f"which agent? Name it: desk {args.action} AGENT")
+    order(settings, {"do": f"desk-{args.action}", "agent": str(args.site)})
+    said = {
+        "revoke": "its key is void: the desk refuses it from now on",
+        "unfreeze": "whoever speaks next with this identity goes on, alone",
+    }
+    print(f"{args.site}: {said[args.action]}")
+    return 0
+
+
+def order(settings: "DeskSettings", request: dict[str, Any]) -> dict[str, Any]:
+    """Have the desk do it, running or not; `ScudoError` as it says."""
+    for name in (DESK_SOCKET, SOCKET):
+        try:
+            return exchange(settings.folder, request, name)
+        except Nobody:
+            continue
+    return asyncio.run(_alone(settings, request))
+
+
+async def _alone(settings: "DeskSettings", request: dict[str, Any]) -> dict[str, Any]:
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.desk.app import build
+    from scudo_agent.desk.orders import Orders
+
+    desk = build(settings, clock=SystemClock())
+    await desk.start(mails=False)
+    try:
+        return await Orders(desk).orders()[request["do"]](request, getpass.getuser())
+    finally:
+        await desk.close()
+
+
+def enrolment_of(site_file: Path) -> "Enrolment":
+    """What the desk is told of the site in a file."""
+    from scudo_agent import config
+    from scudo_agent.desk.store.agents import Enrolment
+    from scudo_agent.probes.registry import SETTINGS
+
+    return Enrolment.of(config.load(site_file, SETTINGS, secrets=False))
+
+
+def _invite(args: argparse.Namespace, settings: "DeskSettings") -> int:
+    from scudo_agent.desk.auth import fingerprint
+    from scudo_agent.desk.orders import enrolment_json
+    from scudo_agent.desk.tls import pin
+
+    if args.site is None:
+        raise InputError("whose agent? Name its site file: desk invite SITE")
+    token = f"scj_{secrets.token_urlsafe(_TOKEN_BYTES)}"
+    answer = order(
+        settings,
+        {
+            "do": "desk-invite",
+            "enrolment": enrolment_json(enrolment_of(args.site)),
+            "token_sha256": fingerprint(token),
+            "replaces": args.replace,
+        },
+    )
+    shown = token if answer["ca"] is None else f"{token}.{pin(Path(answer['ca']))}"
+    print(f"On the agent's machine, within an hour, once, for {answer['agent']}:")
+    print(f"scudo-agent join {answer['url']} {shown}")
+    return 0
+
+
+def _tls(args: argparse.Namespace, settings: "DeskSettings") -> int:
+    from urllib.parse import urlsplit
+
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.desk.tls import make, pin
+
+    named = urlsplit(settings.url).hostname if settings.url else None
+    host = str(args.site) if args.site is not None else named
+    hosts = [host] if host else []
+    if settings.listen.host not in ("0.0.0.0", "::", *hosts):
+        hosts.append(settings.listen.host)
+    files = make(settings.folder / "tls", hosts, now=SystemClock().wall())
+    print(f"{files.cert}: for {', '.join(hosts)}")
+    print(f"authority  {pin(files.ca)}  (SHA-256)")
+    if settings.tls is None:
+        print("put 'tls: own' into the desk's settings and start it anew")
+    else:
+        print("start the desk anew to use it")
+    return 0
+
+
+def _table(agents: list[dict[str, Any]]) -> Iterator[str]:
+    if not agents:
+        yield "no agent is enrolled here"
+        return
+    width = max(len(one["agent"]) for one in agents)
+    yield f"{'agent'.ljust(width)}  heard                 key since             state"
+    for one in agents:
+        heard, key = one["heard"] or "never", one["key_since"] or "–"
+        yield f"{one['agent'].ljust(width)}  {heard:20.20}  {key:20.20}  {_state(one)}"
+
+
+def _state(one: dict[str, Any]) -> str:
+    if one["revoked"] is not None:
+        return f"revoked {one['revoked']:.19}"
+    if one["frozen"] is not None:
+        return "frozen: there are two of it (desk unfreeze AGENT)"
+    return f"epoch {one['epoch']}, version {one['version'] or '–'}"
