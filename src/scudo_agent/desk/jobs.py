@@ -190,6 +190,7 @@ class MailWorker:
             closed_by_person=errand.closed_by is not None,
             turn=errand.turn,
             left=errand.left,
+            commitments=errand.commitments,
         )
         return render(notice, translator(errand.language), errand.zone)
 

@@ -43,6 +43,7 @@ class Notice:
     `closed_at` when it already did, or when a person did (`closed_by_person`).
     `turn` is set when the desk itself has something to say: `moved` (out of the storm
     ticket `left`) or `still_bad` (re-opened though a person had closed it).
+    `commitments` are what the contract's clocks promise of an opening.
     `replies_filed` tells whether a reply lands on the ticket without anyone's help.
     """
 
@@ -63,6 +64,7 @@ class Notice:
     closed_by_person: bool = False
     turn: str = ""
     left: str = ""
+    commitments: tuple[Text, ...] = ()
     replies_filed: bool = False
 
 
@@ -159,11 +161,30 @@ class _Writer:
             why = words.inner(words.RULES[stage.rule])
             rule = T("{severity} (rule {rule})", severity=why, rule=stage.rule)
             rows.append(Row(self.say(T("Severity")), self.say(rule)))
+        if self.outage is None:
+            promises = [self.say(text) for text in self.notice.commitments]
+            rows += [Row(self.say(T("Commitment")), text) for text in promises]
+        rows += self.cost()
         rows += self.links()
         if stage.note is not None:
             note = self.translator.render(stage.note, zone=self.zone)
             rows.append(Row(self.say(T("Note")), short(note, _SEEN)))
         return rows
+
+    def cost(self) -> list[Row]:
+        """What an outage cost of the year's budget, where the contract is known."""
+        outage = self.outage
+        if outage is None or outage.budget is None or not outage.down_us:
+            return []
+        titles = {one.id.partition(":")[2]: one.title for one in self.affected}
+        names = self.translator.listing(
+            [
+                short(self.translator.title(titles.get(name, {}), name), _NAME)
+                for name in outage.budget.services[:_LISTED]
+            ]
+        )
+        text = words.cost(outage.budget, names)
+        return [Row(self.say(T("Cost")), self.say(text))]
 
     def evidence(self) -> Evidence | None:
         """The member that shows best what happened: the subject, else one down."""

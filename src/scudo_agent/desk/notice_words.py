@@ -6,10 +6,10 @@ Whole sentences for the catalogue; nothing here knows a language or a layout.
 from collections.abc import Iterator, Mapping
 
 from scudo_agent.desk import own_words
-from scudo_agent.instant import Instant, parse_instant
+from scudo_agent.instant import SECOND, Instant, parse_instant
 from scudo_agent.model import Kind, State
 from scudo_agent.text import TN, T, Text, Value
-from scudo_agent.wire import Evidence, Outage, Stage
+from scudo_agent.wire import Cost, Evidence, Outage, Stage
 
 SEVERITY = {1: T("H blocking"), 2: T("M non-blocking"), 3: T("L report")}
 """The short labels of the severity codes (`domain.md` 5)."""
@@ -284,3 +284,36 @@ def parts(outage: Outage) -> list[Text]:
         (outage.up_us, T("{length} up in between", length=up)),
     )
     return [text for length, text in named if length]
+
+
+def cost(budget: Cost, names: str) -> Text:
+    """What an outage cost of the year's budgets; `names` are of several services.
+
+    Lengths are cut towards zero: nothing left is overstated.
+    """
+    rest = budget.allowed_us - budget.used_us
+    left: Value = {"duration": abs(rest) // SECOND * SECOND}
+    values: dict[str, Value] = {"cost": {"duration": budget.cost_us}}
+    if len(budget.services) == 1:
+        if rest < 0:
+            return T(
+                "It cost {cost} of the year's budget, which is used up by {over} more "
+                "than all.",
+                over=left,
+                **values,
+            )
+        if not budget.cost_us:
+            return T("Nothing of it counts: {left} of the year's budget is left.",
+                     left=left)  # fmt: skip
+        return T("It cost {cost} of the year's budget: {left} is left.", left=left,
+                 **values)  # fmt: skip
+    values["services"] = names
+    if rest < 0:
+        return T(
+            "It cost {cost} of the year's budgets of {services}, which are used up by "
+            "{over} more than all.",
+            over=left,
+            **values,
+        )
+    return T("It cost {cost} of the year's budgets of {services}: {left} is left in "
+             "all.", left=left, **values)  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from scudo_agent.desk.lifecycle import HEADINGS, Condition, closes
-from scudo_agent.desk.store.contracts import last_version
+from scudo_agent.desk.lifecycle import HEADINGS, Condition
+from scudo_agent.desk.store import promises
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.digests import FlapNews, StormNews, news
 from scudo_agent.desk.store.post import MOVED, STILL_BAD
@@ -20,8 +20,9 @@ from scudo_agent.desk.store.tables import (
     ticket_event,
 )
 from scudo_agent.desk.store.window_post import WindowErrand, window_errand
-from scudo_agent.instant import MINUTE, Instant, parse_instant
+from scudo_agent.instant import MINUTE, Instant
 from scudo_agent.model import Kind
+from scudo_agent.text import Text
 from scudo_agent.wire import Named, Stage
 
 LEASE_US = 5 * MINUTE
@@ -38,6 +39,7 @@ class Errand:
     numbers. `late`: the opening's own mail was folded into this one, since it was
     over when the desk heard of it. `closes`: when the desk closes the ticket if it
     stays quiet after this recovery; `closed`: when it did, or a person (`closed_by`).
+    `commitments` are the contract's of an opening.
     `news` is what a mail that gathers tells. `turn` is the kind of what the desk did
     by itself: `moved` (`left`: the storm's number) or `still_bad`.
     """
@@ -66,6 +68,7 @@ class Errand:
     closes: Instant | None = None
     closed: Instant | None = None
     closed_by: str | None = None
+    commitments: tuple[Text, ...] = ()
     news: StormNews | FlapNews | None = None
     turn: str = ""
     left: str = ""
@@ -309,29 +312,13 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
         previous="".join(_refs(db, row.tenant_id, (stage.previous,))),
         linked=_refs(db, row.tenant_id, tuple(stage.linked)),
         late=_late(db, row),
-        closes=_closes(db, row, stage, facts),
+        closes=promises.closing(db, row, stage, facts),
         closed=facts.closed_us,
         closed_by=facts.closed_by,
+        commitments=promises.committed(db, row, stage, facts),
         news=news(db, row),
         turn=row.kind if row.kind in (MOVED, STILL_BAD) else "",
         left=_left(db, row),
-    )
-
-
-def _closes(db: Connection, row: Any, stage: Stage, facts: Any) -> Instant | None:
-    """When the ticket closes by itself, as of this recovery; None: people do it."""
-    if stage.kind is not Kind.RECOVER or facts.contract_id is None:
-        return None
-    version = last_version(db, facts.contract_id)
-    after_us = None if version is None else version.contract.tickets.close_after_us
-    if after_us is None or facts.condition == Condition.NOT_MEASURED.value:
-        return None
-    heard = select(ticket_event.c.stored_us).where(
-        ticket_event.c.event_id == row.event_id
-    )
-    until = stage.outage.until if stage.outage else stage.at
-    return closes(
-        parse_instant(until), Instant(db.execute(heard).scalar_one()), after_us
     )
 
 
