@@ -1,6 +1,7 @@
 """Statements: complete, never overwritten, and found out when altered."""
 
 import json
+import resource
 from collections.abc import Iterator
 from copy import deepcopy
 from decimal import Decimal
@@ -212,6 +213,20 @@ def test_a_statement_is_never_overwritten(tmp_path: Path, capsys: Capture) -> No
     assert main([*words, *AT, "--statement", str(path)]) == 2
     assert "a statement is never overwritten" in capsys.readouterr().err
     assert path.read_bytes() == before
+
+
+def test_a_full_disk_leaves_no_half_statement(tmp_path: Path, capsys: Capture) -> None:
+    words = write(tmp_path, HISTORY, WINDOWS)
+    path = tmp_path / "s.json"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        code = main([*words, *AT, "--statement", str(path)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert code == 2
+    assert f"{path}: cannot be written: " in capsys.readouterr().err
+    assert not path.exists()
 
 
 def test_a_correction_is_a_revision_that_says_what_changed(

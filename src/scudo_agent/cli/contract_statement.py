@@ -43,15 +43,20 @@ def write(
 
 
 def write_statement(statement: "Mapping[str, Any]", path: Path) -> None:
-    """Write a statement to a new file and say its digest."""
+    """Write a statement to a new file, whole or not at all, and say its digest."""
     import sys
 
     from scudo_agent.contract.exact import dumps
     from scudo_agent.errors import InputError
 
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(dumps(statement) + "\n")
+        file = path.open("x", encoding="utf-8")
+        try:
+            with file:
+                file.write(dumps(statement) + "\n")
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
     except FileExistsError:
         raise InputError(
             f"{path}: is there already; a statement is never overwritten, "
