@@ -1,4 +1,4 @@
-"""Tables about agents beside their own: keys, invitations, and their processes.
+"""Tables about agents beside their own: invitations, and their processes.
 
 `docs/desk.md` explains each column.
 """
@@ -8,7 +8,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKeyConstraint,
-    Index,
     Integer,
     Table,
     Text,
@@ -43,19 +42,6 @@ agent_run = Table(
     Column("strikes", Integer, nullable=False, server_default="0"),
     _of_agent(),
 )
-
-agent_key = Table(
-    "agent_key",
-    metadata,
-    _text("tenant_id"),
-    _text("key_sha256", key=True),
-    _text("agent_id"),
-    Column("pending", Boolean, nullable=False),
-    _us("created_us"),
-    _us("expires_us"),
-    _of_agent(),
-)
-Index("ix_agent_key_agent", agent_key.c.agent_id)
 
 invitation = Table(
     "invitation",

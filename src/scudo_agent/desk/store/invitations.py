@@ -7,9 +7,9 @@ makes its key itself and shows the hash of it: the key never travels.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
-from scudo_agent.desk.store.agent_tables import agent_key, invitation
+from scudo_agent.desk.store.agent_tables import invitation
 from scudo_agent.desk.store.agents import Enrolment, enrol_site, put_agent
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.scope import AgentIdentity
@@ -121,7 +121,6 @@ def _take_place(
     db: Connection, who: AgentIdentity, key_sha256: str, now: Instant
 ) -> None:
     put_agent(db, who, key_sha256, now)
-    db.execute(delete(agent_key).where(agent_key.c.agent_id == who.agent_id))
     row = {
         "tenant_id": who.tenant_id,
         "kind": "agent_joined",

@@ -110,7 +110,7 @@ agent = Table(
     _us("created_us"),
     _us("revoked_us", null=True),
     _us("hello_us", null=True),
-    *(_us(f"{name}_us", null=True) for name in ("key", "key_expires", "cloned")),
+    *(_us(f"{name}_us", null=True) for name in ("key", "cloned")),
     *(_us(f"recover_{name}", null=True) for name in ("epoch", "from", "seq")),
     *(_text(name, null=True) for name in ("version", "config_hash", "boot_id")),
     Column("oldest_unacked_age_us", _BIG, nullable=True),

@@ -6,7 +6,7 @@ from scudo_agent.desk.store import agent_tables, attachment_tables, window_table
 
 # All tables, wherever they are declared, are in one metadata.
 assert attachment_tables.attachment.metadata is window_tables.metadata
-assert agent_tables.agent_key.metadata is window_tables.metadata
+assert agent_tables.invitation.metadata is window_tables.metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=window_tables.metadata,

@@ -1,4 +1,4 @@
-"""Agents' processes, keys and invitations; copies, and desks put back from one."""
+"""Agents' processes and invitations; copies, and desks put back from one."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,10 +8,9 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add what tells copies from restarts, and keys that change."""
+    """Add what tells copies from restarts, and who may join."""
     for column in (
         sa.Column("key_us", sa.BigInteger(), nullable=True),
-        sa.Column("key_expires_us", sa.BigInteger(), nullable=True),
         sa.Column("cloned_us", sa.BigInteger(), nullable=True),
         sa.Column("recover_epoch", sa.BigInteger(), nullable=True),
         sa.Column("recover_from", sa.BigInteger(), nullable=True),
@@ -30,18 +29,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(*of_agent, name=op.f("fk_agent_run_agent")),
         sa.PrimaryKeyConstraint("agent_id", "run_id", name=op.f("pk_agent_run")),
     )
-    op.create_table(
-        "agent_key",
-        sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("key_sha256", sa.Text(), nullable=False),
-        sa.Column("agent_id", sa.Text(), nullable=False),
-        sa.Column("pending", sa.Boolean(), nullable=False),
-        sa.Column("created_us", sa.BigInteger(), nullable=False),
-        sa.Column("expires_us", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(*of_agent, name=op.f("fk_agent_key_agent")),
-        sa.PrimaryKeyConstraint("key_sha256", name=op.f("pk_agent_key")),
-    )
-    op.create_index("ix_agent_key_agent", "agent_key", ["agent_id"])
     op.create_table(
         "invitation",
         sa.Column("tenant_id", sa.Text(), nullable=False),
