@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import mailbox
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -143,3 +146,42 @@ def test_without_a_contract_there_is_no_account(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "has no contract here" in done.stderr
     assert not (tmp_path / "s.html").exists()
+
+
+def test_a_running_agent_tells_what_is_left(agent: RealAgent) -> None:
+    agent.start()
+    agent.until_state("up")
+    agent.until(lambda: budget(agent) is not None, "it has accounted")
+    agent.erp.close()
+    agent.until_ticket("bad")
+    agent.erp.open()
+    agent.until_ticket("recovered")
+    with urlopen(f"{agent.url()}/metrics", timeout=10) as reply:
+        text = reply.read().decode()
+    lost = [one for one in text.splitlines() if 'class="down_counted"' in one]
+    assert float(lost[0].split()[-1]) > 0
+    # A scrape brings the accounts up to date.
+    found = budget(agent)
+    assert found is not None
+    assert found["used"] > 0
+    assert found["remaining"] == pytest.approx(found["allowed"] - found["used"])
+    mails = agent.folder / "state" / "mail"
+    agent.until(lambda: "Costo" in recovery(mails), "the recovery says what it cost")
+    assert "del monte annuo: restano 8 h" in recovery(mails)
+    shown = call("status", "--site", str(agent.site)).stdout
+    assert re.search(r"promised 99\.9\s?%: 8 h .* left", shown), shown
+
+
+def budget(agent: RealAgent) -> dict[str, float] | None:
+    services = (agent.status() or {"services": ()})["services"]
+    return next((one["budget"] for one in services if one["service"] == "erp"), None)
+
+
+def recovery(folder: Path) -> str:
+    """The text of the recovery's mail; empty before it is there."""
+    message: Any
+    for message in mailbox.Maildir(folder):
+        if ".recover" in str(message["Message-ID"]):
+            body = message.get_payload()[0].get_payload(decode=True).decode()
+            return " ".join(body.split())
+    return ""
