@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from scudo_agent.dbfile.sqlite import disk_full, sync_failed
+from scudo_agent.dbfile.sqlite import sync_failed
 from scudo_agent.errors import StoreError, SuspectError
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Writer:
     """Runs functions inside transactions of the one writing connection.
 
     After a sync that failed it takes no more work (`suspect` says why): `on_suspect`
-    is called once, `on_full` each time the disk is full; both in the writing thread.
+    is called once, in the writing thread.
     """
 
     def __init__(self, connection: Connection, path: Path, *, inline: bool) -> None:
@@ -40,7 +40,6 @@ class Writer:
         self._path = path
         self.suspect: SuspectError | None = None
         self.on_suspect: Callable[[SuspectError], None] = lambda error: None
-        self.on_full: Callable[[], None] = lambda: None
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         self._closed = False
         self._fault: str | None = None
@@ -131,8 +130,6 @@ class Writer:
             self.on_suspect(self.suspect)
             return self.suspect
         self._refused(str(exc.orig))
-        if disk_full(exc.orig, self._path):
-            self.on_full()
         return StoreError(f"{self._path}: not stored: {exc.orig}")
 
     def _refused(self, fault: str) -> None:
