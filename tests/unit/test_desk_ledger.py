@@ -174,11 +174,15 @@ def test_rows_that_were_edited_with_all_hashes_are_noticed_by_the_anchor(
     assert (State.DOWN, Instant(T0 + 60_000_000)) in pair.desk.timelines()["erp"]
 
 
-def test_a_row_edited_without_its_hash_breaks_the_agents_own_chain(pair: Pair) -> None:
+def test_a_row_edited_without_its_hash_breaks_the_agents_own_chain(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
     table = schema.ledger_outbox
     pair.tamper(update(table).where(table.c.seq == 2).values(body=b"{}"))
     found = pair.agent.reader.read(ledger.broken)
     assert found == "row 2 is not what was written"
+    pair.agent.follow([ERP]).result()
+    assert "altered by another hand: row 2 is not what was written" in caplog.text
 
 
 def test_a_ledger_that_was_cut_is_noticed(pair: Pair) -> None:

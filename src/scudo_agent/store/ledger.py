@@ -9,6 +9,7 @@ Rows stay as long as the changes they come from: a new desk is told all of it.
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ from scudo_agent.model import State
 from scudo_agent.store import schema
 from scudo_agent.store.values import LedgerRow, LedgerStatus
 from scudo_agent.wire import GENESIS, LedgerEvent, canonical
+
+_log = logging.getLogger(__name__)
 
 STREAM = "L"
 """The stream of the ledger, beside that of the incidents."""
@@ -130,7 +133,10 @@ def follow(
 
     One that was never told is told with all its checks' history; one that is made
     of other checks is so from `at` on; one that is gone is unknown from then on.
+    A ledger that somebody else wrote in is said in the log: the desk's copy counts.
     """
+    if (fault := broken(connection)) is not None:
+        _log.error("the ledger was altered by another hand: %s", fault)
     had = {rule.id: rule for rule in rules(connection)}
     have = {rule.id: rule for rule in wanted}
     entries: list[_Entry] = []
