@@ -14,6 +14,7 @@ from scudo_agent.cli import maintenance_actions
 from scudo_agent.cli.main import main
 from scudo_agent.config.window_file import read_windows
 from scudo_agent.desk.app import Desk
+from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.windows import window_of
 from support.desk_thread import served_desk
 from support.desking import T0, contract, site
@@ -67,7 +68,7 @@ def maintenance(
 
 def windows(desk: Desk) -> list[Any]:
     """What the desk has."""
-    return [line.state for line in desk.store.windows.lines()]
+    return [line.state for line in desk.store.windows.lines(Scope.of_staff())]
 
 
 def added(maintenance: Run, *words: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
+from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.tables import mail_outbox
 from scudo_agent.desk.store.window_tables import APPEND_ONLY, window_announcement
 from scudo_agent.instant import format_instant, parse_instant
@@ -277,6 +278,14 @@ def test_no_agent_reaches_the_windows_of_another_site(tmp_path: Path) -> None:
             # The same key of another site is another key.
             await other.add()
         assert await desk.windows() == before
+        for scope, seen in (
+            (Scope(tenant_id="acme"), ["acme-milano", "acme-roma"]),
+            (Scope(tenant_id="acme", site_id="acme-roma"), ["acme-roma"]),
+            (Scope(tenant_id="beta", site_id="acme-roma"), []),
+            (Scope.of_staff(), ["acme-milano", "acme-roma", "beta"]),
+        ):
+            lines = b.desk.store.windows.lines(scope)
+            assert sorted({line.site_id for line in lines}) == seen
 
     play(tmp_path, scene)
 

@@ -151,7 +151,7 @@ class Portal:
         reader = await self._reader(request)
         if reader.person is None:
             return self._stranger(request, reader)
-        lines = await offload(self._store.windows.lines)
+        lines = await offload(self._store.windows.lines, _scope(reader.person))
         speaks, now = translator(reader.language), self._store.now()
         content = await offload(window_content, lines, speaks, now)
         return self._answer(request, reader, "windows.html", content)

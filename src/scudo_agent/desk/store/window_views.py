@@ -1,14 +1,14 @@
-"""What the desk's people see of windows, of all customers."""
+"""What people see of windows at the desk: each reader those of its scope."""
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
 from scudo_agent.contract.model import Contract
 from scudo_agent.desk.store.contracts import last_contracts
 from scudo_agent.desk.store.database import Database
-from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.scope import AgentIdentity, Scope
 from scudo_agent.desk.store.tables import mail_outbox, site, tenant
 from scudo_agent.desk.store.window_rows import known_services, states
 from scudo_agent.desk.store.window_tables import window, window_announcement
@@ -33,13 +33,15 @@ class WindowLine:
     mail: str
 
 
-def window_lines(database: Database, now: Instant) -> tuple[WindowLine, ...]:
-    """The windows of all sites that are planned, open, or over not long ago."""
+def window_lines(
+    database: Database, scope: Scope, now: Instant
+) -> tuple[WindowLine, ...]:
+    """The windows of the scope's sites that are planned, open, or over not long ago."""
     with database.read() as db:
         contracts = last_contracts(db)
         mails = _mails(db)
         lines: list[WindowLine] = []
-        for row in db.execute(_sites()):
+        for row in db.execute(_sites(scope)):
             who = AgentIdentity(
                 tenant_id=row.tenant_id, site_id=row.site_id, agent_id=""
             )
@@ -61,14 +63,19 @@ def window_lines(database: Database, now: Instant) -> tuple[WindowLine, ...]:
     return tuple(lines)
 
 
-def _sites() -> Select[Any]:
+def _sites(scope: Scope) -> Select[Any]:
     having = select(window.c.tenant_id).where(
         window.c.tenant_id == site.c.tenant_id, window.c.site_id == site.c.site_id
     )
+    allowed: list[ColumnElement[bool]] = [having.exists()]
+    if scope.tenant_id is not None:
+        allowed.append(site.c.tenant_id == scope.tenant_id)
+    if scope.site_id is not None:
+        allowed.append(site.c.site_id == scope.site_id)
     return (
         select(site, tenant.c.name)
         .join(tenant, tenant.c.tenant_id == site.c.tenant_id)
-        .where(having.exists())
+        .where(*allowed)
         .order_by(tenant.c.name, site.c.site_id)
     )
 

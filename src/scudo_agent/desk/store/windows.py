@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select
 
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.post import Posting
-from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.scope import AgentIdentity, Scope
 from scudo_agent.desk.store.tables import tenant
 from scudo_agent.desk.store.window_adding import Adding, Asked
 from scudo_agent.desk.store.window_post import WindowMail, WindowPost
@@ -77,9 +77,9 @@ class WindowBook:
                 revision=revision_of_windows(db, who), windows=states(db, who)
             )
 
-    def lines(self) -> tuple[WindowLine, ...]:
-        """What the desk's people see: windows of all sites."""
-        return window_lines(self._database, self._now())
+    def lines(self, scope: Scope) -> tuple[WindowLine, ...]:
+        """The windows of all sites that a reader may see."""
+        return window_lines(self._database, scope, self._now())
 
     def revision(self, who: AgentIdentity) -> int:
         """The revision of the site's windows."""
