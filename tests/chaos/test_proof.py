@@ -137,6 +137,22 @@ def interval_lost(run: Evidence) -> Evidence:
     return run
 
 
+def ledger_lost(run: Evidence) -> Evidence:
+    """The agent holds for told what the desk does not have."""
+    change(run.desk, "DELETE FROM ledger WHERE seq = 1")
+    return run
+
+
+def ledger_overlaps(run: Evidence) -> Evidence:
+    """A service's interval begins before the one that it follows."""
+    change(
+        run.agents[0],
+        "UPDATE ledger_outbox SET since_us = 1 WHERE undone_seq IS NULL"
+        " AND seq = (SELECT max(seq) FROM ledger_outbox)",
+    )
+    return run
+
+
 def other_message_id(run: Evidence) -> Evidence:
     """A mail went out twice, the second time under another Message-ID."""
     again = replace(run.letters[0], message_id="<again@provider.example>")
@@ -247,6 +263,8 @@ PLANTS = (
     Plant("I3", history_lost),
     Plant("I4", overlap),
     Plant("I4", interval_lost),
+    Plant("I4", ledger_lost),
+    Plant("I4", ledger_overlaps),
     Plant("I5", other_message_id),
     Plant("I5", no_fence),
     Plant("I5", mail_lost),

@@ -72,6 +72,7 @@ def judge(evidence: Evidence, *, repeats: int = 0) -> Verdict:
         for path in evidence.agents:
             with closing(_opened(path)) as agent:
                 _agent(verdict, agent, told)
+                verdict.add("I4", _ledger(agent, desk))
                 known |= {r["incident_id"] for r in _rows(agent, "incident")}
         verdict.add("I2", _strangers(desk, told, known))
         verdict.add("I6", _leaks(desk, evidence))
@@ -225,9 +226,11 @@ def _tiles(agent: sqlite3.Connection) -> Iterator[str]:
 
 
 def _outbox(agent: sqlite3.Connection) -> Iterator[str]:
-    """Numbers without a gap, everything acknowledged at the end."""
+    """Numbers without a gap, every stage acknowledged at the end."""
     for head in _rows(agent, "stream_head"):
         stream = head["stream"]
+        if stream != "I":
+            continue
         query = "SELECT seq, acked_us FROM outbox WHERE stream = ? ORDER BY seq"
         rows = agent.execute(query, (stream,)).fetchall()
         seqs = [row["seq"] for row in rows]
@@ -239,6 +242,26 @@ def _outbox(agent: sqlite3.Connection) -> Iterator[str]:
         waiting = sum(row["acked_us"] is None for row in rows)
         if waiting:
             yield f"stream {stream}: {waiting} rows wait"
+
+
+def _ledger(agent: sqlite3.Connection, desk: sqlite3.Connection) -> Iterator[str]:
+    """What the desk was told of services is what the agent has; no gap, no overlap.
+
+    What the agent wrote at its very end may still wait.
+    """
+    rows = agent.execute("SELECT * FROM ledger_outbox ORDER BY seq").fetchall()
+    seqs = [row["seq"] for row in rows]
+    if seqs and seqs != list(range(seqs[0], seqs[-1] + 1)):
+        yield f"the ledger has gaps among {len(seqs)} rows"
+    there = {(row["seq"], row["sha256"]) for row in _rows(desk, "ledger")}
+    last: dict[str, int] = {}
+    for row in rows:
+        if row["acked_us"] is not None and (row["seq"], row["sha256"]) not in there:
+            yield f"the desk lacks the ledger's row {row['seq']}"
+        if row["undone_seq"] is None:
+            if row["since_us"] < last.get(row["service"], 0):
+                yield f"{row['service']}: {row['state']} begins before what it follows"
+            last[row["service"]] = row["since_us"]
 
 
 def _strangers(desk: sqlite3.Connection, told: _Told, known: set[str]) -> Iterator[str]:
