@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.crash_images import File, Op, record, survivors
+from support.crash_images import File, Op, lay, record, survivors
 from support.storing import opened
 
 pytestmark = pytest.mark.chaos
@@ -33,9 +33,11 @@ def lost(folder: Path, images: int, seed: int, *extra: str) -> tuple[int, int]:
         assert there == set(range(1, len(there) + 1)), "a hole in the stream"
         if not extra and number % 30 == 0:
             # The agent itself opens it, and counts on from what is there.
+            lay(image, folder / "image")
             store = opened(folder / "image")
             assert store.head()[0] == len(there)
             store.close()
+            assert not list((folder / "image").glob("*damaged*")), "it is whole"
     return bad, events
 
 

@@ -111,12 +111,17 @@ def record(folder: Path, count: int, *extra: str) -> Recording:
     return Recording(folder=str(state), said=str(said), ops=ops)
 
 
-def survivors(images: dict[str, bytes], folder: Path) -> set[int]:
-    """Lay an image down, let SQLite recover it, read the numbers that are there."""
+def lay(images: dict[str, bytes], folder: Path) -> None:
+    """Put an image into a fresh folder."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for path, data in images.items():
         (folder / Path(path).name).write_bytes(data)
+
+
+def survivors(images: dict[str, bytes], folder: Path) -> set[int]:
+    """Lay an image down, let SQLite recover it, read the numbers that are there."""
+    lay(images, folder)
     with closing(sqlite3.connect(folder / "agent.db")) as db:
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         if not db.execute(

@@ -1,0 +1,108 @@
+"""Incidents through lines that lose, repeat and delay: nothing lost, nothing twice.
+
+Two customers' agents (their own stores and delivery, without probes) tell a real
+desk through one proxy, and the desk mails through another.
+"""
+
+import random
+import sqlite3
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from scudo_agent.clock import SystemClock
+from scudo_agent.demo.process import wait_until
+from support.chaos_proxy import ChaosProxy, chaos_proxy
+from support.programs import call
+from support.proof import Evidence, Letter, Verdict, judge
+from support.proof_rig import Rig
+from support.proxy_run import Feeder
+from support.smtp_server import smtp_server
+
+pytestmark = pytest.mark.chaos
+
+INCIDENTS = 1_500
+CUSTOMERS = ("acme", "beta")
+LIMIT_S = 400.0
+
+
+def run(
+    folder: Path, incidents: int, seed: int, *, limit_s: float
+) -> tuple[Verdict, ChaosProxy, ChaosProxy]:
+    """Let both customers' incidents come, and judge what they left."""
+    with ExitStack() as stack:
+        box = stack.enter_context(smtp_server())
+        post = stack.enter_context(chaos_proxy(box.port, speaks="smtp", seed=seed))
+        rig = Rig(folder, box.taken, smtp=post.port)
+        stack.enter_context(closing(rig))
+        door = stack.enter_context(
+            chaos_proxy(rig.desk_port, speaks="http", seed=seed + 1)
+        )
+        enrol(rig)
+        rig.desk.start()
+        feeders = [
+            stack.enter_context(
+                closing(
+                    Feeder(
+                        folder / f"state-{customer}",
+                        site=f"{customer}-milano",
+                        customer=customer.upper(),
+                        url=f"http://127.0.0.1:{door.port}",
+                        key=(folder / f"{customer}.key").read_text().strip(),
+                        count=incidents // len(CUSTOMERS),
+                        seed=seed + 2,
+                    )
+                )
+            )
+            for customer in CUSTOMERS
+        ]
+        told = wait_until(lambda: all(f.over() for f in feeders), limit_s=limit_s)
+        assert told, f"not told in {limit_s} s: {door.counts}\n{rig.desk.tail()}"
+        sent = wait_until(lambda: not waiting(rig), limit_s=limit_s)
+        assert sent, f"{waiting(rig)} mails wait: {post.counts}\n{rig.desk.tail()}"
+        rig.desk.end()
+        evidence = Evidence(
+            agents=[feeder.db for feeder in feeders],
+            desk=folder / "desk-state" / "desk.db",
+            letters=[Letter.of(mail) for mail in box.taken],
+            at_us=SystemClock().wall(),
+            canaries={customer: customer.upper() for customer in CUSTOMERS},
+        )
+        return judge(evidence, repeats=post.counts["250 lost"]), door, post
+
+
+def enrol(rig: Rig) -> None:
+    """Both customers' sites at the desk, a key for each."""
+    text = (rig.folder / "site.yaml").read_text()
+    for customer in CUSTOMERS:
+        site = rig.folder / f"{customer}.yaml"
+        site.write_text(
+            text.replace("acme", customer).replace("ACME", customer.upper())
+        )
+        done = call(
+            *("desk", "agent", str(site), "--settings", str(rig.folder / "desk.yaml")),
+            *("--key-file", str(rig.folder / f"{customer}.key")),
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def waiting(rig: Rig) -> int:
+    """How many mails the desk has still to send."""
+    path = rig.folder / "desk-state" / "desk.db"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        query = "SELECT count(*) FROM mail_outbox WHERE state = 'pending'"
+        return int(db.execute(query).fetchone()[0])
+
+
+def test_bad_lines_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    verdict, door, post = run(tmp_path / "rig", INCIDENTS, seed, limit_s=LIMIT_S)
+    print(f"{verdict}\ndesk {dict(door.counts)}\nmail {dict(post.counts)}")
+    assert not verdict.faults, verdict
+    assert verdict.counts["incidents"] == INCIDENTS
+    assert 0 < verdict.counts["tickets"] < INCIDENTS, "storms share a ticket"
+    for name in ("lost", "twice", "reply lost"):
+        assert door.counts[name] > 0, f"nothing was {name}: the lines were good"
+    assert post.counts["cut"] > 0
