@@ -69,7 +69,7 @@ def _traced(tid: int) -> bool:
         status = Path(f"/proc/{tid}/status").read_text()
     except OSError:
         return True  # it is gone already
-    return "TracerPid:\t0\n" not in status
+    return "TracerPid:\t0\n" not in status or "State:\tZ" in status
 
 
 @contextmanager
