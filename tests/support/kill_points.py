@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ CALLS = (
     *("fsync", "fdatasync", "ftruncate"),
 )
 """Every write, sync and send that the programs make."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Trials side by side must not measure each other's restarts."""
 
 MAILS = {"end": "recover"}
 """The kind of mail that ends a step, where it is not named like it."""
@@ -112,7 +116,8 @@ def _again(rig: Rig, process: Process, kills: Kills | None) -> None:
     assert process.running.returncode == -9, process.tail()
     if process is rig.desk:
         kills.repeats += rig.pending_but_taken()
-    process.start()
+    with _ONE_AT_A_TIME:
+        process.start()
     # On a machine with more to do than it has cores everything takes longer.
     busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     kills.back_s.append(process.back_s[-1] / busy)
