@@ -16,7 +16,7 @@ from scudo_agent.config.secret import Secret
 from scudo_agent.deliver import Delivery
 from scudo_agent.desk import app
 from scudo_agent.desk.store import tables
-from scudo_agent.instant import SECOND
+from scudo_agent.instant import HOUR, SECOND, Instant, format_instant
 from scudo_agent.model import Kind
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.values import Write
@@ -88,13 +88,21 @@ async def scene(folder: Path, clock: SimClock, rng: random.Random) -> BadLine:
 
 
 def tell(store: AgentStore, turn: int) -> None:
-    """Turn by turn an incident opens, and the one before recovers."""
+    """Turn by turn an incident opens, and the one before recovers.
+
+    They lie an hour apart: openings within a minute would be a storm.
+    """
     number, closes = divmod(turn, 2)
-    told = stage(number, Kind.RECOVER if closes else Kind.OPEN)
+    since = T0 - (INCIDENTS - number) * HOUR
+    since_text = format_instant(Instant(since))
+    until_text = format_instant(Instant(since + 60 * SECOND))
+    told = stage(number, Kind.RECOVER if closes else Kind.OPEN).model_copy(
+        update={"at": until_text if closes else since_text, "since": since_text}
+    )
     if closes:
         outage = Outage(
-            since="2026-03-01T10:00:00Z",
-            until="2026-03-01T10:01:00Z",
+            since=since_text,
+            until=until_text,
             down_us=60 * SECOND,
             degraded_us=0,
             unknown_us=0,

@@ -73,8 +73,7 @@ def opening(number: int) -> Stage:
     key = f"service:s{number}"
     # So far apart that they are no storm.
     at = format_instant(Instant(T0 + number * 3_600 * SECOND))
-    when = {"at": at, "since": at}
-    return stage(number, incident_id=identity, subject_key=key, **when)
+    return stage(number, incident_id=identity, subject_key=key, at=at, since=at)
 
 
 def test_what_was_acked_is_applied_without_mails_and_told_of_once(
@@ -101,7 +100,7 @@ def test_what_was_acked_is_applied_without_mails_and_told_of_once(
         shutil.copytree(tmp_path / "copy", tmp_path / "desk")
         it.clock.forward(3_600)
         agent = await it.start()
-        marks = {"head_seq": {"I": 4}, "acked_seq": {"I": 3}}
+        marks: dict[str, Any] = {"head_seq": {"I": 4}, "acked_seq": {"I": 3}}
         said = (await agent.hello(epoch=1, **marks)).json()
         assert (said["mode"], said["last_contiguous_seq"]["I"]) == ("recovery", 1)
         assert (await agent.send(opening(2))).status_code == 200
@@ -140,7 +139,7 @@ def test_a_reply_that_was_lost_is_no_restored_desk(tmp_path: Path) -> None:
         agent = await it.start()
         await agent.hello()
         await agent.send(opening(1))
-        marks = {"head_seq": {"I": 1}, "acked_seq": {"I": 0}}
+        marks: dict[str, Any] = {"head_seq": {"I": 1}, "acked_seq": {"I": 0}}
         assert (await agent.hello(epoch=1, **marks)).json()["mode"] == "normal"
         await it.stop()
 

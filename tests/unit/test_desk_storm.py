@@ -147,7 +147,7 @@ def test_a_second_agents_report_of_the_same_subject_is_no_second_opening(
 ) -> None:
     async def scene(b: Bench) -> None:
         agent = await b.agent()
-        twin = {"incident_id": one(77), "subject_key": "check:p1/ping"}
+        twin: dict[str, Any] = {"incident_id": one(77), "subject_key": "check:p1/ping"}
         reply = await agent.send(fault(1, 1), fault(2, 2, **twin), fault(3, 3))
         refs = [r["ticket"] for r in reply.json()["results"]]
         assert refs[0] == refs[1] != refs[2]

@@ -15,8 +15,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from scudo_agent.agent.adoption import Adopter
 from scudo_agent.agent.account_watch import AccountWatch
+from scudo_agent.agent.adoption import Adopter
 from scudo_agent.agent.backlog import Backlog
 from scudo_agent.agent.contracts import ContractWatch, with_kept
 from scudo_agent.agent.control import Control

@@ -43,7 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with agent: write the key there instead of printing it",
     )
 
-
     parser.add_argument(
         "--to",
         type=Path,

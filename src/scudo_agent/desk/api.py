@@ -57,6 +57,7 @@ from scudo_agent.wire import (
 _INTEGER_LIMIT = 1 << 63
 _log = logging.getLogger(__name__)
 
+
 def _seconds() -> float:
     return asyncio.get_running_loop().time()
 

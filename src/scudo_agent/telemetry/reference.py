@@ -28,8 +28,9 @@ gzip. This page is made from the catalogue in `telemetry/catalogue.py`.
 | `/-/healthy` | 200 while the process lives |
 | `/-/ready` | 200 when the agent works, else 503 and the reason |
 | `/status` | the state of everything, as JSON |
-| `/-/reload` | `POST` or `PUT` from this machine: the site file is read again; 200 when \
-it is taken, 422 when it has faults or a yes is needed, 409 when it cannot be now |
+| `/-/reload` | `POST` or `PUT` from this machine: the site file is read again; \
+200 when it is taken, 422 when it has faults or a yes is needed, 409 when it cannot be \
+now |
 
     scrape_configs:
       - job_name: scudo
