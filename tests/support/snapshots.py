@@ -77,6 +77,7 @@ def snapshot(*checks: CheckSnapshot, **changes: Any) -> Snapshot:
         "config_taken": AT,
         "config_hash": "c0ffee",
         "accounts": (account(),),
+        "backups": {"agent": AT, "desk": AT},
     }
     return Snapshot(**(fields | changes))
 

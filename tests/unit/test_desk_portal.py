@@ -16,6 +16,8 @@ from support.desking import OTHER, Bench, evidence, site, stage
 
 PROBES = {"/-/healthy", "/-/ready"}
 OPEN_TO_ALL = PROBES | {"/static/{name}", "/in/{code}", "/out", "/language/{language}"}
+OPEN_TO_ALL |= {"/v1/join", "/v1/ca"}
+"""Whoever joins has no key yet: the invitation in the body is the credential."""
 CANARY = "canary-7f3k"
 
 
