@@ -16,7 +16,7 @@ from support.real_agent import RealAgent
 
 pytestmark = pytest.mark.chaos
 
-ROUNDS = 20
+ROUNDS = 6
 TAKEN = "the site file was reloaded"
 
 

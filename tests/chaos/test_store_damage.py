@@ -24,7 +24,7 @@ from support.storing import T0, StoppedClock, opened
 pytestmark = pytest.mark.chaos
 
 SEED = int(os.environ.get("SCUDO_DAMAGE_SEED", "20261122"))
-COUNT = int(os.environ.get("SCUDO_DAMAGES", "72"))
+COUNT = int(os.environ.get("SCUDO_DAMAGES", "40"))
 WRITES, BEFORE_BACKUP = 120, 40
 PAGE = 4096
 FAR = Instant(1 << 60)
