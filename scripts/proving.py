@@ -18,12 +18,9 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "chaos")]
+sys.path.insert(0, str(TESTS))
 
-import test_bad_lines  # noqa: E402
-import test_kill_points  # noqa: E402
-import test_power_loss  # noqa: E402
-
+from chaos import test_bad_lines, test_kill_points, test_power_loss  # noqa: E402
 from support import kill_points  # noqa: E402
 
 GOALS = {"kill": 0.9, "power": 2_000, "proxy": 20_000}
