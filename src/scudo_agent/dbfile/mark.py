@@ -58,6 +58,11 @@ def contradiction(path: Path) -> str | None:
     return None
 
 
+def known(path: Path) -> bool:
+    """Whether one of our programs ever wrote a mark for the file."""
+    return _place(path).exists()
+
+
 def _place(path: Path) -> Path:
     return path.with_name(path.name + ".mark")
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from scudo_agent.dbfile import backup
+from scudo_agent.dbfile.mark import known
 from scudo_agent.dbfile.sqlite import beside, sync_folder
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import Instant, format_instant
@@ -92,6 +93,11 @@ def rebuild(path: Path, why: str, *, site: str, now: Instant, prepare: Prepare) 
             raise StoreError(
                 f"{path}: is damaged, and the store of site '{owner}', not '{site}'"
             )
+        if owner is None and not _ours(path):
+            raise StoreError(
+                f"{path}: is no store of an agent, and is left as it is; move it away "
+                "or name another state folder"
+            )
         for one in (fresh, *beside(fresh)):
             one.unlink(missing_ok=True)
         loss = _build(
@@ -114,6 +120,18 @@ def rebuild(path: Path, why: str, *, site: str, now: Instant, prepare: Prepare) 
         shutil.rmtree(work, ignore_errors=True)
     _log.critical("%s: %s", path, loss)
     return loss
+
+
+def _ours(path: Path) -> bool:
+    """Whether a file that says nothing any more was a store: by its mark or its head.
+
+    What was never ours is refused, not replaced.
+    """
+    with path.open("rb") as file:
+        head = file.read(72)
+    if int.from_bytes(head[68:72], "big") == AGENT.application_id:
+        return True
+    return known(path) or backup.newest(path.parent, AGENT) is not None
 
 
 def _copied(path: Path, work: Path) -> Path:
