@@ -24,7 +24,7 @@ class Weather:
 
     lost: float = 0.20
     twice: float = 0.20
-    reply_lost: float = 0.05
+    reply_lost: float = 0.20
     delay_s: float = 0.02
     later_s: float = 0.5
 
