@@ -63,6 +63,19 @@ class Reloading(RealAgent):
             env=environment(),
         )
 
+    def reads(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """A command that only reads."""
+        return subprocess.run(
+            [
+                *(sys.executable, "-m", "scudo_agent", *words),
+                *("--site", str(self.site), "--state", str(self.told_state)),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment(),
+        )
+
     def metric(self, name: str) -> float:
         """The value of a metric without labels of its own."""
         with urlopen(f"{self.url()}/metrics", timeout=10) as reply:
@@ -188,6 +201,26 @@ def test_a_bad_file_leaves_the_old_one_running_and_says_so(agent: Reloading) -> 
     assert agent.metric("scudo_config_last_reload_successful") == 1
     again = agent.metric("scudo_config_last_reload_success_timestamp_seconds")
     assert again > taken
+
+
+def test_commands_that_read_go_by_what_the_agent_has(agent: Reloading) -> None:
+    agent.start()
+    agent.until_state("up")
+    agent.hup(agent.with_target("t9", agent.crm.number))
+    agent.site.write_text(agent.first.replace("tcp:", "tpc:", 1))
+
+    for words in (("status",), ("tickets",), ("why", "erp"), ("uptime",)):
+        said = agent.reads(*words)
+        assert said.returncode == 0, said.stderr
+        assert "'tpc'" in said.stderr
+        assert said.stderr.count("goes on with the version that it had") == 1
+        assert said.stdout
+    assert "t9/db" in agent.reads("status").stdout
+
+    agent.end()
+    said = agent.reads("status")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "'tpc'" in said.stderr
 
 
 def test_many_removed_checks_need_a_yes(agent: Reloading) -> None:

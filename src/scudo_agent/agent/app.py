@@ -9,10 +9,10 @@ import gc
 import json
 import os
 import random
-import resource
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from scudo_agent.agent.account_watch import AccountWatch
@@ -31,6 +31,7 @@ from scudo_agent.agent.desks import (
 )
 from scudo_agent.agent.document import Document
 from scudo_agent.agent.events import EventLog
+from scudo_agent.agent.marks import more_descriptors
 from scudo_agent.agent.measures import Measures, in_loop
 from scudo_agent.agent.notices import NoticeWatch
 from scudo_agent.agent.ordering import Ordering
@@ -40,6 +41,7 @@ from scudo_agent.agent.reload import Reloader
 from scudo_agent.agent.runtime import Runtime
 from scudo_agent.agent.screenshots import begin
 from scudo_agent.agent.status import StatusView
+from scudo_agent.agent.taken import keep_taken
 from scudo_agent.agent.telemetry import Telemetry
 from scudo_agent.agent.vital import Vital
 from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
@@ -172,7 +174,7 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
     `ScudoError` then if a task ended without which it is none (`Agent.vital`).
     """
     clock = options.clock or SystemClock()
-    _more_descriptors()
+    more_descriptors()
     async with AsyncExitStack() as stack:
         store = AgentStore.open(
             options.state, site=site.id, clock=clock, inline=options.simulated
@@ -229,13 +231,6 @@ def _in(
         loop.call_soon_threadsafe(act, on)
 
 
-def _more_descriptors() -> None:
-    """An SNMP session or a connection each: the usual 1,024 are soon used up."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))
-
-
 def _telemetry(site: Site, options: Options, stack: AsyncExitStack) -> Telemetry:
     telemetry = Telemetry(site, None if options.simulated else options.metrics)
     if telemetry.server is not None:
@@ -252,7 +247,8 @@ def _reloader(agent: Agent, options: Options, stack: AsyncExitStack) -> Reloader
         enrol=lambda site: enrol_again(agent.desk, site, options.state),
         recording=options.record is not None,
     )
-    agent.runtime.on_reload.append(agent.reloaded)
+    keep_taken(options.state, agent.runtime.site)
+    agent.runtime.on_reload += [agent.reloaded, partial(keep_taken, options.state)]
     stack.push_async_callback(reloader.close)
     return reloader
 

@@ -1,5 +1,6 @@
 """What the runtime itself puts down: its own runs, and notes of open incidents."""
 
+import resource
 import secrets
 from dataclasses import dataclass
 
@@ -65,3 +66,10 @@ def note_stage(
 def _member(judge: Judge, path: str, not_before: Instant) -> Member:
     view = judge.state(path)
     return Member(check=path, state=view.state, since=view.since or not_before)
+
+
+def more_descriptors() -> None:
+    """An SNMP session or a connection each: the usual 1,024 are soon used up."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))

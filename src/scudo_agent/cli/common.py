@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,12 +110,37 @@ def running(state: Path) -> dict[str, Any] | None:
     return data
 
 
-def load_site(args: argparse.Namespace) -> "Site":
-    """The site that is meant, without its secrets: for commands that only read."""
+def load_site(args: argparse.Namespace, *, secrets: bool = False) -> "Site":
+    """The site that is meant: for commands that only read.
+
+    While the file has a fault they go by the version that the running agent has,
+    and the fault is told beside.
+    """
     from scudo_agent import config
     from scudo_agent.probes.registry import SETTINGS
 
-    return config.load(site_path(args), SETTINGS, secrets=False)
+    path, state = site_path(args), state_folder(args)
+    try:
+        return config.load(path, SETTINGS, secrets=secrets)
+    except ConfigError as exc:
+        from scudo_agent.agent.taken import TAKEN
+
+        if running(state) is None or not (state / TAKEN).exists():
+            raise
+        fault = exc
+    try:
+        site = config.load(path, SETTINGS, secrets=secrets, copy=state / TAKEN)
+    except ConfigError:
+        raise fault from None  # what it refers to has a fault, too
+    told = "the agent goes on with the version that it had"
+    print(f"{fault}\n{told}", file=sys.stderr)
+    return site
+
+
+def load_for_desk(args: argparse.Namespace) -> "Site":
+    """The site with what its desk is asked with: secrets only for a remote one."""
+    site = load_site(args)
+    return site if site.desk.url is None else load_site(args, secrets=True)
 
 
 def open_store(site: "Site", state: Path) -> "StoreReader":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from scudo_agent.cli.common import add_site, site_path
+from scudo_agent.cli.common import add_site, load_for_desk
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.instant import Instant, parse_instant
 
@@ -86,14 +86,10 @@ def run(args: argparse.Namespace) -> int:
 
 def open_case(args: argparse.Namespace) -> Case:
     """The site, its desk and its contract; errors say what to do."""
-    from scudo_agent import config
     from scudo_agent.cli.desk_door import open_door
     from scudo_agent.config.contract_file import contract_of_data
-    from scudo_agent.probes.registry import SETTINGS
 
-    site = config.load(site_path(args), SETTINGS, secrets=False)
-    if site.desk.url is not None:
-        site = config.load(site_path(args), SETTINGS)
+    site = load_for_desk(args)
     door = open_door(args, site)
     contract = site.contract
     if contract is None and (found := door.find("/contract")) is not None:

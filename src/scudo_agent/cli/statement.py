@@ -5,7 +5,7 @@ import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scudo_agent.cli.common import add_site, site_path
+from scudo_agent.cli.common import add_site, load_for_desk
 
 if TYPE_CHECKING:
     from scudo_agent.cli.desk_door import Door
@@ -41,14 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List what was stated, or fetch one statement."""
-    from scudo_agent import config
     from scudo_agent.cli.desk_door import open_door
     from scudo_agent.errors import InputError
-    from scudo_agent.probes.registry import SETTINGS
 
-    site = config.load(site_path(args), SETTINGS, secrets=False)
-    if site.desk.url is not None:
-        site = config.load(site_path(args), SETTINGS)
+    site = load_for_desk(args)
     door = open_door(args, site)
     period = args.month or args.year
     if period is None:

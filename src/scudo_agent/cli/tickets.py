@@ -5,19 +5,22 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from scudo_agent.cli.common import (
     add_site,
     left_lines,
-    load_site,
+    load_for_desk,
     open_store,
     site_path,
     state_folder,
 )
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.instant import parse_instant, to_datetime
+
+if TYPE_CHECKING:
+    from scudo_agent.config.site import DeskLink, Site
 
 _TIMEOUT_S = 10.0
 _GAP = "   "
@@ -39,19 +42,22 @@ def add_desk(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def ask(args: argparse.Namespace, ref: str | None) -> Any:
+def ask(args: argparse.Namespace, site: "Site", ref: str | None) -> Any:
     """One ticket, or all, as the desk has them; `ScudoError` if it cannot be asked."""
-    return _embedded(args, ref) if _is_embedded(args) else _remote(args, ref)
+    if site.desk.url is None:
+        return _embedded(args, site, ref)
+    return _remote(site.desk, ref)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the tickets; from the desk's file when the desk is embedded."""
     ref = args.ref.strip().upper() if args.ref else None
-    document = ask(args, ref)
+    site = load_for_desk(args)
+    document = ask(args, site, ref)
     if args.json:
         print(json.dumps(document, indent=2, ensure_ascii=False))
     elif isinstance(document, list):
-        left = left_lines(load_site(args), state_folder(args))
+        left = left_lines(site, state_folder(args))
         print("\n".join([*left, *_queue(document)]))
     else:
         width = max(_NARROWEST, shutil.get_terminal_size((100, 24)).columns)
@@ -59,18 +65,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _site(args: argparse.Namespace, *, secrets: bool) -> Any:
-    from scudo_agent import config
-    from scudo_agent.probes.registry import SETTINGS
-
-    return config.load(site_path(args), SETTINGS, secrets=secrets)
-
-
-def _is_embedded(args: argparse.Namespace) -> bool:
-    return _site(args, secrets=False).desk.url is None
-
-
-def _embedded(args: argparse.Namespace, ref: str | None) -> Any:
+def _embedded(args: argparse.Namespace, site: "Site", ref: str | None) -> Any:
     """From the desk's file, whether the desk runs or not."""
     from scudo_agent.agent.desks import desk_settings
     from scudo_agent.desk.history import line_json, view_json
@@ -80,7 +75,7 @@ def _embedded(args: argparse.Namespace, ref: str | None) -> Any:
     from scudo_agent.locale import translator
 
     if (state_folder(args) / "agent.db").exists():
-        open_store(load_site(args), state_folder(args)).close()
+        open_store(site, state_folder(args)).close()
     desk_file = args.desk or site_path(args).parent / "desk.yaml"
     database = ReadOnlyDatabase(desk_settings(desk_file, state_folder(args)).folder)
     try:
@@ -95,13 +90,14 @@ def _embedded(args: argparse.Namespace, ref: str | None) -> Any:
     return view_json(view, translator("en"))
 
 
-def _remote(args: argparse.Namespace, ref: str | None) -> Any:
+def _remote(link: "DeskLink", ref: str | None) -> Any:
     """From a remote desk, as the agent whose key the site file names."""
     import httpx
 
     from scudo_agent.ticketing.desk import bearer
 
-    link = _site(args, secrets=True).desk
+    assert link.url is not None
+    assert link.key is not None
     path = f"{link.url.rstrip('/')}/v1/agents/self/tickets"
     try:
         reply = httpx.get(

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         screen.print_csv(found.documents)
     else:
         screen.show(args, found)
-        for line in left_lines(load_site(args), state_folder(args)):
+        for line in left_lines(found.site, state_folder(args)):
             print(line)
     return 0
 
@@ -84,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
 class Found:
     """What there is to show; `evidence` is None without a contract."""
 
+    site: "Site"
     at: str
     year: int | None
     evidence: "Evidence | None"
@@ -160,6 +161,7 @@ def _account(
     documents |= {one["service"]: one for one in raw}
     ordered = [documents[one.id] for one in services]
     return Found(
+        site=site,
         at=said,
         year=year,
         evidence=given,
@@ -209,7 +211,7 @@ def _write(args: argparse.Namespace, found: Found) -> None:
         return
     given = found.evidence
     if given is None:
-        raise _no_contract(load_site(args))
+        raise _no_contract(found.site)
     for path, body in (
         (args.history_jsonl, given.history.body),
         (args.windows_jsonl, given.windows.body),

@@ -4,19 +4,22 @@ import argparse
 import json
 import textwrap
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scudo_agent.cli import tickets
 from scudo_agent.cli.common import (
     add_site,
     current_status,
-    load_site,
+    load_for_desk,
     open_store,
     state_folder,
 )
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.incident import Rule, split_subject
 from scudo_agent.instant import DAY, Instant, parse_instant
+
+if TYPE_CHECKING:
+    from scudo_agent.config.site import Site
 
 _WIDTH = 80
 _MAIL = "mail"
@@ -34,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what is known."""
     from scudo_agent.agent.why import why_document
 
-    site, state = load_site(args), state_folder(args)
+    site, state = load_for_desk(args), state_folder(args)
     if args.service not in site.services:
         known = ", ".join(site.services) or "none"
         raise InputError(f"'{args.service}' is no service of {site.id}; it has {known}")
@@ -45,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         reader.close()
     for incident in document["incidents"]:
-        incident |= _desk(args, incident["ticket"])
+        incident |= _desk(args, site, incident["ticket"])
     if args.json:
         print(json.dumps(document, indent=2, ensure_ascii=False))
     else:
@@ -53,12 +56,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _desk(args: argparse.Namespace, ref: str | None) -> dict[str, Any]:
+def _desk(args: argparse.Namespace, site: "Site", ref: str | None) -> dict[str, Any]:
     """What the desk says of a ticket; why not, when it cannot be asked."""
     if ref is None:
         return {"mails": None, "desk": "the desk has not confirmed a ticket yet"}
     try:
-        ticket = tickets.ask(args, ref)
+        ticket = tickets.ask(args, site, ref)
     except ScudoError as exc:
         return {"mails": None, "desk": str(exc)}
     mails = [one for one in ticket["history"] if one["kind"].startswith(_MAIL)]

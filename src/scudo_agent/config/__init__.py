@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 
 
 def load(
-    path: Path, registry: "Mapping[str, type[ProbeSettings]]", *, secrets: bool = True
+    path: Path,
+    registry: "Mapping[str, type[ProbeSettings]]",
+    *,
+    secrets: bool = True,
+    copy: Path | None = None,
 ) -> "Site":
     """Read, validate and resolve a site file; see `config.loading.load`.
 
@@ -19,4 +23,4 @@ def load(
     """
     from scudo_agent.config import loading
 
-    return loading.load(path, registry, secrets=secrets)
+    return loading.load(path, registry, secrets=secrets, copy=copy)

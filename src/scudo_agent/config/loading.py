@@ -28,15 +28,20 @@ from scudo_agent.config.yaml_source import read
 
 
 def load(
-    path: Path, registry: Mapping[str, type[ProbeSettings]], *, secrets: bool = True
+    path: Path,
+    registry: Mapping[str, type[ProbeSettings]],
+    *,
+    secrets: bool = True,
+    copy: Path | None = None,
 ) -> Site:
     """Read, validate and resolve a site file.
 
     `registry` has the settings class of each kind of probe. Everything that is
     wrong with the file is told at once by `ConfigError`. With `secrets` false
-    no secret is read and each is empty.
+    no secret is read and each is empty. With a `copy` its text is read in the
+    file's stead; what it refers to is found from the file's own place.
     """
-    doc = read(path)
+    doc = read(copy or path)
     site, faults = validate(doc, SiteFile)
     view = outline(doc.data)
     checks = CheckReader(doc, registry, base=path.parent, secrets=secrets)
