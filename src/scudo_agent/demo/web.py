@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import ssl
 import sys
 from pathlib import Path
@@ -61,6 +62,18 @@ def reply(head: bytes, *, broken: bool = False) -> bytes:
     ) + (b"" if method == b"HEAD" else body)
 
 
+def _place(port: int) -> socket.socket:
+    """The port, taken for as long as the process lives, whether it listens or not.
+
+    A port that is only bound refuses connections as a closed one does, and no other
+    program can answer in the web server's name meanwhile.
+    """
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    place.bind((HOST, port))
+    return place
+
+
 class Web:
     """Both listeners, and the file that tells others how they stand."""
 
@@ -68,6 +81,7 @@ class Web:
         self._run = run
         self._http, self._tls = http, tls
         self._listener: asyncio.Server | None = None
+        self._place: socket.socket | None = None
         self._broken = False
         self._change = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -77,29 +91,40 @@ class Web:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         secure = await asyncio.start_server(self._serve, HOST, self._tls, ssl=context)
-        await self._follow()
+        await self.follow()
         return secure
 
     def look(self) -> None:
         """Follow the file, from a signal handler."""
-        task = asyncio.get_running_loop().create_task(self._follow())
+        task = asyncio.get_running_loop().create_task(self.follow())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _follow(self) -> None:
+    async def follow(self) -> None:
         """Open or close the HTTP listener as the file says, and tell it."""
         async with self._change:
             order = self._order()
             self._broken = order == UNAVAILABLE
             wanted = order in (None, UNAVAILABLE)
+            if self._place is None:
+                self._place = _place(self._http)
             if wanted and self._listener is None:
+                # What it listens on is a copy: closing that keeps the port ours.
                 self._listener = await asyncio.start_server(
-                    self._serve, HOST, self._http
+                    self._serve, sock=self._place.dup()
                 )
             elif not wanted and self._listener is not None:
                 self._listener.close()
                 self._listener = None
+                self._place.shutdown(socket.SHUT_RD)
             self._tell(wanted)
+
+    def close(self) -> None:
+        """Let go of the port."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._place is not None:
+            self._place.close()
 
     def _order(self) -> str | None:
         """How to be broken; None when it is not to be."""
@@ -144,6 +169,7 @@ async def _main(run: Path, http: int, tls: int) -> None:
     secure = await web.start(run.parent / "tls" / "web.pem")
     await ended.wait()
     secure.close()
+    web.close()
 
 
 def main(argv: list[str]) -> int:
