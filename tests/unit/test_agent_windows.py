@@ -303,6 +303,20 @@ def test_a_time_that_cannot_be_meant_is_refused(
     assert orders.in_force(T0) == []
 
 
+def test_one_that_ends_sooner_than_what_holds_is_refused(
+    orders: Interventions,
+) -> None:
+    """Its end would be told, and would be none."""
+    begun(orders, MUTE, "erp", for_us=2 * HOUR, reason="cabling")
+    with pytest.raises(InputError, match="for longer already, by anna: cabling; to"):
+        begun(orders, MUTE, "erp")
+    assert len(orders.in_force(T0)) == 1
+    begun(orders, PAUSE, "erp")
+    begun(orders, MUTE, "target:erp")
+    begun(orders, MUTE, "erp", for_us=3 * HOUR)
+    assert len(orders.in_force(T0)) == 4
+
+
 @pytest.mark.parametrize("reason", ["caf\udce9", "a\0b", "\x1b[31mred"])
 def test_a_reason_that_is_no_text_is_refused(
     orders: Interventions, reason: str

@@ -85,10 +85,21 @@ def test_what_was_announced_too_late_counts_whole(site: Site) -> None:
 
 
 def test_a_part_counts_and_only_what_is_down(site: Site) -> None:
-    states = ((State.DOWN, 0), (State.UP, 1), (State.DOWN, 2), (State.UNKNOWN, 3.5))
+    states = (
+        (State.DOWN, 0),
+        (State.DEGRADED, 1),
+        (State.DOWN, 2),
+        (State.UNKNOWN, 3.5),
+    )
     one = window("w1", "extraordinary", -9, -9, 2.5)
     text = said(site, stage("window:w1"), one, states=states)
     assert text.endswith("Down for 2 h 30 min so far; 1 h of it counts.")
+
+
+def test_an_earlier_outage_of_the_ticket_is_over(site: Site) -> None:
+    states = ((State.DOWN, 0), (State.UP, 1), (State.DOWN, 2), (State.UNKNOWN, 3.5))
+    text = said(site, stage("mute:1"), states=states)
+    assert text.endswith("Down for 1 h 30 min so far; 1 h 30 min of it counts.")
 
 
 def test_a_mute_excludes_nothing_and_its_reason_is_cut(site: Site) -> None:

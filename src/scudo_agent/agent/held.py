@@ -121,7 +121,14 @@ def _short(reason: str) -> str:
 
 
 def _down(points: Points, stage: IncidentStage) -> Spans:
-    span = stage.since, stage.at
-    return merge(
-        part for state, part in intervals.spans(points, span) if state is State.DOWN
-    )
+    """The parts that are down of the outage that the stage tells of.
+
+    An incident that re-opened has earlier ones: what was up since is over.
+    """
+    parts: list[intervals.Interval] = []
+    for state, part in intervals.spans(points, (stage.since, stage.at)):
+        if state is State.UP:
+            parts.clear()
+        elif state is State.DOWN:
+            parts.append(part)
+    return merge(parts)

@@ -22,6 +22,10 @@ LONGEST_US = 30 * DAY
 REASON_LENGTH = 300
 _NO_TEXT = ("Cc", "Cs")
 """Control characters, and bytes that were no UTF-8: no store and no mail has them."""
+_WORDS = {
+    InterventionKind.MUTE: ("muted", "unmute"),
+    InterventionKind.PAUSE: ("paused", "resume"),
+}
 PREFIX = "mute:"
 """Of the ids of holds that mutes make."""
 
@@ -129,6 +133,7 @@ class Interventions:
         if not SECOND <= for_us <= LONGEST_US:
             raise InputError("the time is from 1 s to 30 days, such as 2h or 3d")
         now = self._store.timeline.now()
+        self._refuse_shorter(kind, scope, name, until=Instant(now + for_us))
         order = Intervention(
             id=secrets.token_hex(4),
             kind=kind,
@@ -144,6 +149,18 @@ class Interventions:
         self._known[order.id] = order
         return order
 
+    def _refuse_shorter(
+        self, kind: InterventionKind, scope: Scope, name: str, *, until: Instant
+    ) -> None:
+        """What ends before one that holds already would change nothing."""
+        for one in self.in_force(until, kind):
+            if (one.scope, one.name) == (scope, name):
+                done, end = _WORDS[kind]
+                raise InputError(
+                    f"'{name}' is {done} for longer already, by {one.actor}: "
+                    f"{one.reason}; to shorten that, {end} it first"
+                )
+
     async def end(
         self, kind: InterventionKind, what: str, *, actor: str
     ) -> list[Intervention]:
@@ -152,7 +169,7 @@ class Interventions:
         now = self._store.timeline.now()
         in_force = self.in_force(now, kind)
         found = [one for one in in_force if (one.scope, one.name) == (scope, name)]
-        done = "muted" if kind is InterventionKind.MUTE else "paused"
+        done, _ = _WORDS[kind]
         if not found:
             # A service and a target may have one name.
             others = ", ".join(

@@ -83,38 +83,36 @@ def ask(
             "a running agent can do this"
         )
     try:
-        asked = json.dumps(request).encode() + b"\n"
-        answer = json.loads(_exchange(state, asked, patience_s))
-    except PermissionError:
-        raise ScudoError(
-            f"{state / SOCKET}: may not be used; ask as the user that the agent runs "
-            "as, or as root"
-        ) from None
-    except (OSError, ValueError) as exc:
-        raise ScudoError(
-            f"{state / SOCKET}: the agent does not answer: {exc}"
-        ) from None
-    if not answer["ok"]:
-        kind = InputError if answer["code"] == InputError.exit_code else ScudoError
-        raise kind(answer["error"])
-    found: dict[str, Any] = answer
-    return found
+        return exchange(state, request, SOCKET, patience_s=patience_s)
+    except Nobody as exc:
+        raise ScudoError(f"the agent does not answer: {exc}") from None
 
 
 class Nobody(ScudoError):
     """Nobody listens there."""
 
 
-def exchange(folder: Path, request: dict[str, Any], name: str) -> dict[str, Any]:
-    """Say it to whoever listens at a socket; `Nobody` when nobody does."""
+def exchange(
+    folder: Path,
+    request: dict[str, Any],
+    name: str,
+    *,
+    patience_s: float = PATIENCE_S,
+) -> dict[str, Any]:
+    """Say it to whoever listens at a socket; `Nobody` when nobody does.
+
+    What it answers, or the error that it names.
+    """
     path = folder / name
     try:
         asked = json.dumps(request).encode() + b"\n"
-        answer = json.loads(_exchange(folder, asked, PATIENCE_S, name))
+        answer = json.loads(_exchange(folder, asked, patience_s, name))
     except (FileNotFoundError, ConnectionRefusedError):
         raise Nobody(f"{path}: nobody listens") from None
     except PermissionError:
-        raise ScudoError(f"{path}: may not be used; ask as its owner") from None
+        raise ScudoError(
+            f"{path}: may not be used; ask as its owner or as root"
+        ) from None
     except (OSError, ValueError) as exc:
         raise ScudoError(f"{path}: no answer: {exc}") from None
     if not answer["ok"]:
@@ -132,7 +130,7 @@ def news_at_the_desk(state: Path) -> None:
 
 
 def _exchange(
-    state: Path, request: bytes, patience_s: float, socket_name: str = SOCKET
+    state: Path, request: bytes, patience_s: float, socket_name: str
 ) -> bytes:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(patience_s)
