@@ -4,25 +4,18 @@
 """
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     ForeignKeyConstraint,
-    Integer,
     Table,
-    Text,
     text,
 )
 
-from scudo_agent.desk.store.tables import metadata as metadata
-
-
-def _text(name: str, *, null: bool = False, key: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null, primary_key=key)
-
-
-def _us(name: str, *, null: bool = False) -> Column[int]:
-    return Column(name, BigInteger, nullable=null)
+from scudo_agent.desk.store.columns import metadata as metadata
+from scudo_agent.desk.store.columns import of_site as _of_site
+from scudo_agent.desk.store.columns import text as _text
+from scudo_agent.desk.store.columns import us as _us
+from scudo_agent.desk.store.columns import whole as _whole
 
 
 def _of_agent() -> ForeignKeyConstraint:
@@ -39,7 +32,7 @@ agent_run = Table(
     _text("run_id", key=True),
     _us("first_us"),
     _us("mono_us"),
-    Column("strikes", Integer, nullable=False, server_default="0"),
+    _whole("strikes", default="0"),
     _of_agent(),
 )
 
@@ -55,5 +48,5 @@ invitation = Table(
     _us("expires_us"),
     _us("used_us", null=True),
     _text("used_by", null=True),
-    ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),
+    _of_site(),
 )

@@ -5,34 +5,23 @@ from sqlalchemy import (
     Column,
     ForeignKeyConstraint,
     Index,
-    Integer,
     LargeBinary,
     Table,
-    Text,
     UniqueConstraint,
 )
 
-from scudo_agent.desk.store.tables import metadata
-
-
-def _text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null)
-
-
-def _us(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False)
-
-
-def _int(name: str, *, null: bool = False) -> Column[int]:
-    return Column(name, Integer, nullable=null)
-
+from scudo_agent.desk.store.columns import SERIAL
+from scudo_agent.desk.store.columns import metadata as metadata
+from scudo_agent.desk.store.columns import text as _text
+from scudo_agent.desk.store.columns import us as _us
+from scudo_agent.desk.store.columns import whole as _int
 
 attachment = Table(
     "attachment",
     metadata,
     Column(
         "attachment_id",
-        BigInteger().with_variant(Integer(), "sqlite"),
+        SERIAL,
         primary_key=True,
         autoincrement=True,
     ),

@@ -4,37 +4,18 @@ Eleven contract years are kept of both. `docs/desk.md` explains each table.
 """
 
 from sqlalchemy import (
-    BigInteger,
     CheckConstraint,
     Column,
-    ForeignKeyConstraint,
     Index,
-    Integer,
     LargeBinary,
     Table,
-    Text,
 )
 
-from scudo_agent.desk.store.tables import metadata as metadata
-
-
-def _text(name: str, *, null: bool = False, key: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null, primary_key=key)
-
-
-def _us(name: str, *, null: bool = False) -> Column[int]:
-    return Column(name, BigInteger, nullable=null)
-
-
-def _number(name: str, *, key: bool = False, null: bool = False) -> Column[int]:
-    return Column(name, Integer, primary_key=key, nullable=null, autoincrement=False)
-
-
-def _of_site() -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(
-        ["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]
-    )
-
+from scudo_agent.desk.store.columns import metadata as metadata
+from scudo_agent.desk.store.columns import number as _number
+from scudo_agent.desk.store.columns import of_site as _of_site
+from scudo_agent.desk.store.columns import text as _text
+from scudo_agent.desk.store.columns import us as _us
 
 ledger = Table(
     "ledger",

@@ -14,51 +14,24 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import TypeEngine
+
+from scudo_agent.desk.store.columns import SERIAL as _SERIAL
+from scudo_agent.desk.store.columns import document as _json
+from scudo_agent.desk.store.columns import metadata as metadata
+from scudo_agent.desk.store.columns import of_site as _of_site
+from scudo_agent.desk.store.columns import tenant as _tenant
+from scudo_agent.desk.store.columns import text as _text
+from scudo_agent.desk.store.columns import us as _us
+from scudo_agent.desk.store.columns import whole as _int
 
 PROVIDER_TENANT = "@provider"
 """The tenant of the provider's own people; no customer's id begins with `@`."""
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
 _BIG = BigInteger()
-_SERIAL = BigInteger().with_variant(Integer(), "sqlite")
-
-
-def _tenant(*, primary_key: bool = False) -> Column[str]:
-    return Column("tenant_id", Text, nullable=False, primary_key=primary_key)
-
-
-def _us(name: str, *, null: bool = False) -> Column[int]:
-    return Column(name, _BIG, nullable=null)
-
-
-def _text(name: str, *, null: bool = False, key: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null, primary_key=key)
-
-
-def _json(name: str) -> Column[dict[str, object]]:
-    kind: TypeEngine[dict[str, object]] = JSON(none_as_null=True)
-    return Column(name, kind, nullable=False)
-
-
-def _int(name: str, *, null: bool = False, default: str | None = None) -> Column[int]:
-    return Column(name, Integer, nullable=null, server_default=default)
-
 
 tenant = Table(
     "tenant",
@@ -116,7 +89,7 @@ agent = Table(
     Column("oldest_unacked_age_us", _BIG, nullable=True),
     UniqueConstraint("key_sha256"),
     UniqueConstraint("tenant_id", "agent_id"),
-    ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),
+    _of_site(),
 )
 
 agent_epoch = Table(
@@ -198,7 +171,7 @@ ticket = Table(
     UniqueConstraint("tenant_id", "incident_id"),
     CheckConstraint("severity BETWEEN 1 AND 3", name="severity"),
     CheckConstraint("audience IN ('customer', 'provider')", name="audience"),
-    ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),
+    _of_site(),
 )
 Index("ix_ticket_queue", ticket.c.tenant_id, ticket.c.severity, ticket.c.received_us)
 _QUIET = "condition = 'recovered' AND status != 'closed'"
@@ -244,7 +217,7 @@ incident = Table(
     ForeignKeyConstraint(
         ["tenant_id", "ticket_id"], ["ticket.tenant_id", "ticket.ticket_id"]
     ),
-    ForeignKeyConstraint(["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]),
+    _of_site(),
 )
 Index(
     "uq_incident_subject_open",

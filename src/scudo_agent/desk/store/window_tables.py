@@ -6,7 +6,6 @@ itself refuses to change or to delete one. `docs/desk.md` explains each table.
 
 from sqlalchemy import (
     DDL,
-    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -15,35 +14,21 @@ from sqlalchemy import (
     Index,
     Integer,
     Table,
-    Text,
     UniqueConstraint,
     event,
     true,
 )
 
-from scudo_agent.desk.store.tables import metadata as metadata
-
-
-def _text(name: str, *, null: bool = False, key: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null, primary_key=key)
-
-
-def _us(name: str, *, null: bool = False) -> Column[int]:
-    return Column(name, BigInteger, nullable=null)
+from scudo_agent.desk.store.columns import document as _json
+from scudo_agent.desk.store.columns import metadata as metadata
+from scudo_agent.desk.store.columns import number
+from scudo_agent.desk.store.columns import of_site as _of_site
+from scudo_agent.desk.store.columns import text as _text
+from scudo_agent.desk.store.columns import us as _us
 
 
 def _number() -> Column[int]:
-    return Column("number", Integer, primary_key=True, autoincrement=False)
-
-
-def _json(name: str) -> Column[object]:
-    return Column(name, JSON(none_as_null=True), nullable=False)
-
-
-def _of_site() -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(
-        ["tenant_id", "site_id"], ["site.tenant_id", "site.site_id"]
-    )
+    return number("number", key=True)
 
 
 def _of_window() -> ForeignKeyConstraint:

@@ -2,14 +2,21 @@
 
 from alembic import context
 
-from scudo_agent.desk.store import agent_tables, attachment_tables, window_tables
+from scudo_agent.desk.store import (
+    agent_tables,
+    attachment_tables,
+    ledger_tables,
+    tables,
+    window_tables,
+)
+from scudo_agent.desk.store.columns import metadata
 
-# All tables, wherever they are declared, are in one metadata.
-assert attachment_tables.attachment.metadata is window_tables.metadata
-assert agent_tables.invitation.metadata is window_tables.metadata
+# Wherever a table is declared, it is in one registry.
+DECLARED = (agent_tables, attachment_tables, ledger_tables, tables, window_tables)
+assert all(one.metadata is metadata for one in DECLARED)
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=window_tables.metadata,
+    target_metadata=metadata,
     # SQLite's DDL is transactional once we begin the transaction ourselves.
     transactional_ddl=True,
 )
