@@ -39,6 +39,7 @@ class Stage:
     minutes: float
     markers: str = ""
     marks: tuple[str, ...] = ()
+    parallel: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ STAGES = (
         minutes=4,
         markers="not (real or chaos or browser or mail or fuzz or rights"
         " or prometheus)",
+        parallel=True,
     ),
     Stage(
         name="real",
@@ -99,6 +101,9 @@ STAGES = (
         marks=("prometheus",),
     ),
 )
+_WORKERS = 4
+"""Of a stage whose tests wait for nobody: they share nothing and need no servers."""
+
 SET_UP = Stage(name="setup", title="set-up", minutes=4)
 
 TOOLS: tuple[tuple[str, ...], ...] = (
@@ -220,6 +225,8 @@ def tests(stage: Stage, *, order: Sequence[str]) -> Done:
         report = Path(folder, "report.xml")
         command = [str(BIN / "python"), "-m", "pytest", "-q", "--no-header"]
         command += ["-m", stage.markers, f"--junitxml={report}", *order]
+        if stage.parallel:
+            command += ["-n", str(min(os.cpu_count() or 1, _WORKERS))]
         chosen = files(stage)
         code = run([*command, *chosen], hard_limit_s(stage)) if chosen else 5
         counts = counted(report)

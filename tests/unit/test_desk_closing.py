@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from scudo_agent.desk.jobs import Closer
+from scudo_agent.desk import rounds
 from scudo_agent.desk.lifecycle import (
     Condition,
     Status,
@@ -279,15 +279,13 @@ def test_the_closer_closes_by_itself(tmp_path: Path) -> None:
     async def scene(b: Bench) -> None:
         agent = await recovered(b)
         b.clock.forward(3599.95)
-        closer = Closer(b.desk.store)
-        running = asyncio.create_task(closer.run())
+        closer = rounds.tickets(b.desk.store, lambda: None)
+        closer.start("closer")
         b.clock.forward(1)
         async with asyncio.timeout(10):
             while await status(agent) != "closed":  # noqa: ASYNC110 - a row is no event
                 await asyncio.sleep(0)
-        await closer.stop(running, patience_s=5)
-        assert running.done()
-        assert not running.cancelled()
+        await closer.stop(patience_s=5)
 
     play(tmp_path, scene)
 

@@ -22,22 +22,22 @@ from scudo_agent.clock import Clock
 from scudo_agent.config.contract_body import Body
 from scudo_agent.config.site import Site
 from scudo_agent.daily_backup import DailyBackup
-from scudo_agent.desk import auth, problems
+from scudo_agent.desk import auth, problems, rounds
 from scudo_agent.desk.api import agent_router
 from scudo_agent.desk.api_join import join_router
 from scudo_agent.desk.contract_folder import read_contracts
 from scudo_agent.desk.guard import Guard
-from scudo_agent.desk.jobs import Closer, MailWorker
+from scudo_agent.desk.jobs import MailWorker
 from scudo_agent.desk.limits import CONNECTIONS, PatientProtocol
 from scudo_agent.desk.mail.transport import Transport, transport_for
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.portal import add_pages
+from scudo_agent.desk.rounds import Rounds
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.backup import DESK
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.post import Posting
-from scudo_agent.desk.watch import Watch
 from scudo_agent.errors import InputError, PortInUseError, ScudoError, SuspectError
 
 _STOP_S = 10.0
@@ -87,10 +87,9 @@ class Desk:
         self._store: DeskStore | None = None
         self._asgi: ASGIApp | None = None
         self._worker: MailWorker | None = None
-        self._closer: Closer | None = None
-        self._watch: Watch | None = None
+        self._tickets: Rounds | None = None
+        self._agents: Rounds | None = None
         self._mailing: asyncio.Task[None] | None = None
-        self._closing: asyncio.Task[None] | None = None
         self._socket: socket.socket | None = None
         self._server: _Server | None = None
         self._closed = False
@@ -148,12 +147,12 @@ class Desk:
         self._worker = MailWorker(
             store, self._transport, self.settings, url=lambda: self.url, rng=self._rng
         )
-        self._closer = Closer(store, self._worker.wake)
-        self._watch = Watch(store)
+        self._tickets = rounds.tickets(store, self._worker.wake)
+        self._agents = rounds.agents(store, self._worker.wake)
         self._asgi = _application(store, self._worker, self)
         if mails:
             self._mailing = asyncio.create_task(self._worker.run(), name="desk mails")
-            self._closing = asyncio.create_task(self._closer.run(), name="desk closer")
+            self._tickets.start("desk tickets")
 
     async def serve(self) -> None:
         """Answer requests until `close`; the port is taken before anything else.
@@ -164,8 +163,8 @@ class Desk:
             return
         self.bind()
         assert self._socket is not None
-        if self._watch is not None:
-            self._watch.start()
+        if self._agents is not None:
+            self._agents.start("desk agents")
         self._server = _Server(
             uvicorn.Config(
                 self.asgi,
@@ -204,12 +203,10 @@ class Desk:
             # Before the address goes that its mails name.
             await self._worker.stop(self._mailing, patience_s=_STOP_S)
             self._mailing = None
-        if self._closing is not None and self._closer is not None:
-            await self._closer.stop(self._closing, patience_s=_STOP_S)
-            self._closing = None
-        if self._watch is not None:
-            await self._watch.stop(patience_s=_STOP_S)
-            self._watch = None
+        for one in (self._tickets, self._agents):
+            if one is not None:
+                await one.stop(patience_s=_STOP_S)
+        self._tickets = self._agents = None
         if self._server is not None:
             self._server.should_exit = True
             await self._server.ended.wait()
@@ -229,9 +226,9 @@ class Desk:
 
     async def look_after(self) -> int:
         """Close, move and re-open what is due now; how many tickets it was about."""
-        if self._closer is None:
+        if self._tickets is None:
             raise ScudoError("the desk is not started")
-        return await self._closer.turn()
+        return await self._tickets.turn()
 
     async def close_quiet(self) -> int:
         """Close every ticket that has been quiet for long enough; how many."""

@@ -1,4 +1,4 @@
-"""The desk's work in the background: mails out of the outbox, quiet tickets closed."""
+"""The desk's work in the background: mails out of the outbox."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ from scudo_agent.desk.store.mailbox import Errand
 from scudo_agent.desk.store.window_post import WindowErrand
 from scudo_agent.desk.window_calendar import calendar
 from scudo_agent.desk.window_notice import render_window
-from scudo_agent.instant import DAY, SECOND, Instant
+from scudo_agent.instant import DAY, SECOND
 from scudo_agent.locale import translator
 from scudo_agent.model import Kind
 from scudo_agent.retry import Backoff
@@ -31,8 +31,6 @@ GIVE_UP_US = 5 * DAY
 _BACKOFF = Backoff(first_s=2.0, limit_s=15 * 60.0)
 _IDLE_S = 30.0
 _STORE_PAUSE_S = 5.0
-_LOOK_S = 60.0
-"""So often the closer looks for tickets that recovered since it looked last."""
 _log = logging.getLogger(__name__)
 
 
@@ -219,72 +217,3 @@ def _headed(opening: Stage, errand: Errand) -> Stage:
         return opening
     named = ("severity", "rule", "subject", "subject_key", "affected")
     return opening.model_copy(update={name: getattr(heading, name) for name in named})
-
-
-class Closer:
-    """What the desk does with tickets by itself when their time has come.
-
-    It closes those that were quiet for as long as their contracts say, moves what
-    blocks out of a storm, and re-opens what a person closed and is still bad. Nothing
-    is counted here: what is due follows from rows, so that a restart, or a wall clock
-    that was set, changes nothing.
-    """
-
-    def __init__(
-        self, store: DeskStore, wake: Callable[[], None] = lambda: None
-    ) -> None:
-        self._store = store
-        self._wake = wake
-        self._ending = asyncio.Event()
-
-    async def stop(self, running: "asyncio.Task[None]", *, patience_s: float) -> None:
-        """End `run`, in `patience_s` at most."""
-        self._ending.set()
-        await asyncio.wait([running], timeout=patience_s)
-        running.cancel()
-        await asyncio.wait([running])
-
-    async def run(self) -> None:
-        """Work until `stop`."""
-        while not self._ending.is_set():
-            pause = await self._look()
-            try:
-                async with asyncio.timeout(pause):
-                    await self._ending.wait()
-            except TimeoutError:
-                continue
-
-    async def turn(self) -> int:
-        """Do everything that is due now; how many tickets it was about."""
-        done, _ = await self._turn()
-        return done
-
-    async def _look(self) -> float:
-        """Do what is due; seconds until it is worth another look."""
-        try:
-            _, due = await self._turn()
-        except DBAPIError as exc:
-            _log.error("tickets that are due cannot be looked at: %s", exc.orig)
-            return _LOOK_S
-        except Exception:  # noqa: BLE001 - without it no ticket is ever closed
-            _log.exception("the closer stumbled")
-            return _LOOK_S
-        if due is None:
-            return _LOOK_S
-        return min(max((due - self._store.now()) / SECOND, 0.01), _LOOK_S)
-
-    async def _turn(self) -> tuple[int, Instant | None]:
-        store = self._store
-        closed, quiet = await offload(store.closing.close_due)
-        moved, own = await offload(store.leaving.move_due)
-        insisted, still = await offload(store.acts.insist_due)
-        if closed:
-            _log.info("%d tickets were quiet for long enough, and are closed", closed)
-        if moved:
-            _log.info("%d incidents left a storm for tickets of their own", moved)
-        if insisted:
-            _log.info("%d closed tickets are still bad, and re-opened", insisted)
-        if moved or insisted:
-            self._wake()
-        dates = [one for one in (quiet, own, still) if one is not None]
-        return closed + moved + insisted, min(dates, default=None)
