@@ -1,6 +1,5 @@
 """One line on the agent's machine: invite, join, run, revoke; the desk runs on."""
 
-import socket
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -12,6 +11,7 @@ from scudo_agent.clock import SystemClock
 from scudo_agent.demo.process import wait_until
 from scudo_agent.desk import tls
 from support.desk_thread import served_desk
+from support.ports import free_port
 from support.programs import Program, call
 
 LIMIT_S = 60.0
@@ -30,12 +30,6 @@ services: {}
 def stack() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def provider(folder: Path) -> tuple[Path, Path]:

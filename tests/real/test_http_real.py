@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from scudo_agent.model import Outcome
 from scudo_agent.probes.http import HttpEngine, HttpSettings
 from support.certs import Authority
+from support.ports import free_port
 from support.probe_runs import Runner, ask, job, said
 from support.webserver import (
     Handler,
     Nginx,
     answering,
     endless,
-    free_port,
     raw_server,
     running_nginx,
 )

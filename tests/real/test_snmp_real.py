@@ -15,8 +15,9 @@ from scudo_agent.config.site import SnmpCredential
 from scudo_agent.model import Outcome
 from scudo_agent.probes.port import Job
 from scudo_agent.probes.snmp import SnmpEngine, SnmpSettings
+from support.ports import free_port
 from support.probe_runs import Runner, ask, job, said
-from support.snmpd import free_udp_port, running_snmpd, v1, v2c, v3
+from support.snmpd import running_snmpd, v1, v2c, v3
 
 pytestmark = pytest.mark.real
 
@@ -140,7 +141,7 @@ def test_a_wrong_community_is_silence_and_never_named(port: int) -> None:
 
 
 def test_a_closed_port() -> None:
-    closed = free_udp_port()
+    closed = free_port(udp=True)
     for credential in (v2c(), v3()):
         outcome = seen(closed, UP, credential=credential)
         assert outcome.answered is False
@@ -216,7 +217,7 @@ def test_a_device_is_diagnosed_once_an_hour(
 
 def over_a_restart(folder: Path, first: str, second: str) -> list[str]:
     """What two runs each of one engine say of a device that restarts meanwhile."""
-    port = free_udp_port()
+    port = free_port(udp=True)
     one = snmp_job(port, UP, credential=v3(), timeout_s=1.0)
 
     async def runs() -> list[str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import resource
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -12,6 +11,7 @@ import pytest
 from scudo_agent.model import Outcome
 from scudo_agent.probes.tcp import TcpEngine, TcpSettings
 from support.netns import linked, namespace
+from support.ports import free_port
 from support.probing import job, outcomes, plain, probe
 
 pytestmark = pytest.mark.real
@@ -22,14 +22,6 @@ async def listening(host: str) -> AsyncIterator[int]:
     server = await asyncio.start_server(lambda _r, w: w.close(), host, 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
-
-
-def closed_port() -> int:
-    """A port of loopback on which nothing listens (bound, so nobody takes it)."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -60,7 +52,7 @@ def test_a_name_is_looked_up_once_and_connected_to() -> None:
 
 
 def test_a_closed_port_refuses() -> None:
-    port = closed_port()
+    port = free_port()
     outcome = probe(TcpEngine(), job(TcpSettings(port=port)))
     assert outcome.answered is False
     assert plain(outcome.seen) == f"connection refused (127.0.0.1:{port})"
@@ -69,7 +61,7 @@ def test_a_closed_port_refuses() -> None:
 
 
 def test_without_a_descriptor_left_it_is_the_agents_own_fault() -> None:
-    one = job(TcpSettings(port=closed_port()))
+    one = job(TcpSettings(port=free_port()))
 
     async def run() -> Outcome:
         engine, done = TcpEngine(), asyncio.get_running_loop().create_future()

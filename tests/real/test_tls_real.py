@@ -10,11 +10,11 @@ import pytest
 from scudo_agent.model import Outcome
 from scudo_agent.probes.tls import TlsEngine, TlsSettings
 from support.certs import Authority, Pair
+from support.ports import free_port
 from support.probe_runs import Runner, ask, job, said
 from support.webserver import (
     Nginx,
     answering,
-    free_port,
     raw_server,
     running_nginx,
 )

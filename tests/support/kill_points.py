@@ -106,6 +106,7 @@ def drive(rig: Rig, service: str, step: str, kills: Kills | None = None) -> None
 
     assert wait_until(over, limit_s=LIMIT_S), (
         f"{service}: no mail of {step}, or something waits, after {LIMIT_S} s\n"
+        f"{rig.told()}\n"
         f"{rig.agent.tail()}\n{rig.desk.tail()}"
     )
 

@@ -1,7 +1,6 @@
 """A real Prometheus that scrapes one address, and its query API."""
 
 import json
-import socket
 import subprocess
 import time
 import urllib.error
@@ -11,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+
+from support.ports import free_port
 
 DEADLINE_S = 40.0
 _Found = TypeVar("_Found")
@@ -53,13 +54,6 @@ def _until(ask: Callable[[], _Found], what: str) -> _Found:
     raise AssertionError(f"Prometheus gave nothing for {what} in {DEADLINE_S} s")
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
 @contextmanager
 def scraping(address: str, folder: Path) -> Iterator[Prometheus]:
     """A Prometheus that scrapes `address` (host:port) each second."""
@@ -71,7 +65,7 @@ def scraping(address: str, folder: Path) -> Iterator[Prometheus]:
         f"  static_configs: [{{targets: ['{address}']}}]\n",
         encoding="utf-8",
     )
-    port = _free_port()
+    port = free_port()
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             [

@@ -6,7 +6,6 @@ both it is down (a raise). What the desk's mail server took says how far it is.
 
 import json
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from time import monotonic
 
 from scudo_agent.clock import SystemClock
 from scudo_agent.demo.process import wait_until
+from support.ports import free_port
 from support.programs import call, environment
 from support.proof import Evidence, Letter, Verdict, judge
 from support.real_agent import Port
@@ -66,12 +66,25 @@ tickets: {reopen: 4h, close_after: null}
 """
 
 
-def free_port() -> int:
-    """A port of loopback that nobody has."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        number: int = sock.getsockname()[1]
-        return number
+_TOLD = (
+    (
+        "state/agent.db",
+        "SELECT subject_key, state, severity, rev, ticket_ref, incident_id"
+        " FROM incident",
+    ),
+    (
+        "state/agent.db",
+        "SELECT seq, incident_id, kind, rev, acked_us, attempts, last_error"
+        " FROM outbox",
+    ),
+    ("state/agent.db", "SELECT kind, at_us, detail FROM agent_run"),
+    (
+        "desk-state/desk.db",
+        "SELECT mail_id, ticket_id, incident_id, kind, rev, state, folded_into,"
+        " fold_rule, created_us, next_us, lease_until_us, attempts, last_error"
+        " FROM mail_outbox",
+    ),
+)
 
 
 class Process:
@@ -223,6 +236,15 @@ class Rig:
         query = "SELECT message_id FROM mail_outbox WHERE state = 'pending'"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
             return sum(row[0] in ids for row in db.execute(query))
+
+    def told(self) -> str:
+        """What both have written of incidents and their mails, for a person."""
+        lines = []
+        for name, query in _TOLD:
+            path = self.folder / name
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+                lines += [f"{name}: {row}" for row in db.execute(query)]
+        return "\n".join(lines)
 
     def _asked(self, name: str, query: str) -> int:
         path = self.folder / name

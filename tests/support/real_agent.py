@@ -13,6 +13,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from scudo_agent.demo.process import wait_until
+from support.ports import free_port
 from support.programs import environment
 
 LIMIT_S = 20.0
@@ -36,9 +37,7 @@ class Port:
     """A loopback port that can be opened and closed, always the same number."""
 
     def __init__(self) -> None:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            self.number: int = sock.getsockname()[1]
+        self.number = free_port()
         self._listening: socket.socket | None = None
         self.open()
 

@@ -1,7 +1,6 @@
 """A real SMTP server on loopback that behaves as a test tells it."""
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -11,6 +10,8 @@ from typing import cast
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from support.ports import free_port
 
 
 class Box:
@@ -58,9 +59,7 @@ class Box:
 def smtp_server() -> Iterator[Box]:
     """Serve on a free port until the end."""
     box = Box()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        box.port = probe.getsockname()[1]
+    box.port = free_port()
     controller = Controller(box, hostname="127.0.0.1", port=box.port)
     controller.start()
     try:

@@ -12,6 +12,7 @@ from gufo.snmp.sync import SnmpSession
 
 from scudo_agent.config.secret import Secret
 from scudo_agent.config.site import SnmpCredential
+from support.ports import free_port
 
 COMMUNITY = "lettura-7f"
 AUTH_KEY = "auth-chiave-123"
@@ -47,13 +48,6 @@ override .1.3.6.1.4.1.99999.2.0 octet_str "line one\x1b[31m red"
 """
 
 
-def free_udp_port() -> int:
-    """A UDP port of loopback that nobody uses now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 @contextmanager
 def running_snmpd(
     folder: Path, *, port: int = 0, more: str = "", others: Sequence[str] = ()
@@ -64,7 +58,7 @@ def running_snmpd(
     `-I -smux` keeps it from listening on 0.0.0.0:199 as well, and
     `SNMP_PERSISTENT_DIR` its state out of the system.
     """
-    port = port or free_udp_port()
+    port = port or free_port(udp=True)
     folder.mkdir(exist_ok=True)
     listen = [f"udp:{ip}:{port}" for ip in ("127.0.0.1", *others)]
     if socket.has_ipv6:
