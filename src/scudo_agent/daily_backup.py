@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 from scudo_agent.calendar_jobs import CalendarJob
 from scudo_agent.dbfile import backup
 from scudo_agent.dbfile.backup import What
+from scudo_agent.errors import ScudoError
 from scudo_agent.instant import DAY, Instant
 
 CRON = "40 2 * * *"
@@ -47,8 +49,10 @@ class DailyBackup:
     async def _try(self) -> None:
         try:
             await self.take()
-        except Exception as exc:  # noqa: BLE001 - a task's own end: the calendar logs likewise
+        except (ScudoError, OSError, sqlite3.Error) as exc:
             _log.error("the backup failed: %s", exc)
+        except Exception:  # noqa: BLE001 - a task's own end: nobody else hears of it
+            _log.exception("the backup stumbled")
 
     async def take(self) -> None:
         """Take one now, and drop the eighth."""

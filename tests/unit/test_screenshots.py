@@ -208,9 +208,10 @@ def test_one_browser_at_a_time_and_a_short_queue(tmp_path: Path) -> None:
     assert s.most_at_once == 1
 
 
-def test_a_browser_that_fails_stops_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", [NoShotError("it crashed"), ValueError("strange")])
+def test_a_browser_that_fails_stops_nothing(tmp_path: Path, fault: Exception) -> None:
     async def scene(s: Scene) -> None:
-        s.fault = NoShotError("it crashed")
+        s.fault = fault
         s.commit(stage())
         await s.until(lambda: s.counts["failed"] == 1)
         s.fault = None
@@ -220,9 +221,15 @@ def test_a_browser_that_fails_stops_nothing(tmp_path: Path) -> None:
     assert play(tmp_path, scene).exhibits[0].rev == 2
 
 
-def test_a_picture_waits_until_the_desk_has_its_stage(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [NoAnswer("404 there is no such stage, or not yet"), ValueError("strange")],
+)
+def test_a_picture_waits_until_the_desk_has_its_stage(
+    tmp_path: Path, refusal: Exception
+) -> None:
     async def scene(s: Scene) -> None:
-        s.refusals = [NoAnswer("404 there is no such stage, or not yet")]
+        s.refusals = [refusal]
         s.commit(stage())
         await s.until(lambda: s.counts["taken"] == 1)
         s.shots.delivered(ACKNOWLEDGED)

@@ -125,11 +125,11 @@ class Screenshots:
         try:
             await _off(self._folder.tidy)
             await _off(tidy)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._take_all())
-                group.create_task(self._deliver_all())
-        except Exception:  # noqa: BLE001 - tickets go on without pictures
-            _log.exception("no more screenshots until the agent is started again")
+        except OSError as exc:
+            _log.error("what earlier screenshots left cannot be tidied: %s", exc)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._take_all())
+            group.create_task(self._deliver_all())
 
     async def _take_all(self) -> None:
         while True:
@@ -154,6 +154,9 @@ class Screenshots:
             self._count("failed")
         except OSError as exc:
             _log.error("the screenshot of %s cannot be kept: %s", check, exc)
+            self._count("failed")
+        except Exception:  # noqa: BLE001 - the next one may be taken all the same
+            _log.exception("the screenshot of %s stumbled", check)
             self._count("failed")
         else:
             self._count("taken" if kept else "dropped")
@@ -181,6 +184,9 @@ class Screenshots:
                 left = not await self._deliver_one(evidence) or left
         except OSError as exc:
             _log.error("evidence cannot be read: %s", exc)
+            return True
+        except Exception:  # noqa: BLE001 - it waits, and is tried again
+            _log.exception("the delivery of evidence stumbled")
             return True
         return left
 
