@@ -84,7 +84,7 @@ def test_the_page_is_read_at_every_width_and_in_the_dark(
         assert over <= width
         assert page.evaluate(CONTRAST) == []
         text = page.locator("main").inner_text()
-        assert "escluse: 4 h" in text
+        assert "Tempo escluso 4 h: annunciata con" in text
         assert "annullata" in text
     finally:
         context.close()

@@ -81,6 +81,16 @@ def test_whatever_a_device_says_the_headers_are_those_meant(
     assert str(message["Subject"]).startswith("[SC-7F3K-9QZ2]")
 
 
+@pytest.mark.parametrize("length", range(60, 90))
+def test_a_long_subject_is_folded_where_its_line_is_full(length: int) -> None:
+    subject = f"[SC-7F3K-9QZ2] {'Gestionale non risponde da molto ' * 3}"[:length]
+    data = compose(letter(subject))
+    first = next(one for one in data.split(b"\r\n") if one.startswith(b"Subject:"))
+    assert first.startswith(b"Subject: [SC-7F3K-9QZ2] Gestionale")
+    assert all(len(line) <= 78 for line in data.split(b"\r\n"))
+    assert read(data)["Subject"] == " ".join(subject.split())
+
+
 @pytest.mark.parametrize(
     "bad", ["a\r\nBcc: x@evil.example", "a\x00b\x1b[31m", "=?utf-8?q?x?=", "\u2028x"]
 )

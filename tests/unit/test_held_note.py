@@ -109,6 +109,11 @@ def test_a_mute_excludes_nothing_and_its_reason_is_cut(site: Site) -> None:
     assert len(text) < 240, "the notice cuts what is longer"
 
 
+def test_the_note_of_a_mute_in_italian(site: Site) -> None:
+    text = said(site, stage("mute:1"), reason="cambio disco", language="it")
+    assert text.startswith("Finora l’apertura di ticket era sospesa: cambio disco.")
+
+
 def test_nothing_down_counts_nothing(site: Site) -> None:
     for states in ((), ((State.DEGRADED, 0.0),)):
         text = said(site, stage("mute:1"), states=states)

@@ -69,6 +69,36 @@ def test_every_figure_opens_into_why(tmp_path: Path) -> None:
     assert "Not excluded: announced 1 calendar day ahead, 2 needed." in page
 
 
+def test_a_budget_that_is_exceeded_is_said_so_and_never_below_zero(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.json"
+    history = [line("2026-01-01T00:00:00+01:00", "down")]
+    assert main([*write(tmp_path, history, []), *AT, "--statement", str(path)]) == 0
+    given = read_statement(path)
+    english, italian = (render_statement(given, language=one) for one in ("en", "it"))
+    assert "The budget is exceeded by 4255 h 24 min." in english
+    assert "<summary>budget exceeded by <b>4255 h 24 min</b>" in english
+    assert "Il monte annuo è superato di 4255 h 24 min." in italian
+    for page in (english, italian):
+        assert not re.search(r"[> ]-\d+ (h|min|s)\b", page)
+
+
+def test_a_window_that_is_yet_to_come_is_planned_and_not_excluded_for_0_s(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "s.json"
+    windows = [
+        window("w9", "ordinary", "2026-08-12T22:00:00+02:00",
+               "2026-08-13T02:00:00+02:00", announced="2026-06-01T00:00:00Z"),
+    ]  # fmt: skip
+    words = write(tmp_path, HISTORY, windows)
+    assert main([*words, *AT, "--statement", str(path)]) == 0
+    page = render_statement(read_statement(path), language="en")
+    assert "Planned, 4 h will be excluded: announced 72 calendar days ahead" in page
+    assert "Excluded:" not in page
+
+
 def test_it_loads_and_runs_nothing(tmp_path: Path) -> None:
     page = render_statement(stated(tmp_path), language="it")
     assert f"style-src {STYLE_SOURCE.replace(chr(39), '&#39;')}" in page

@@ -6,7 +6,7 @@ import os
 import shutil
 import smtplib
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -273,7 +273,16 @@ async def _names(site: Site) -> list[Finding]:
     found = [f for f in await asyncio.gather(*map(one, names)) if f is not None]
     if found:
         return found
-    return [_ok("names", f"all {len(names)} names of targets have addresses")]
+    return [_ok("names", _named(names))]
+
+
+def _named(names: Sequence[str]) -> str:
+    """That each name has an address; said of none, one and many."""
+    if not names:
+        return "no check needs a name: there is nothing to look up"
+    if len(names) == 1:
+        return f"the one name, {names[0]}, has an address"
+    return f"all {len(names)} names of targets have addresses"
 
 
 def _literal(host: str) -> bool:

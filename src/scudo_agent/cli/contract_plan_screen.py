@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scudo_agent.contract.window_words import why
-from scudo_agent.statement.words import KIND_WORDS, Words
+from scudo_agent.statement.words import KIND_WORDS, Words, rest
 from scudo_agent.text import T, Text
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def _budget(answer: "Answer", words: Words, *, known: bool) -> Table:
         table.add_row(
             one.before.service,
             words.length(one.before.budget.used),
-            words.length(one.before.budget.remaining),
-            words.length(one.after.budget.remaining),
-            words.length(one.remaining_if_down),
+            rest(one.before.budget.remaining, words),
+            rest(one.after.budget.remaining, words),
+            rest(one.remaining_if_down, words),
         )
     return table

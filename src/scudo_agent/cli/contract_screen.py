@@ -1,6 +1,6 @@
 """Accounts and their explanation as tables, in Italian or English."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from rich.console import Console
@@ -19,7 +19,7 @@ from scudo_agent.statement.words import (
     STATE_WORDS,
     Words,
     left,
-    stop_now,
+    remainder,
     verdict,
 )
 from scudo_agent.text import TN, T, Text
@@ -84,8 +84,6 @@ class AccountScreen:
         self._console.print(account.service, style="bold")
         self._table(self._rows(account))
         self._print(left(account, words))
-        if (stop := stop_now(account, words)) is not None:
-            self._print(stop)
 
     def _table(self, rows: Sequence[tuple[Text, str, Text | None]]) -> None:
         table = Table(box=None, show_header=False, pad_edge=False)
@@ -169,7 +167,7 @@ class AccountScreen:
             (T("down, counted"), length(account.down_counted), None),
             (T("counted"), length(account.counted), T("the basis of availability")),
             (T("allowed in the year"), length(budget.allowed), None),
-            (T("left of it"), length(budget.remaining), None),
+            (*remainder(account, words), None),
             (
                 T("burn rate"),
                 words.number(budget.burn_rate),
@@ -178,35 +176,70 @@ class AccountScreen:
         ]
 
     def _explanation(self, found: Explanation, account: Account) -> None:
-        for title, shares in (
-            (T("excluded, and why"), found.excluded),
-            (T("refused, and why"), found.refused),
-        ):
-            if shares:
-                self._console.print()
-                self._shares(self._words.say(title), shares)
+        self._shares(T("excluded, and why"), _where(found.excluded, begun=True))
+        self._shares(T("refused, and why"), _where(found.refused, begun=True))
+        self._planned(
+            T("planned: what will be excluded, and why"),
+            _where(found.excluded, begun=False),
+        )
+        self._planned(
+            T("planned: what will not be excluded, and why"),
+            _where(found.refused, begun=False),
+        )
         if found.outages:
             self._console.print()
             self._outages(found, account)
 
-    def _shares(self, title: str, shares: Sequence[Share]) -> None:
-        """Two lines each, so that a reason has the width of the screen."""
-        say, words = self._words.say, self._words
+    def _shares(self, title: Text, shares: Sequence[Share]) -> None:
+        """What has begun: how much of it has elapsed, and was down."""
         heads = (T("window"), T("kind"), T("announced"), T("elapsed"), T("down"))
-        rows = [[say(head) for head in heads]]
-        rows += [
-            [
-                one.window.id,
-                say(KIND_WORDS[one.window.kind]),
+        words = self._words
+        self._reasons(
+            title,
+            heads,
+            shares,
+            lambda one: [
                 words.short(one.announcement.announced),
                 words.length(one.elapsed),
                 words.length(one.down),
-            ]
+            ],
+        )
+
+    def _planned(self, title: Text, shares: Sequence[Share]) -> None:
+        """What is yet to come: from when on, and for how long."""
+        heads = (T("window"), T("kind"), T("announced"), T("from"), T("length"))
+        words = self._words
+        self._reasons(
+            title,
+            heads,
+            shares,
+            lambda one: [
+                words.short(one.announcement.announced),
+                words.short(next(iter(one.spans))[0]),
+                words.length(one.coming),
+            ],
+        )
+
+    def _reasons(
+        self,
+        title: Text,
+        heads: Sequence[Text],
+        shares: Sequence[Share],
+        facts: Callable[[Share], list[str]],
+    ) -> None:
+        """Two lines each, so that a reason has the width of the screen."""
+        if not shares:
+            return
+        say = self._words.say
+        rows = [[say(head) for head in heads]]
+        rows += [
+            [one.window.id, say(KIND_WORDS[one.window.kind]), *facts(one)]
             for one in shares
         ]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         whys = ["", *(say(one.why) for one in shares)]
-        self._console.print(title, style="italic")
+        self._console.print()
+        self._console.print(say(title), style="italic")
         for row, reason in zip(rows, whys, strict=True):
             cells = [
                 text.rjust(width) if place > 2 else text.ljust(width)
@@ -245,3 +278,8 @@ class AccountScreen:
                     counted={"duration": counted},
                 )
             )
+
+
+def _where(shares: Sequence[Share], *, begun: bool) -> list[Share]:
+    """Those that have begun, or that are wholly to come."""
+    return [one for one in shares if (one.elapsed > 0) is begun]

@@ -14,12 +14,12 @@ from scudo_agent.desk.windows import Phase, phase, standing, window_of
 from scudo_agent.instant import Instant, format_instant
 from scudo_agent.locale import Translator
 from scudo_agent.locale.formats import clean
-from scudo_agent.text import TN, T, Text
+from scudo_agent.text import TN, T, Text, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowRow:
-    """One window of the list; `excluded` and `why` are empty without a contract."""
+    """One window of the list; `clause` is empty without a contract."""
 
     id: str
     series: str
@@ -33,8 +33,7 @@ class WindowRow:
     announced: When
     moved: int
     mail: str
-    excluded: str
-    why: str
+    clause: str
     corrections: tuple[str, ...]
 
 
@@ -85,7 +84,6 @@ class _Book:
     def row(self, line: WindowLine) -> WindowRow:
         window, state = window_of(line.state), line.state
         last, zone = standing(window), line.zone
-        excluded, reason = self._clause(line)
         speaks = self._translator
         span = words.span(last.start, last.end, zone, speaks)
         told = speaks.instant(last.announced, zone)
@@ -111,30 +109,32 @@ class _Book:
             ),
             moved=len(state.announcements) - 1,
             mail=self._mail(line.mail),
-            excluded=excluded,
-            why=reason,
+            clause=self._clause(line),
             corrections=tuple(
                 f"{clean(one.change)} ({clean(one.by)}: {clean(one.reason)})"
                 for one in state.corrections
             ),
         )
 
-    def _clause(self, line: WindowLine) -> tuple[str, str]:
+    def _clause(self, line: WindowLine) -> str:
         """How much is excluded as known now, and by which clause, or why not."""
         if line.contract is None:
-            return "", ""
+            return ""
         window, rules = window_of(line.state), self._of(line.contract)
         found = rules.assess(window, at=self._now)
-        if found is None:
-            return "", ""
-        length = sum(part.span[1] - part.span[0] for part in found.granted)
-        parts = found.granted or found.refused
-        if not parts:
-            return "", ""
+        parts = () if found is None else found.granted or found.refused
+        if found is None or not parts:
+            return ""
         part = parts[0]
         text = why(rules, window, part.announcement, at=self._now, refusal=part.refusal)
-        said = self._translator.render(text, zone=line.zone)
-        return self._translator.duration(length), said
+        reason: Value = {"text": text.to_json()}
+        if not found.granted:
+            said = T("Nothing is excluded: {why}.", why=reason)
+        else:
+            length = sum(part.span[1] - part.span[0] for part in found.granted)
+            said = T("{length} excluded: {why}.", length={"duration": length},
+                     why=reason)  # fmt: skip
+        return self._translator.render(said, zone=line.zone)
 
     def _of(self, contract: Contract) -> WindowRules:
         if contract.id not in self._rules:

@@ -7,7 +7,7 @@ from scudo_agent.contract.account import Account
 from scudo_agent.contract.model import Basis, UnknownAs
 from scudo_agent.contract.part import Part
 from scudo_agent.model import State
-from scudo_agent.statement.words import STATE_WORDS, Words
+from scudo_agent.statement.words import STATE_WORDS, Words, remainder
 from scudo_agent.text import TN, T, Text
 
 
@@ -88,6 +88,25 @@ def budget_sentence(account: Account, words: Words) -> Text:
         "for {left} by the year's end.",
         left=words.length(budget.remaining),
         **values,
+    )
+
+
+def budget_caption(account: Account, words: Words) -> Text:
+    """What stands beneath the chart of the budget."""
+    budget = account.budget
+    allowed = words.length(budget.allowed)
+    if account.breached:
+        return T(
+            "At the top {allowed}, at the line 0; dashed: used up evenly. The budget "
+            "is exceeded by {over}.",
+            allowed=allowed,
+            over=words.length(-budget.remaining),
+        )
+    return T(
+        "At the top {allowed}, at the line 0; dashed: used up evenly. Now {left} is "
+        "left.",
+        allowed=allowed,
+        left=words.length(budget.remaining),
     )
 
 
@@ -209,17 +228,7 @@ def _budget(account: Account, words: Words) -> list[Figure]:
             value=words.length(budget.allowed),
             why=(allowed,),
         ),
-        Figure(
-            name=T("left of it"),
-            value=words.length(budget.remaining),
-            why=(
-                T(
-                    "{allowed} less {used} that was down and counts.",
-                    allowed=words.length(budget.allowed),
-                    used=words.length(budget.used),
-                ),
-            ),
-        ),
+        _left_over(account, words),
         Figure(
             name=T("burn rate"),
             value=words.number(budget.burn_rate),
@@ -227,6 +236,20 @@ def _budget(account: Account, words: Words) -> list[Figure]:
                    "end, 2 at half of it."),),
         ),
     ]  # fmt: skip
+
+
+def _left_over(account: Account, words: Words) -> Figure:
+    budget = account.budget
+    name, value = remainder(account, words)
+    values = {
+        "allowed": words.length(budget.allowed),
+        "used": words.length(budget.used),
+    }
+    if account.breached:
+        why = T("{used} that was down and counts, less {allowed}.", **values)
+    else:
+        why = T("{allowed} less {used} that was down and counts.", **values)
+    return Figure(name=name, value=value, why=(why,))
 
 
 def _state(state: State, unknown: UnknownAs) -> Text:

@@ -14,7 +14,13 @@ from scudo_agent.contract.statement import Inputs
 from scudo_agent.contract.windows import WindowRules
 from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.statement import charts
-from scudo_agent.statement.reasons import Figure, figures, month_sentence, summary
+from scudo_agent.statement.reasons import (
+    Figure,
+    budget_caption,
+    figures,
+    month_sentence,
+    summary,
+)
 from scudo_agent.statement.words import KIND_WORDS, Words
 from scudo_agent.text import T, Text, Value
 
@@ -53,7 +59,6 @@ class WindowRow:
     elapsed: str
     down: str
     why: Text
-    refused: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +74,7 @@ class Section:
     months: list[charts.Month]
     passed: str
     burn: charts.BurnDown
-    budget: tuple[str, str]
+    budget: Text
     outages: list[OutageRow]
     more_outages: int
     windows: list[WindowRow]
@@ -214,16 +219,10 @@ def _section(
         months=charts.months(account, calendar),
         passed=charts.passed(account),
         burn=charts.burn_down(account),
-        budget=(
-            words.length(account.budget.allowed),
-            words.length(account.budget.remaining),
-        ),
+        budget=budget_caption(account, words),
         outages=_outages(found, account, words),
         more_outages=max(len(found.outages) - OUTAGES_SHOWN, 0),
-        windows=[
-            _window(one, words, refused=one.refusal is not None)
-            for one in (*found.excluded, *found.refused)
-        ],
+        windows=[_window(one, words) for one in (*found.excluded, *found.refused)],
     )
 
 
@@ -260,7 +259,8 @@ def _outages(found: Explanation, account: Account, words: Words) -> list[OutageR
     ]
 
 
-def _window(one: Share, words: Words, *, refused: bool) -> WindowRow:
+def _window(one: Share, words: Words) -> WindowRow:
+    planned = not one.elapsed and one.coming
     return WindowRow(
         window=one.window.id,
         kind=KIND_WORDS[one.window.kind],
@@ -268,8 +268,21 @@ def _window(one: Share, words: Words, *, refused: bool) -> WindowRow:
         spans=tuple(
             f"{words.short(start)} – {words.short(end)}" for start, end in one.spans
         ),
-        elapsed=words.length(one.elapsed),
-        down=words.length(one.down),
-        why=one.why,
-        refused=refused,
+        elapsed="–" if planned else words.length(one.elapsed),
+        down="–" if planned else words.length(one.down),
+        why=_verdict(one),
     )
+
+
+def _verdict(one: Share) -> Text:
+    """Whether a part is excluded, or will be, and why."""
+    why: Value = {"text": one.why.to_json()}
+    if one.elapsed or not one.coming:
+        if one.refusal is None:
+            return T("Excluded: {why}.", why=why)
+        return T("Not excluded: {why}.", why=why)
+    if one.refusal is None:
+        return T("Planned, {length} will be excluded: {why}.",
+                 length={"duration": one.coming}, why=why)  # fmt: skip
+    return T("Planned, {length} will not be excluded: {why}.",
+             length={"duration": one.coming}, why=why)  # fmt: skip

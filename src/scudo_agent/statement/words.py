@@ -101,35 +101,53 @@ def verdict(account: Account, words: Words) -> Text:
     target = words.promise(account.target)
     if account.met is None:
         return T("promised {target}: nothing to judge yet", target=target)
+    if account.period[1] < account.year[1]:
+        if not account.met:
+            return T("promised {target}: not kept so far", target=target)
+        return T("promised {target}: kept so far", target=target)
     if not account.met:
         return T("promised {target}: not kept", target=target)
-    if account.period[1] < account.year[1]:
-        return T("promised {target}: kept so far", target=target)
     return T("promised {target}: kept", target=target)
 
 
-def left(account: Account, words: Words) -> Text:
-    """In one line what is left of the budget, to the second, cut."""
-    left = account.budget.remaining
-    if account.breached:
-        return T("{over} more is lost than the year allows", over=words.length(-left))
-    if account.period[1] >= account.year[1]:
-        return T("the year has ended with {left} left", left=words.length(left))
-    return T("it may still be down for {left} this year", left=words.length(left))
+def left(account: Account, words: Words, stop_us: int = STOP_US) -> Text:
+    """In one line what is left of the budget, to the second, cut.
 
-
-def stop_now(account: Account, words: Words, length_us: int = STOP_US) -> Text | None:
-    """What an unannounced stop would leave; None where the year is over or lost."""
+    While the year goes on it also says what an unannounced stop of `stop_us` would
+    leave.
+    """
     remaining = account.budget.remaining
-    if account.breached or account.period[1] >= account.year[1]:
-        return None
-    values = {"length": words.length(length_us)}
-    if length_us > remaining:
+    if account.breached:
+        return T("{over} more is lost than the year allows",
+                 over=words.length(-remaining))  # fmt: skip
+    values = {"left": words.length(remaining)}
+    if account.period[1] >= account.year[1]:
+        return T("the year has ended with {left} left", **values)
+    values["length"] = words.length(stop_us)
+    if stop_us > remaining:
         return T(
-            "an unannounced stop of {length} now would cost more than is left", **values
+            "you may still be down {left}; an unannounced stop of {length} now would "
+            "cost more than that",
+            **values,
         )
     return T(
-        "an unannounced stop of {length} now would leave {rest}",
-        rest=words.length(remaining - length_us),
+        "you may still be down {left}; an unannounced stop of {length} now would leave "
+        "{rest}",
+        rest=words.length(remaining - stop_us),
         **values,
     )
+
+
+def remainder(account: Account, words: Words) -> tuple[Text, str]:
+    """The name and the value of what is left: never a length below zero."""
+    remaining = account.budget.remaining
+    if account.breached:
+        return T("budget exceeded by"), words.length(-remaining)
+    return T("left of it"), words.length(remaining)
+
+
+def rest(remaining_us: int | Fraction, words: Words) -> str:
+    """What is left, for a cell of a table: `71 h 12 min`, `exceeded by 4 h`."""
+    if remaining_us >= 0:
+        return words.length(remaining_us)
+    return words.say(T("exceeded by {over}", over=words.length(-remaining_us)))

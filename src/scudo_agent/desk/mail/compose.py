@@ -11,14 +11,40 @@ from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.parser import BytesParser
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
+from typing import Any
 
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import Instant, to_datetime
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _SUBJECT_LIMIT = 300
+
+
+class _Folding(EmailPolicy):
+    """Folds a subject where its line is full, never right after its name.
+
+    The package moves one that fits on a line of its own there whole; some readers then
+    show it with a space before it.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """The header's lines, as they go over the wire."""
+        folded = super().fold_binary(name, value)
+        stranded = f"{name}:\r\n ".encode()
+        if name != "Subject" or not folded.startswith(stranded):
+            return folded
+        head, _, last = folded[len(stranded) :].rstrip().rpartition(b" ")
+        while head and len(stranded) - 2 + len(head) > (self.max_line_length or 78):
+            head, _, word = head.rpartition(b" ")
+            last = word + b" " + last
+        if not head:
+            return folded
+        return b"%s: %s\r\n %s\r\n" % (name.encode(), head, last)
+
+
+_WIRE = _Folding(linesep="\r\n")
 
 
 class ComposeError(ScudoError):
@@ -54,7 +80,7 @@ def header_safe(value: str, *, limit: int = _SUBJECT_LIMIT) -> str:
 
 def compose(letter: Letter) -> bytes:
     """The mail as it goes over the wire; `ComposeError` if it came out wrong."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=_WIRE)
     message["From"] = _address(letter.sender, letter.sender_name)
     message["To"] = _address(letter.recipient, "")
     message["Subject"] = header_safe(letter.subject)
