@@ -1,5 +1,6 @@
 """`scudo-agent maintenance` against a desk elsewhere: what it prints and refuses."""
 
+import argparse
 import io
 import json
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from icalendar import Calendar
 
+from scudo_agent.cli import maintenance as maintenance_command
 from scudo_agent.cli import maintenance_actions
 from scudo_agent.cli.main import main
 from scudo_agent.config.window_file import read_windows
@@ -332,6 +334,44 @@ def test_a_window_with_no_name_of_one_is_wrong_input(
     code, out, err = maintenance("correct", name, *words)
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "order", ["SITE ID -", "- SITE ID", "SITE - ID", "ID - SITE", "ID SITE -", "- ID"]
+)
+def test_the_site_stands_first_and_words_anywhere(
+    monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    meant: list[tuple[str, str | None]] = []
+
+    def note(args: argparse.Namespace, _case: object) -> int:
+        meant.append((args.id, args.site and str(args.site)))
+        return 0
+
+    monkeypatch.setattr(maintenance_command, "open_case", lambda _args: None)
+    monkeypatch.setitem(maintenance_actions.ACTIONS, "correct", note)
+    words = {
+        "SITE": ["acme/site.yaml"],
+        "ID": ["MW-7F3K-9QZ2"],
+        "-": ["--change", "ended at 23:30", "--reason", "done"],
+    }
+    said = [word for one in order.split() for word in words[one]]
+    assert main(["maintenance", "correct", *said]) == 0
+    site = "acme/site.yaml" if "SITE" in order else None
+    assert meant == [("MW-7F3K-9QZ2", site)]
+
+
+def test_an_action_without_an_id_and_one_with_a_word_too_many(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for words, told in (
+        (("explain",), "the following arguments are required: ID"),
+        (("explain", "site.yaml", "MW-1", "--json", "x"), "unrecognized arguments: x"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(["maintenance", *words])
+        assert ended.value.code == 2
+        assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--reason", "--by"])

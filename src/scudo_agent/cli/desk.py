@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from scudo_agent.agent.control import DESK_SOCKET, Control
 from scudo_agent.cli import desk_agents
+from scudo_agent.cli.backup import add_force
 from scudo_agent.cli.common import private, reopening
 from scudo_agent.cli.desk_keeping import ACTIONS, keep
 from scudo_agent.errors import InputError, ScudoError
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with backup: where to; default: 'backups' in the desk's state folder",
     )
+    add_force(parser)
     parser.add_argument(
         "--from",
         dest="from_",

@@ -20,13 +20,13 @@ def keep(args: argparse.Namespace, settings: "DeskSettings") -> int:
 
 def backup(args: argparse.Namespace, settings: "DeskSettings") -> int:
     """Copy the database, running or not; verify the copy, and say what is in it."""
-    from scudo_agent.cli.backup import said
+    from scudo_agent.cli.backup import chosen, said
     from scudo_agent.clock import SystemClock
     from scudo_agent.dbfile import backup
     from scudo_agent.desk.store.backup import DESK
 
     now = SystemClock().wall()
-    target = args.to or backup.default_place(settings.folder, DESK, now)
+    target = chosen(args) or backup.default_place(settings.folder, DESK, now)
     source = settings.folder / DESK.file
     print(said(target, backup.take(source, target, DESK, at=now)))
     return 0

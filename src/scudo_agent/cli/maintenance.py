@@ -4,6 +4,7 @@ import argparse
 import getpass
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,32 @@ KINDS = ("ordinary", "extraordinary", "upgrade", "occasional")
 _RULES = "'first saturday 22:00-02:00', 'every sunday 01:00-05:00', 'last day …'"
 
 
+_ID = re.compile(r"M[WS]-", re.IGNORECASE)
+"""How ids of windows and of series begin."""
+
+
+class _AnyOrder(argparse.ArgumentParser):
+    """Words may stand before, between and behind the options.
+
+    `argparse` takes an optional word for absent at the first required one, so that
+    in `move ID --start … SITE` the site would be one word too many.
+    """
+
+    _asked = False
+
+    def parse_known_args(  # type: ignore[no-untyped-def]
+        self, args=None, namespace=None
+    ):
+        """As documented; the intermixed form calls this one again, by parts."""
+        if self._asked:
+            return super().parse_known_args(args, namespace)
+        self._asked = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._asked = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """The site that is meant, its desk and its contract, as far as it is known."""
@@ -42,11 +69,14 @@ class Case:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The actions and their options."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", required=True, parser_class=_AnyOrder
+    )
     _add_arguments(actions.add_parser("add", help="announce a window or a series"))
     listing = actions.add_parser("list", help="the windows and where they stand")
     listing.add_argument("--all", action="store_true", help="also what is over")
-    _common(listing)
+    add_site(listing, positional=True)
+    _json(listing)
     moving = actions.add_parser("move", help="announce another span of a window")
     _named(moving)
     _span(moving, needed=True)
@@ -68,19 +98,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _named(explaining)
     explaining.add_argument("--language", choices=("en", "it"), default="en")
-    _common(explaining)
+    _json(explaining)
     exporting = actions.add_parser("export", help="the windows as an iCalendar file")
     exporting.add_argument(
         "--jsonl", action="store_true", help="as 'contract uptime --windows' reads it"
     )
     exporting.add_argument("--out", type=Path, metavar="FILE", help="default: stdout")
-    _common(exporting)
+    add_site(exporting, positional=True)
+    _json(exporting)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do one action."""
     from scudo_agent.cli.maintenance_actions import ACTIONS
 
+    named = getattr(args, "id", None)
+    if named and args.site and _ID.match(str(args.site)) and not _ID.match(named):
+        # As it was written once, and as people go on writing it: ID SITE.
+        args.id, args.site = str(args.site), Path(named)
     return ACTIONS[args.action](args, open_case(args))
 
 
@@ -155,6 +190,7 @@ def _with_offset(text: str, zone: str) -> str | None:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_site(parser, positional=True)
     parser.add_argument("--kind", required=True, choices=KINDS)
     parser.add_argument(
         "--services", required=True, metavar="A,B", help="ids, or '*' for all"
@@ -181,18 +217,19 @@ def _span(parser: argparse.ArgumentParser, *, needed: bool) -> None:
 
 
 def _named(parser: argparse.ArgumentParser) -> None:
+    """`[SITE] ID`, the site first as everywhere."""
+    add_site(parser, positional=True)
     parser.add_argument("id", metavar="ID", help="such as MW-7F3K-9QZ2")
 
 
 def _asking(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", metavar="NAME", help="who asks; default: this user")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    _common(parser)
+    _json(parser)
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
+def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
-    add_site(parser, positional=True)
 
 
 def services_of(text: str) -> Sequence[str]:

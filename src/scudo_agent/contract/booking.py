@@ -19,6 +19,7 @@ from scudo_agent.contract.spans import merge
 from scudo_agent.contract.windows import Assessment, WindowRules
 from scudo_agent.instant import DAY, SECOND, Instant
 from scudo_agent.intervals import Interval
+from scudo_agent.model import State
 from scudo_agent.text import T, Text
 
 SEARCHED_DAYS = 400
@@ -55,17 +56,20 @@ class Plan:
 class Effect:
     """What a plan does to one service's budget of its year.
 
-    `lost` is what would count if the service were down for the whole window.
+    `lost` is what would count if the service were down for the whole window, and
+    `more` the part of it that is not in the account yet: a window may have begun, and
+    what is down in it already is used already.
     """
 
     before: Account
     after: Account
     lost: int
+    more: int
 
     @property
     def remaining_if_down(self) -> Fraction:
         """What would be left of the budget then."""
-        return self.after.budget.remaining - self.lost
+        return self.after.budget.remaining - self.more
 
 
 def moved(window: Window, plan: Plan) -> Window:
@@ -169,8 +173,10 @@ def effect(
         before = without.account(service, history)
         after = with_it.account(service, history)
         span = merge([(plan.start, plan.end)]).within(year)
-        lost = span.length() - span.overlap(after.exclusion.total)
-        out.append(Effect(before=before, after=after, lost=lost))
+        counts = span.without(after.exclusion.total)
+        lost = counts.length()
+        more = lost - counts.overlap(after.states[State.DOWN])
+        out.append(Effect(before=before, after=after, lost=lost, more=more))
     return out
 
 
