@@ -331,8 +331,9 @@ class WindowState(_Message):
 class Windows(_Message):
     """`GET /v1/agents/self/windows`: all windows of the site, at a revision.
 
-    The revision grows with every announcement and cancellation; the same number
-    stands in the reply to `hello`, so that an agent knows when to ask.
+    The revision grows with every announcement and cancellation, and no other desk,
+    this one put back from a copy included, gives it for other windows; the same
+    number stands in the reply to `hello`, so that an agent knows when to ask.
     """
 
     revision: Annotated[int, Field(ge=0)]

@@ -224,7 +224,7 @@ def test_list_shows_what_is_to_come_and_says_what_it_hides(
     ]
     assert f"{gone}  cancelled" in maintenance("list", "--all")[1]
     document = json.loads(maintenance("list", "--all", "--json")[1])
-    assert document["revision"] == 3
+    assert document["revision"] == T0 + 2
     assert {one["id"] for one in document["windows"]} == {name, gone}
 
 

@@ -80,17 +80,23 @@ def known_services(db: Connection, who: AgentIdentity) -> list[SiteService]:
 
 
 def revision_of_windows(db: Connection, who: AgentIdentity) -> int:
-    """How often something was announced, cancelled or corrected at the site."""
+    """The number of the last change at the site; 0 before the first."""
     mine = {"tenant": who.tenant_id, "of_site": who.site_id}
     return int(db.execute(_REVISION, mine).scalar() or 0)
 
 
-def raise_revision(db: Connection, who: AgentIdentity) -> None:
-    """Something changed: agents fetch the windows again."""
+def raise_revision(db: Connection, who: AgentIdentity, now: Instant) -> None:
+    """Something changed: agents fetch the windows again.
+
+    The number is the instant of the change, or the next one after the last: counted
+    from 1, a desk that was put back from a copy would give the numbers once more
+    that agents know already, for other windows.
+    """
+    number = max(revision_of_windows(db, who) + 1, now)
     db.execute(
         update(site)
         .where(site.c.tenant_id == who.tenant_id, site.c.site_id == who.site_id)
-        .values(windows_revision=site.c.windows_revision + 1)
+        .values(windows_revision=number)
     )
 
 

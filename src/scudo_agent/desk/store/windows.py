@@ -261,5 +261,5 @@ def _done(
         "stored_us": now,
     }
     db.execute(insert(window_request).values(row))
-    raise_revision(db, asked.who)
+    raise_revision(db, asked.who, now)
     return states(db, asked.who, ids=ids)
