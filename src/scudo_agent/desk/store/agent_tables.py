@@ -1,4 +1,4 @@
-"""Tables about agents beside their own: invitations, and their processes.
+"""Tables about agents beside their own: invitations, processes, mutes, pauses.
 
 `docs/desk.md` explains each column.
 """
@@ -48,5 +48,19 @@ invitation = Table(
     _us("expires_us"),
     _us("used_us", null=True),
     _text("used_by", null=True),
+    _of_site(),
+)
+
+intervention = Table(
+    "intervention",
+    metadata,
+    _text("tenant_id"),
+    _text("agent_id", key=True),
+    _text("intervention_id", key=True),
+    *(_text(name) for name in ("site_id", "kind", "scope", "name")),
+    *(_us(name) for name in ("since_us", "until_us")),
+    *(_text(name) for name in ("reason", "actor")),
+    _us("told_us"),
+    _of_agent(),
     _of_site(),
 )
