@@ -51,7 +51,6 @@ from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.site import Site
 from scudo_agent.daily_backup import DailyBackup
 from scudo_agent.deliver import Delivery, DeliveryEvent
-from scudo_agent.desk.orders import Orders
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import HOUR
 from scudo_agent.pipeline import Committed
@@ -213,6 +212,7 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
         if not options.simulated:
             # What was loaded stays: collections need not look at it again.
             gc.freeze()
+            gc.enable()
         yield agent
         agent.vital.check()
 
@@ -360,6 +360,8 @@ async def _listen(agent: Agent, options: Options, stack: AsyncExitStack) -> None
     )
     handlers = {**ordering.handlers(), "reload": agent.reloader.asked}
     if agent.desk.embedded is not None:
+        from scudo_agent.desk.orders import Orders  # with a remote desk not needed
+
         handlers |= Orders(agent.desk.embedded).orders()
     control = Control(options.state, handlers)
     await control.start()

@@ -18,7 +18,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from scudo_agent.agent.document import Document
 from scudo_agent.errors import InputError, ScudoError
 
 SOCKET = "agent.sock"
@@ -27,6 +26,9 @@ LINE_LIMIT = 64 * 1024
 """Bytes of a request or an answer, at most."""
 
 PATIENCE_S = 10.0
+
+Document = dict[str, Any]
+"""One JSON object."""
 
 Handler = Callable[[Document, str], Awaitable[Document]]
 """Takes a request and who asks; what it returns is the answer."""

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from pydantic import TypeAdapter
@@ -19,7 +19,6 @@ from scudo_agent.clock import Clock
 from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.secret import Secret
 from scudo_agent.config.site import Site
-from scudo_agent.desk.app import Desk, build
 from scudo_agent.desk.auth import is_key
 from scudo_agent.desk.settings import DeskSettings, load_desk_settings
 from scudo_agent.errors import InputError, ScudoError
@@ -38,6 +37,9 @@ from scudo_agent.wire import (
     Windows,
 )
 
+if TYPE_CHECKING:
+    from scudo_agent.desk.app import Desk
+
 _KEY = "desk.key"
 _TIMEOUT_S = 10.0
 _OPEN = TypeAdapter(list[OpenIncident])
@@ -51,7 +53,7 @@ class DeskEnd:
     url: str
     client: DeskClient
     reader: "DeskReader"
-    embedded: Desk | None = None
+    embedded: "Desk | None" = None
 
 
 class DeskReader:
@@ -166,20 +168,25 @@ def desk_settings(desk_file: Path, state: Path) -> DeskSettings:
     return settings.model_copy(update={"state": str(state.absolute())})
 
 
-def bind_embedded(settings: DeskSettings, clock: Clock, *, serve: bool) -> Desk:
+def bind_embedded(settings: DeskSettings, clock: Clock, *, serve: bool) -> "Desk":
     """The embedded desk with its port taken, not yet started."""
     if settings.tls is not None:
         raise InputError(
             "tls: an embedded desk serves its own agent, on this machine; to let "
             "others in, run the desk by itself ('scudo-agent desk run')"
         )
+    # An agent of a remote desk starts without it, in half the time.
+    from scudo_agent.desk.app import build
+
     desk = build(settings, clock=clock)
     if serve:
         desk.bind()
     return desk
 
 
-async def embedded_end(desk: Desk, site: Site, state: Path, *, serve: bool) -> DeskEnd:
+async def embedded_end(
+    desk: "Desk", site: Site, state: Path, *, serve: bool
+) -> DeskEnd:
     """The agent's end of a started embedded desk, enrolled and with its key."""
     loop = asyncio.get_running_loop()
     key = await loop.run_in_executor(None, _enrol, desk, site, state / _KEY)
@@ -204,7 +211,7 @@ async def enrol_again(end: DeskEnd, site: Site, state: Path) -> None:
         await loop.run_in_executor(None, _enrol, end.embedded, site, state / _KEY)
 
 
-def _enrol(desk: Desk, site: Site, path: Path) -> Secret:
+def _enrol(desk: "Desk", site: Site, path: Path) -> Secret:
     """Enrol with the key that was kept, and keep it."""
     try:
         kept = _kept(path)

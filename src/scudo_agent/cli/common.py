@@ -1,6 +1,7 @@
 """What commands share: which site, which state folder, is an agent running."""
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -65,6 +66,17 @@ def state_folder(args: argparse.Namespace) -> Path:
 def private() -> None:
     """What is written from now on is for its owner's eyes only."""
     os.umask(0o077)
+
+
+def begin_loading() -> None:
+    """For programs that stay: no garbage is looked for among what is being loaded."""
+    gc.disable()
+
+
+def loaded() -> None:
+    """What was loaded stays: collections begin, and need not look at it."""
+    gc.freeze()
+    gc.enable()
 
 
 @contextmanager

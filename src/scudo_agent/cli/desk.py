@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from scudo_agent.agent.control import DESK_SOCKET, Control
 from scudo_agent.cli import desk_agents
 from scudo_agent.cli.backup import add_force
-from scudo_agent.cli.common import private, reopening
+from scudo_agent.cli.common import begin_loading, loaded, private, reopening
 from scudo_agent.cli.desk_keeping import ACTIONS, keep
 from scudo_agent.errors import InputError, ScudoError
 
@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
         return _enrol(settings, args.site, args.key_file)
     if args.action == "login":
         return _login(settings)
+    begin_loading()
     return reopening(lambda: asyncio.run(_serve(settings)))
 
 
@@ -107,6 +108,7 @@ async def _serve(settings: "DeskSettings") -> int:
         orders = Orders(desk).orders()
         control = Control(settings.folder, orders, name=DESK_SOCKET)
         await control.start()
+        loaded()
         serving = asyncio.create_task(desk.serve(), name="desk")
         print(f"desk     {desk.url}   first login {desk.login_link()} (once)")
         print(f"listens  {desk.address}", flush=True)

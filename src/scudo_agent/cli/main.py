@@ -110,4 +110,6 @@ def _main(words: Sequence[str]) -> int:
 
 def entry() -> None:
     """Console script."""
+    # No other package has a say in what is valid here; to look for one takes time.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     sys.exit(main())

@@ -4,7 +4,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scudo_agent.cli.common import add_site, site_path, starting, state_folder
+from scudo_agent.cli.common import (
+    add_site,
+    begin_loading,
+    site_path,
+    starting,
+    state_folder,
+)
 
 if TYPE_CHECKING:
     from scudo_agent.agent.app import Options
@@ -47,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the agent in the foreground."""
+    begin_loading()
     from scudo_agent import config
     from scudo_agent.cli.foreground import Manner, run_site, show_mode, where
     from scudo_agent.probes.registry import SETTINGS

@@ -3,9 +3,11 @@
 from typing import Any
 
 from scudo_agent.dbfile.backup import What
-from scudo_agent.desk.store.database import APPLICATION_ID
 
 FILE = "desk.db"
+
+APPLICATION_ID = 0x5C0DDE5C
+"""In the header of the file: it is a scudo desk's database and no other."""
 
 
 def _schema(db: Any) -> str:

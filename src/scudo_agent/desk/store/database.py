@@ -23,10 +23,8 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from scudo_agent.dbfile.mark import contradiction, mark_closing, mark_open
 from scudo_agent.dbfile.sqlite import beside, holds_anything, settle, sync_failed
 from scudo_agent.dbfile.sqlite import module as sqlite_module
+from scudo_agent.desk.store.backup import APPLICATION_ID
 from scudo_agent.errors import DamagedError, StoreError, SuspectError
-
-APPLICATION_ID = 0x5C0DDE5C
-"""In the header of the file: it is a scudo desk's database and no other."""
 
 _READERS = 8
 

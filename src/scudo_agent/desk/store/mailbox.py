@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, insert, or_, select, update
-from sqlalchemy.orm import aliased
 
 from scudo_agent.desk.lifecycle import HEADINGS, Condition
 from scudo_agent.desk.store import promises
@@ -187,7 +186,7 @@ class Mailbox:
 
 def _due() -> Any:
     """The oldest mail to send `:now` whose thread has no older one still waiting."""
-    earlier = aliased(mail_outbox)
+    earlier = mail_outbox.alias()
     blocked = (
         select(earlier.c.mail_id)
         .where(
