@@ -242,7 +242,8 @@ class HelloReply(_Message):
     `agent_id`, `tenant_id` and `site_id` are those bound to the credential.
     `adoptable` is how many open incidents of this agent the desk has that another
     store than this one has told of: they are to be taken over. `frozen`: there are
-    two of this agent, and nothing is taken until people have decided.
+    two of this agent, and nothing is taken until people have decided. `renew_key`:
+    the key is old, and the agent is to put another one in its place if it can.
     """
 
     epoch: int
@@ -257,6 +258,13 @@ class HelloReply(_Message):
     contract_revision: Annotated[int, Field(ge=0)] = 0
     adoptable: Annotated[int, Field(ge=0)] = 0
     frozen: bool = False
+    renew_key: bool = False
+
+
+class KeyRenewal(_Message):
+    """`POST /v1/agents/self/key` and its answer: the hash of the agent's next key."""
+
+    key_sha256: Sha256
 
 
 class OpenIncident(_Message):

@@ -153,7 +153,7 @@ def test_an_unknown_contract_is_refused_with_those_that_there_are(
             b.desk.enrol_embedded(site(names="tre"))
         assert "no contract 'tre'" in str(caught.value)
         assert "it has due, uno" in str(caught.value)
-        assert b.desk.store.agents.by_key("x") is None
+        assert b.desk.store.keys.whose("x") is None
 
     play(tmp_path, scene, contracts="contracts")
 

@@ -110,7 +110,7 @@ def test_the_desks_own_outage_is_nobodys_silence(tmp_path: Path) -> None:
         clock = HandClock()
         desk = await started(tmp_path, clock)
         key = desk.enrol_embedded(site())
-        who = desk.store.agents.by_key(_print(key))
+        who = desk.store.keys.whose(_print(key))
         assert who is not None
         desk.store.agents.hello(who, _hello())
         await desk.close()
@@ -150,7 +150,7 @@ def test_what_was_silent_before_a_restart_has_its_one_ticket(tmp_path: Path) -> 
     async def scene() -> None:
         clock = HandClock()
         desk = await started(tmp_path, clock)
-        who = desk.store.agents.by_key(_print(desk.enrol_embedded(site())))
+        who = desk.store.keys.whose(_print(desk.enrol_embedded(site())))
         assert who is not None
         desk.store.agents.hello(who, _hello())
         for _ in range(12):

@@ -10,7 +10,7 @@ import json
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from scudo_agent.agent.desks import (
 )
 from scudo_agent.agent.document import Document
 from scudo_agent.agent.events import EventLog
+from scudo_agent.agent.key_renewal import KeyRenewal
 from scudo_agent.agent.marks import more_descriptors
 from scudo_agent.agent.measures import Measures, in_loop
 from scudo_agent.agent.notices import NoticeWatch
@@ -43,7 +44,7 @@ from scudo_agent.agent.screenshots import begin
 from scudo_agent.agent.status import StatusView
 from scudo_agent.agent.taken import keep_taken
 from scudo_agent.agent.telemetry import Telemetry
-from scudo_agent.agent.vital import Vital
+from scudo_agent.agent.vital import Vital, guard
 from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
 from scudo_agent.clock import Clock, SystemClock
 from scudo_agent.config import load
@@ -106,6 +107,8 @@ class Agent:
         self.on_hello: list[Callable[[HelloReply], None]] = [
             lambda reply: runtime.windows.heard(reply.windows_revision, desk.reader)
         ]
+        self.renewal = KeyRenewal(desk.keys, desk.client, desk.key_file)
+        self.on_hello.append(self.renewal.heard)
         self.contracts: ContractWatch | None = None
         client: TicketSystem = desk.client
         if desk.embedded is None:
@@ -136,6 +139,8 @@ class Agent:
     def reloaded(self, site: Site) -> None:
         """Another version of the site file holds."""
         self.events.use(site)
+        if site.desk.key is not None:
+            self.desk.keys.use(site.desk.key)
         self.delivery.config_hash = site.config_hash
         self.delivery.greet_now()
 
@@ -183,7 +188,7 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
         if recorder is not None:
             stack.callback(recorder.close)
         telemetry = _telemetry(site, options, stack)
-        vital = _guard(store)
+        vital = guard(store)
         desk = await _desk(site, options, clock, stack, vital=vital)
         runtime = Runtime(
             with_kept(site, store.reader),
@@ -215,20 +220,6 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
             gc.enable()
         yield agent
         agent.vital.check()
-
-
-def _guard(store: AgentStore) -> Vital:
-    """End when the store's disk did not take a sync."""
-    vital, loop = Vital(), asyncio.get_running_loop()
-    store.on_suspect(lambda error: _in(loop, vital.fail, error))
-    return vital
-
-
-def _in(
-    loop: asyncio.AbstractEventLoop, act: Callable[[ScudoError], None], on: ScudoError
-) -> None:
-    with suppress(RuntimeError):  # closed: whoever waits for the commit is told
-        loop.call_soon_threadsafe(act, on)
 
 
 def _telemetry(site: Site, options: Options, stack: AsyncExitStack) -> Telemetry:
@@ -322,6 +313,7 @@ async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
         await asyncio.wait([delivering])
         await agent.notices.close()
         await agent.runtime.windows.close()
+        await agent.renewal.close()
         if agent.contracts is not None:
             await agent.contracts.close()
         await agent.backlog.close()

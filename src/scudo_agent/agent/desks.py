@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from pydantic import TypeAdapter
 
+from scudo_agent.agent.key_renewal import place_of, ring_of
 from scudo_agent.clock import Clock
 from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.secret import Secret
@@ -24,7 +25,8 @@ from scudo_agent.desk.settings import DeskSettings, load_desk_settings
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.model import Outcome
 from scudo_agent.text import T
-from scudo_agent.ticketing.desk import DeskClient, bearer
+from scudo_agent.ticketing.desk import DeskClient
+from scudo_agent.ticketing.key import KeyRing
 from scudo_agent.ticketing.port import DeskError, NoAnswer, Parcel, TicketSystem
 from scudo_agent.wire import (
     BatchReply,
@@ -48,11 +50,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, kw_only=True)
 class DeskEnd:
-    """What an agent needs of its desk; `embedded` is the desk in this process."""
+    """What an agent needs of its desk; `embedded` is the desk in this process.
+
+    `key_file` is where the key in use is kept; None: in no file of the agent's.
+    """
 
     url: str
     client: DeskClient
     reader: "DeskReader"
+    keys: KeyRing
+    key_file: Path | None
     embedded: "Desk | None" = None
 
 
@@ -191,16 +198,22 @@ async def embedded_end(
     loop = asyncio.get_running_loop()
     key = await loop.run_in_executor(None, _enrol, desk, site, state / _KEY)
     transport = None if serve else httpx.ASGITransport(app=desk.asgi)
-    client = DeskClient(desk.address, key, transport=transport)
+    keys = ring_of(key, state / _KEY)
+    client = DeskClient(desk.address, keys, transport=transport)
     reader = httpx.AsyncClient(
         base_url=desk.address,
-        headers=bearer(key),
+        auth=keys,
         transport=transport,
         timeout=_TIMEOUT_S,
         trust_env=False,
     )
     return DeskEnd(
-        url=desk.url, client=client, reader=DeskReader(reader), embedded=desk
+        url=desk.url,
+        client=client,
+        reader=DeskReader(reader),
+        keys=keys,
+        key_file=state / _KEY,
+        embedded=desk,
     )
 
 
@@ -256,13 +269,21 @@ def remote_end(site: Site) -> DeskEnd:
     url, key = site.desk.url, site.desk.key
     assert url is not None
     assert key is not None
-    client = DeskClient(url, key, ca=site.desk.ca)
+    place = place_of(key, site.path.parent)
+    keys = ring_of(key, place)
+    client = DeskClient(url, keys, ca=site.desk.ca)
     verify = str(site.desk.ca) if site.desk.ca else True
     reader = httpx.AsyncClient(
         base_url=url,
-        headers=bearer(key),
+        auth=keys,
         verify=verify,
         timeout=_TIMEOUT_S,
         trust_env=False,
     )
-    return DeskEnd(url=url, client=client, reader=DeskReader(reader))
+    return DeskEnd(
+        url=url,
+        client=client,
+        reader=DeskReader(reader),
+        keys=keys,
+        key_file=place,
+    )

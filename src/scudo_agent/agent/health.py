@@ -26,7 +26,7 @@ from scudo_agent.store.backup import AGENT
 from scudo_agent.store.damage import Loss, losses
 from scudo_agent.store.read import FILE, StoreReader
 from scudo_agent.store.values import Intervention, InterventionKind, WindowCopy
-from scudo_agent.ticketing.desk import bearer
+from scudo_agent.ticketing.key import bearer
 from scudo_agent.wire import ContractState
 
 _LOW_BYTES = 200 * 2**20

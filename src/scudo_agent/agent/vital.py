@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from scudo_agent.errors import ScudoError, SuspectError
+from scudo_agent.store.agent_store import AgentStore
 
 _log = logging.getLogger(__name__)
 
@@ -57,3 +59,15 @@ class Vital:
         fault = ScudoError(f"the {name} ended unexpectedly{why}; the agent stops")
         _log.critical("%s", fault, exc_info=error)
         self.fail(fault)
+
+
+def guard(store: AgentStore) -> Vital:
+    """One that ends the agent when the store's disk did not take a sync."""
+    vital, loop = Vital(), asyncio.get_running_loop()
+
+    def tell(error: SuspectError) -> None:
+        with suppress(RuntimeError):  # closed: whoever waits for the commit is told
+            loop.call_soon_threadsafe(vital.fail, error)
+
+    store.on_suspect(tell)
+    return vital

@@ -61,7 +61,7 @@ class Door:
     ) -> "httpx.Response":
         import httpx
 
-        from scudo_agent.ticketing.desk import bearer
+        from scudo_agent.ticketing.key import bearer
 
         content = b""
         if body is not None:

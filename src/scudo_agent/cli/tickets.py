@@ -94,7 +94,7 @@ def _remote(link: "DeskLink", ref: str | None) -> Any:
     """From a remote desk, as the agent whose key the site file names."""
     import httpx
 
-    from scudo_agent.ticketing.desk import bearer
+    from scudo_agent.ticketing.key import bearer
 
     assert link.url is not None
     assert link.key is not None

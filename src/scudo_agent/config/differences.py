@@ -77,12 +77,16 @@ def _named(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _fixed(site: Site) -> dict[str, Any]:
-    """What was settled when the agent started: store, desk and calendar hang on it."""
+    """What was settled when the agent started: store, desk and calendar hang on it.
+
+    The desk's key may change where it stands: its agent renews it itself.
+    """
+    key = site.desk.key
     return {
         "site": site.id,
         "customer.id": site.customer.id,
         "timezone": site.timezone,
-        "desk": site.desk,
+        "desk": (site.desk.url, site.desk.ca, key.reference if key else None),
     }
 
 

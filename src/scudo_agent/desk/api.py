@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from scudo_agent.desk.api_keys import add_key_routes
 from scudo_agent.desk.api_ledger import add_ledger_routes, conflict
 from scudo_agent.desk.api_statements import add_statement_routes
 from scudo_agent.desk.api_windows import add_window_routes
@@ -80,7 +81,7 @@ class _Api:
     async def agent(self, key: Key) -> AgentIdentity:
         """Whose key this is; 401 for none, a wrong or a revoked one."""
         if key is not None:
-            who = await offload(self.store.agents.by_key, fingerprint(key.credentials))
+            who = await offload(self.store.keys.whose, fingerprint(key.credentials))
             if who is not None and not self.buckets.take(who.agent_id, _seconds()):
                 raise Problem(429, "too many requests", headers={"Retry-After": "2"})
             if who is not None:
@@ -102,6 +103,7 @@ class _Api:
             adoptable=granted.adoptable,
             mode="recovery" if granted.recovers else "normal",
             frozen=granted.frozen,
+            renew_key=granted.renew_key,
         )
 
     async def contract(self, who: AgentIdentity) -> ContractState:
@@ -170,6 +172,7 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
         return await api.hello(who, body)
 
     add_ledger_routes(router, store, api.agent)
+    add_key_routes(router, store, api.agent)
 
     @router.post("/streams/{stream}/events")
     async def events(

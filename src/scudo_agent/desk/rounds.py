@@ -128,14 +128,24 @@ def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
 
 
 def agents(store: DeskStore, wake: Callable[[], None]) -> Rounds:
-    """Sites whose agents fell silent, and those that are heard again."""
+    """Sites whose agents fell silent or are heard again, and keys nobody uses."""
 
     def look() -> tuple[int, Instant | None]:
         return sum(store.silence.look()), None
 
-    duty = Duty(
-        look,
-        "%d sites fell silent or are heard again, as the provider's tickets say",
-        logging.WARNING,
+    def void_keys() -> tuple[int, Instant | None]:
+        return 0 if store.silence.patient else store.keys.void_unheard(), None
+
+    duties = (
+        Duty(
+            look,
+            "%d sites fell silent or are heard again, as the provider's tickets say",
+            logging.WARNING,
+        ),
+        Duty(
+            void_keys,
+            "%d agents were not heard for 30 days: their keys are void",
+            logging.WARNING,
+        ),
     )
-    return Rounds((duty,), store.now, every_s=_AGENTS_S, wake=wake)
+    return Rounds(duties, store.now, every_s=_AGENTS_S, wake=wake)

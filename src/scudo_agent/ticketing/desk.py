@@ -17,6 +17,7 @@ from scudo_agent.config.secret import Secret
 from scudo_agent.errors import InputError
 from scudo_agent.instant import format_instant
 from scudo_agent.picture import MEDIA_TYPE
+from scudo_agent.ticketing.key import KeyRing
 from scudo_agent.ticketing.port import (
     Conflict,
     DeskError,
@@ -32,6 +33,7 @@ from scudo_agent.wire import (
     Gap,
     Hello,
     HelloReply,
+    KeyRenewal,
     LedgerGap,
     canonical,
 )
@@ -50,15 +52,6 @@ _FOR_GOOD = (400, 413, 422)
 M = TypeVar("M", bound=BaseModel)
 
 
-def bearer(key: Secret) -> dict[str, str]:
-    """The header that carries an agent's key; `InputError` when none can."""
-    value = key.reveal()
-    if not value.isascii() or not value.isprintable() or " " in value:
-        # What is wrong with it is not told: it would be a part of the key.
-        raise InputError(f"{key.reference}: is no key of an agent, but other text")
-    return {"Authorization": f"Bearer {value}"}
-
-
 class DeskClient:
     """A `TicketSystem` at `url`, speaking as the agent whose key is `key`.
 
@@ -71,14 +64,12 @@ class DeskClient:
     def __init__(
         self,
         url: str,
-        key: Secret,
+        key: KeyRing | Secret,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         ca: Path | None = None,
         deadline_s: float = DEADLINE_S,
     ) -> None:
-        bearer(key)  # refused now, and not at each exchange
-        self._key = key
         self._deadline_s = deadline_s
         self._agent = "self"
         try:
@@ -89,6 +80,7 @@ class DeskClient:
             raise InputError(f"desk: '{url}' is no http or https URL")
         self._client = httpx.AsyncClient(
             base_url=base,
+            auth=key if isinstance(key, KeyRing) else KeyRing(key),
             transport=transport,
             verify=_trust(base, ca),
             timeout=None,  # noqa: S113 - one deadline stands around each exchange
@@ -146,6 +138,11 @@ class DeskClient:
             },
         )
 
+    async def renew_key(self, key_sha256: str) -> None:
+        """Have the desk take the key with this hash from its first use on."""
+        body = canonical(KeyRenewal(key_sha256=key_sha256))
+        await self._post("/key", body, KeyRenewal, {})
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
@@ -189,7 +186,6 @@ class DeskClient:
             headers={
                 "Content-Type": "application/json",
                 **headers,
-                **bearer(self._key),
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",
             },

@@ -1,4 +1,4 @@
-"""Tables about agents beside their own: invitations, processes, mutes, pauses.
+"""Tables about agents beside their own: invitations, processes, mutes, pauses, keys.
 
 `docs/desk.md` explains each column.
 """
@@ -63,4 +63,17 @@ intervention = Table(
     _us("told_us"),
     _of_agent(),
     _of_site(),
+)
+
+agent_key = Table(
+    "agent_key",
+    metadata,
+    _text("tenant_id"),
+    _text("agent_id"),
+    _text("key_sha256", key=True),
+    _text("state"),
+    _us("made_us"),
+    _us("until_us", null=True),
+    _us("told_us", null=True),
+    _of_agent(),
 )

@@ -15,6 +15,7 @@ from scudo_agent.desk.store.contracts import (
     put_version,
 )
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.keys import due, forget_keys
 from scudo_agent.desk.store.ledger import greeted
 from scudo_agent.desk.store.open_incidents import count_open
 from scudo_agent.desk.store.post import Posting
@@ -36,9 +37,6 @@ from scudo_agent.wire import Hello, SiteService
 STREAMS = ("I", "L")
 
 # Said by every agent twice a minute; making a statement costs more than running it.
-_BY_KEY = select(agent.c.tenant_id, agent.c.site_id, agent.c.agent_id).where(
-    agent.c.key_sha256 == bindparam("fingerprint"), agent.c.revoked_us.is_(None)
-)
 _EPOCH = select(agent_epoch.c.epoch).where(
     agent_epoch.c.agent_id == bindparam("who"),
     agent_epoch.c.store_id == bindparam("store"),
@@ -49,6 +47,7 @@ _LIVES = (
     .where(agent.c.agent_id == bindparam("who"))
     .values({column: bindparam(f"new_{column}") for column in _HELLO})
 )
+_KEY_SINCE = select(agent.c.key_us).where(agent.c.agent_id == bindparam("who"))
 _CURSORS = select(stream_cursor.c.stream, stream_cursor.c.last_seq).where(
     stream_cursor.c.agent_id == bindparam("who"),
     stream_cursor.c.epoch == bindparam("in_epoch"),
@@ -98,7 +97,8 @@ class Granted:
 
     The contract is that of the agent's site; revision 0: the desk has none.
     `adoptable` incidents are open that another store of the agent told of.
-    `recovers`: the desk lacks what it once had; `frozen`: there are two agents.
+    `recovers`: the desk lacks what it once had; `frozen`: there are two agents;
+    `renew_key`: the agent's key is old enough to be replaced.
     """
 
     epoch: int
@@ -109,6 +109,7 @@ class Granted:
     adoptable: int = 0
     recovers: bool = False
     frozen: bool = False
+    renew_key: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,16 +164,6 @@ class Agents:
             for row in rows
         ]
 
-    def by_key(self, key_sha256: str) -> AgentIdentity | None:
-        """The agent whose credential this is, unless it was revoked."""
-        with self._database.read() as db:
-            row = db.execute(_BY_KEY, {"fingerprint": key_sha256}).first()
-        if row is None:
-            return None
-        return AgentIdentity(
-            tenant_id=row.tenant_id, site_id=row.site_id, agent_id=row.agent_id
-        )
-
     def revoke(self, agent_id: str) -> bool:
         """Take the credential away; false if there is no such agent."""
         change = (
@@ -212,6 +203,7 @@ class Agents:
             windows_revision = revision_of_windows(db, who)
             # Until the agent says this epoch itself it may have kept nothing.
             adoptable = 0 if hello.epoch == epoch else count_open(db, who)
+            key_us = db.execute(_KEY_SINCE, {"who": who.agent_id}).scalar()
         return Granted(
             epoch=epoch,
             last_seq=last,
@@ -221,6 +213,7 @@ class Agents:
             adoptable=adoptable,
             recovers=recovers,
             frozen=frozen,
+            renew_key=due(key_us, now),
         )
 
 
@@ -258,7 +251,8 @@ def put_agent(
         return
     values: dict[str, object] = {"key_sha256": key_sha256, "revoked_us": None}
     if known.key_sha256 != key_sha256:
-        values["key_us"] = now
+        values |= {"key_us": now, "key_renewed": False}
+        forget_keys(db, who.agent_id)
     db.execute(update(agent).where(mine).values(values))
 
 

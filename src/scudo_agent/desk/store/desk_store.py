@@ -16,6 +16,7 @@ from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import Inbox
 from scudo_agent.desk.store.invitations import Invitations
 from scudo_agent.desk.store.keeping import opened
+from scudo_agent.desk.store.keys import AgentKeys
 from scudo_agent.desk.store.leases import free_leases
 from scudo_agent.desk.store.leaving import Leaving
 from scudo_agent.desk.store.ledger import LedgerBook
@@ -45,10 +46,10 @@ from scudo_agent.instant import Instant
 class DeskStore:
     """Owns the database file; every room's transaction is its own.
 
-    Rooms: `acts`, `agents`, `closing`, `contracts`, `inbox`, `leaving`, `ledger`,
-    `mail`, `people`, `statements`, `views`, `windows`. All may be called from any
-    thread. `now()` is the desk's time: it never runs backwards, not over a restart
-    either.
+    Rooms: `acts`, `agents`, `closing`, `contracts`, `inbox`, `keys`, `leaving`,
+    `ledger`, `mail`, `people`, `statements`, `views`, `windows`. All may be
+    called from any thread. `now()` is the desk's time: it never runs backwards, not
+    over a restart either.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class DeskStore:
             raise
         self.acts = Acts(self.database, self.now, posting)
         self.agents = Agents(self.database, self.now, posting)
+        self.keys = AgentKeys(self.database, self.now)
         self.invitations = Invitations(self.database, self.now)
         self.clones = Clones(self.database, self.now, posting)
         self.closing = Closing(self.database, self.now)

@@ -50,6 +50,11 @@ class Silence:
         self._patient_until = Instant(0)
         self._lock = threading.Lock()
 
+    @property
+    def patient(self) -> bool:
+        """Whether the desk was away: what nobody said meanwhile means nothing."""
+        return self._now() < self._patient_until
+
     def look(self) -> tuple[int, int]:
         """How many sites fell silent, and how many are heard again, since last time."""
         with self._lock:

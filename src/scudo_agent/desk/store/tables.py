@@ -87,6 +87,7 @@ agent = Table(
     *(_us(f"recover_{name}", null=True) for name in ("epoch", "from", "seq")),
     *(_text(name, null=True) for name in ("version", "config_hash", "boot_id")),
     Column("oldest_unacked_age_us", _BIG, nullable=True),
+    Column("key_renewed", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("key_sha256"),
     UniqueConstraint("tenant_id", "agent_id"),
     _of_site(),
