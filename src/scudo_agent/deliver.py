@@ -15,14 +15,14 @@ from dataclasses import replace
 
 from scudo_agent import __version__
 from scudo_agent.clock import Clock
-from scudo_agent.drain import Drainer, Link, off
-from scudo_agent.errors import StoreError
+from scudo_agent.drain import Drainer, off
 from scudo_agent.instant import SECOND, format_instant
+from scudo_agent.link import Link, again_and_again
 from scudo_agent.store import ledger
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.apply import STREAM
 from scudo_agent.store.values import LedgerStatus, OutboxStatus
-from scudo_agent.text import T
+from scudo_agent.text import T, Text
 from scudo_agent.ticketing.port import DeskError, TicketSystem
 from scudo_agent.ticketing.progress import (
     DeliveryEvent,
@@ -87,23 +87,10 @@ class Delivery:
     async def run(self) -> None:
         """Greet and drain for ever."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._greet_ever(), name="greeting")
+            greeting = again_and_again(self._turn, self._hold_back)
+            tasks.create_task(greeting, name="greeting")
             for drainer in self._drainers:
                 tasks.create_task(drainer.run(), name=f"stream {drainer.stream}")
-
-    async def _greet_ever(self) -> None:
-        while True:
-            try:
-                await self._turn()
-            except StoreError as exc:
-                # Nothing that the desk said is lost: it is asked again.
-                self._link.fail(T("the store failed: {reason}", reason=str(exc)))
-                self._hold_back()
-            except Exception as exc:  # noqa: BLE001 - without it no ticket is opened
-                _log.exception("the greeting stumbled")
-                reason = f"{type(exc).__name__}: {exc}"
-                self._link.fail(T("the delivery failed: {reason}", reason=reason))
-                self._hold_back()
 
     async def _turn(self) -> None:
         link = self._link
@@ -118,7 +105,8 @@ class Delivery:
         except TimeoutError:
             return
 
-    def _hold_back(self) -> None:
+    def _hold_back(self, error: Text) -> None:
+        self._link.fail(error)
         self._link.lost += 1
         self._link.hello_at = self._link.after(self._link.lost)
 

@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from scudo_agent import intervals
+from scudo_agent.config import desk_answer
 from scudo_agent.config.site import Check, Service, Site, ancestors
-from scudo_agent.incident import Rule, split_subject
+from scudo_agent.incident import Rule, check_subject, split_subject
 from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.judge.batch import Change, IncidentStage, Member, Withdrawal
 from scudo_agent.judge.forecast import Forecast, words
@@ -124,8 +125,13 @@ class StageWriter:
 
     @staticmethod
     def audience(subject: str) -> str:
-        """The agent's own incidents are for the provider's eyes only."""
-        return "provider" if subject == AGENT_SUBJECT else "customer"
+        """What is about the agent or the desk is for the provider's eyes only.
+
+        A customer can do nothing about a desk that does not answer, and hears of it
+        only once it does again.
+        """
+        own = (AGENT_SUBJECT, check_subject(desk_answer.PATH))
+        return "provider" if subject in own else "customer"
 
     def subject(self, subject: str) -> Named:
         """The subject as people call it: a service's title or a check's path."""

@@ -8,6 +8,7 @@ from scudo_agent import config
 from scudo_agent.config.judging import judging_site, load_judging
 from scudo_agent.errors import ConfigError
 from scudo_agent.probes.registry import SETTINGS
+from scudo_agent.stages import StageWriter
 from support.sites import SITE, write_site
 
 REMOTE = SITE.replace(
@@ -41,6 +42,11 @@ def judging_site_without_definitions(path: Path) -> object:
         for name, rule in site.checks.items()
     }
     return replace(site, checks=checks)
+
+
+def test_that_the_desk_is_silent_is_for_the_provider_only() -> None:
+    assert StageWriter.audience("check:desk/answer") == "provider"
+    assert StageWriter.audience("check:erp/db") == "customer"
 
 
 def test_an_embedded_desk_adds_none(tmp_path: Path) -> None:

@@ -189,6 +189,17 @@ def test_an_isolated_agent_is_the_providers_own_affair() -> None:
     assert subject == f"[{REF}] Di nuovo: Agente isolato: acme-milano"
 
 
+def test_a_desk_that_did_not_answer_is_the_providers_affair_too() -> None:
+    about = {"subject_key": "check:desk/answer", "subject": Named(id="desk/answer")}
+    subject, text = _write(isolated(**about))
+    assert subject == f"[{REF}] Desk non raggiunto: acme-milano"
+    assert "che nessun cliente vede" in text
+    subject, text = _write(isolated("recover", outage=OUTAGE, **about))
+    expected = f"[{REF}] Desk di nuovo raggiunto dopo 1 min 45 s: acme-milano"
+    assert subject == expected
+    assert "il desk risponde di nuovo all'agente di acme-milano." in text
+
+
 def test_a_root_names_the_services_that_it_took_along() -> None:
     told = stage(
         subject_key="check:sw/ping",

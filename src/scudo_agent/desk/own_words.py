@@ -1,9 +1,11 @@
-"""Words of the provider's own incidents: about agents, seen by no customer.
+"""Words of the provider's own incidents: about agents and desk, seen by no customer.
 
-The agent opens `agent` itself; the desk opens the others (`desk.store.own`). Each
-is about one site, which it names.
+The agent opens `agent` and `check:desk/answer` itself; the desk opens the others
+(`desk.store.own`). Each is about one site, which it names.
 """
 
+from scudo_agent.config.desk_answer import PATH
+from scudo_agent.incident import check_subject
 from scudo_agent.text import T, Text, Value
 from scudo_agent.wire import Stage
 
@@ -11,12 +13,16 @@ ISOLATED = "agent"
 SILENT = "monitoring-lost"
 CLONED = "agent-cloned"
 RESTORED = "desk-restored"
+UNHEARD = "desk-unheard"
 
+_ANSWER = check_subject(PATH)
 _ABOUT = (ISOLATED, SILENT, CLONED, RESTORED)
 
 
 def own(stage: Stage) -> str | None:
     """Which of the provider's own incidents it is; None: a customer's."""
+    if stage.audience == "provider" and stage.subject_key == _ANSWER:
+        return UNHEARD
     about = stage.subject_key.partition(":")[0]
     return about if stage.audience == "provider" and about in _ABOUT else None
 
@@ -29,6 +35,8 @@ def headline(about: str, site: str) -> Text:
         return T("Agent copied: {site}", site=site)
     if about == RESTORED:
         return T("Desk put back from a copy: {site}", site=site)
+    if about == UNHEARD:
+        return T("Desk not reached: {site}", site=site)
     return T("Agent isolated: {site}", site=site)
 
 
@@ -45,6 +53,13 @@ def over_line(about: str, *, ref: str, site: str, length: Value) -> Text:
         return T("[{ref}] One agent left: {site}", ref=ref, site=site)
     if about == RESTORED:
         return T("[{ref}] Desk complete again: {site}", ref=ref, site=site)
+    if about == UNHEARD:
+        return T(
+            "[{ref}] Desk reached again after {length}: {site}",
+            ref=ref,
+            length=length,
+            site=site,
+        )
     return T(
         "[{ref}] Agent in touch again after {length}: {site}",
         ref=ref,
@@ -76,6 +91,13 @@ def lead(about: str, site: str) -> Text:
             "sent a second time.",
             site=site,
         )
+    if about == UNHEARD:
+        return T(
+            "The agent of {site} greeted the desk and got no answer. It goes on "
+            "measuring, and tells what happened meanwhile as soon as it is heard; the "
+            "customer was told nothing of this.",
+            site=site,
+        )
     return T(
         "The agent of {site} gets no answer from anything outside its own host. "
         "Until it does, what it watches there counts as not measured.",
@@ -91,4 +113,6 @@ def recovered(about: str, site: str) -> Text:
         return T("one agent of {site} was let in again.", site=site)
     if about == RESTORED:
         return T("the desk has all that the agent of {site} had told it.", site=site)
+    if about == UNHEARD:
+        return T("the desk answers the agent of {site} again.", site=site)
     return T("the agent of {site} is in touch again.", site=site)
