@@ -190,7 +190,10 @@ def test_an_isolated_agent_is_the_providers_own_affair() -> None:
 
 
 def test_a_desk_that_did_not_answer_is_the_providers_affair_too() -> None:
-    about = {"subject_key": "check:desk/answer", "subject": Named(id="desk/answer")}
+    about: dict[str, Any] = {
+        "subject_key": "check:desk/answer",
+        "subject": Named(id="desk/answer"),
+    }
     subject, text = _write(isolated(**about))
     assert subject == f"[{REF}] Desk non raggiunto: acme-milano"
     assert "che nessun cliente vede" in text
