@@ -105,6 +105,43 @@ def test_the_second_announcement_has_its_own_column(
     assert found[0].startswith(f"windows.jsonl:1:{column}: 'start': ")
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kind": "big"}, "'big' is no kind of window; there are ordinary, extraor"),
+        ({"services": [1]}, "'services' needs a list of services, or [\"*\"] for all"),
+        (
+            {"cancelled": "2026-06-01T00:00:00"},
+            "'cancelled': '2026-06-01T00:00:00' is not an instant with an offset, such "
+            "as 2026-03-01T10:00:00Z or 2026-03-01T11:00:00+01:00",
+        ),
+        (
+            {"peak_notice": "2026-06-01T00:00:00"},
+            "'peak_notice': '2026-06-01T00:00:00' is not an instant with an offset",
+        ),
+    ],
+)
+def test_a_fault_of_a_window_has_the_column_of_its_key(
+    change: dict[str, Any], said: str, tmp_path: Path, capsys: Capture
+) -> None:
+    one = {**GOOD, "id": "w2", **change}
+    [found] = refused(tmp_path, capsys, [UP], [GOOD, one])
+    [key] = change
+    column = json.dumps(one).index(f'"{key}"') + 1
+    assert found.startswith(f"windows.jsonl:2:{column}: {said}")
+
+
+def test_an_end_before_the_start_is_computed_and_warned_of(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    told = {**TOLD, "start": TOLD["end"], "end": TOLD["start"]}
+    words = write(tmp_path, [UP], [{**GOOD, "announcements": [told]}])
+    assert main([*words, *AT, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)[0]["seconds"]["excluded"]["total"] == 0
+    assert "w1" in err
+
+
 def test_two_windows_with_one_id_are_told_with_both_lines(
     tmp_path: Path, capsys: Capture
 ) -> None:
@@ -223,15 +260,68 @@ def test_without_a_history_nothing_is_computed(tmp_path: Path, capsys: Capture) 
     assert "--history is missing" in capsys.readouterr().err
 
 
-def test_a_service_that_only_a_window_names_is_all_unknown(
+@pytest.mark.parametrize("word", ["uptime", "window"])
+def test_a_window_about_an_unknown_service_is_told_with_its_place(
+    tmp_path: Path, capsys: Capture, word: str
+) -> None:
+    crm = {**UP, "service": "crm"}
+    bad = {**GOOD, "id": "w2", "services": ["erp", "erpp", "x"]}
+    words = write(tmp_path, [UP, crm], [{**GOOD, "services": ["*", "erp"]}, bad])
+    if word == "window":
+        words[1:3] = ["window", words[2], "--kind", "ordinary"]
+        words += ["--start", "2026-06-03T00:30:00+02:00"]
+        words += ["--end", "2026-06-03T04:30:00+02:00"]
+    assert main([*words, *(AT if word == "uptime" else []), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    column = json.dumps(bad).index('"services"') + 1
+    place = f"{tmp_path}/windows.jsonl:2:{column}: "
+    right = "; of a service without one the history needs a line with the state"
+    assert err.splitlines() == [
+        f"{place}'erpp' is no service of the history; did you mean 'erp'?{right} "
+        "'unknown'",
+        f"{place}'x' is no service of the history; it is about crm, erp{right} "
+        "'unknown'",
+    ]
+
+
+def test_a_service_without_a_history_is_declared_as_unknown(
     tmp_path: Path, capsys: Capture
 ) -> None:
-    windows = [{**GOOD, "services": ["erpp"]}]
-    assert main([*write(tmp_path, [UP], windows), *AT, "--json"]) == 0
+    crm = {**UP, "service": "crm", "state": "unknown"}
+    windows = [{**GOOD, "services": ["crm"]}]
+    assert main([*write(tmp_path, [UP, crm], windows), *AT, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["service"] for one in found] == ["crm", "erp"]
+    assert found[0]["seconds"]["unknown"] == found[0]["seconds"]["elapsed"]
+
+
+def test_a_line_that_cannot_be_read_makes_no_service_unknown(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    found = refused(tmp_path, capsys, [{**UP, "state": "u"}], [GOOD])
+    assert len(found) == 1
+    assert found[0].startswith("history.jsonl:1:")
+
+
+def test_without_a_history_a_plan_takes_windows_about_anything(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    words = write(tmp_path, [], [{**GOOD, "services": ["crm"]}])
+    words = ["contract", "window", words[2], "--windows", words[6], "--json"]
+    words += ["--kind", "ordinary", "--start", "2026-06-03T00:30:00+02:00"]
+    assert main([*words, "--end", "2026-06-03T04:30:00+02:00"]) == 0
+    assert json.loads(capsys.readouterr().out)["budget"]
+
+
+def test_what_is_asked_for_by_name_may_have_no_history(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    words = [*write(tmp_path, [UP], [GOOD]), *AT, "--json", "--service", "erpp"]
+    assert main(words) == 0
     out, err = capsys.readouterr()
-    found = json.loads(out)
-    assert [one["service"] for one in found] == ["erp", "erpp"]
-    assert found[1]["seconds"]["unknown"] == found[1]["seconds"]["elapsed"]
+    [found] = json.loads(out)
+    assert found["seconds"]["unknown"] == found["seconds"]["elapsed"]
     assert "no line about 'erpp': all of its time is unknown; did you mean 'erp'" in err
 
 

@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     if args.verify is not None:
         return verify(args)
     sound, history, windows = read_inputs(args.file, args.history, args.windows)
-    services = _services(args.service, history, windows)
+    services = _services(args.service, history)
     if args.month is not None and args.year is None:
         args.year = _year_of_month(args, sound)
     accounts = _accounts(args, sound, history, windows, services)
@@ -125,11 +125,14 @@ def read_inputs(
     except ConfigError as exc:
         faults = list(exc.faults)
     history, windows = History({}, []), WindowFile((), [])
+    services = None
     if history_file is not None:
         history, wrong = read_history(history_file)
         faults = [*faults, *wrong]
+        # Of lines that could not be read nobody knows which service they are about.
+        services = None if wrong else history.services
     if windows_file is not None:
-        windows, wrong = read_windows(windows_file)
+        windows, wrong = read_windows(windows_file, services=services)
         faults = [*faults, *wrong]
     if contract is None or faults:
         raise ConfigError(shortened(faults))
@@ -163,23 +166,20 @@ _OTHERS = (
 )  # fmt: skip
 
 
-def _services(
-    asked: str | None, history: "History", windows: "WindowFile"
-) -> list[str]:
-    """Of the history and the windows, sorted, or the one asked for."""
+def _services(asked: str | None, history: "History") -> list[str]:
+    """Of the history (and so of the windows), sorted, or the one asked for."""
     from scudo_agent.config.suggest import or_choices
-    from scudo_agent.config.window_file import named_services
 
-    named = [asked] if asked else sorted(named_services(windows.windows))
-    for name in named:
-        if name not in history.services:
-            near = or_choices(name, history.services, there="it is about")
-            print(
-                f"the history has no line about '{name}': all of its time is "
-                f"unknown{near}",
-                file=sys.stderr,
-            )
-    return named if asked else sorted({*history.services, *named})
+    if asked is None:
+        return sorted(history.services)
+    if asked not in history.services:
+        near = or_choices(asked, history.services, there="it is about")
+        print(
+            f"the history has no line about '{asked}': all of its time is "
+            f"unknown{near}",
+            file=sys.stderr,
+        )
+    return [asked]
 
 
 def _year_of_month(args: argparse.Namespace, sound: "SoundContract") -> int:

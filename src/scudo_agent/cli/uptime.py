@@ -205,6 +205,7 @@ def _write(args: argparse.Namespace, found: Found) -> None:
 
     from scudo_agent.agent.uptime import statement_of
     from scudo_agent.cli.contract_statement import write_page, write_statement
+    from scudo_agent.config.window_file import about
 
     wanted = (args.statement, args.html, args.history_jsonl, args.windows_jsonl)
     if wanted == (None,) * 4:
@@ -212,9 +213,10 @@ def _write(args: argparse.Namespace, found: Found) -> None:
     given = found.evidence
     if given is None:
         raise _no_contract(found.site)
+    history = given.history
     for path, body in (
-        (args.history_jsonl, given.history.body),
-        (args.windows_jsonl, given.windows.body),
+        (args.history_jsonl, history.body),
+        (args.windows_jsonl, about(given.windows.body, history.services)),
     ):
         if path is not None:
             lines = (json.dumps(one, ensure_ascii=False) for one in body)

@@ -4,7 +4,7 @@
 fault here: the account computes such files by the rules and warns.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,30 @@ class WindowFile:
     body: list[dict[str, Any]]
 
 
-def read_windows(path: Path) -> tuple[WindowFile, list[Fault]]:
-    """The windows in a file and all that is wrong with it."""
-    return _windows(*read_lines(path))
+def read_windows(
+    path: Path, *, services: Collection[str] | None = None
+) -> tuple[WindowFile, list[Fault]]:
+    """The windows in a file and all that is wrong with it.
+
+    With the `services` that there are, a window that names another one is a fault.
+    """
+    lines, faults = read_lines(path)
+    if services is not None:
+        for line, data in lines:
+            _known(line, data, services)
+    return _windows(lines, faults)
+
+
+def _known(line: Line, data: dict[str, Any], services: Collection[str]) -> None:
+    named = data.get("services")
+    for name in named if isinstance(named, list) else ():
+        if isinstance(name, str) and name and name not in services and name != "*":
+            near = or_choices(name, sorted(services), there="it is about")
+            line.fault(
+                "services",
+                f"'{name}' is no service of the history{near}; of a service without "
+                "one the history needs a line with the state 'unknown'",
+            )
 
 
 def windows_of_data(items: Any, *, name: str) -> tuple[WindowFile, list[Fault]]:
@@ -132,6 +153,12 @@ def _announcement(line: Line, item: Any, nth: int) -> Announcement | None:
     return Announcement(announced=told, start=start, end=end)
 
 
-def named_services(windows: Sequence[Window]) -> set[str]:
-    """The services that windows name, without `*`."""
-    return {name for one in windows for name in one.services} - {"*"}
+def about(body: Iterable[dict[str, Any]], services: Container[str]) -> Iterator[Any]:
+    """The data of windows as far as it is about these services, `*` among them.
+
+    What a history of some services is read with: figures of these do not change.
+    """
+    for one in body:
+        named = [name for name in one["services"] if name == "*" or name in services]
+        if named:
+            yield one | {"services": named}
