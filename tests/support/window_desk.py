@@ -87,7 +87,12 @@ async def planner(b: Bench, **where: Any) -> Planner:
 
 def read_mails(b: Bench) -> list[EmailMessage]:
     """The mails that have left, oldest first."""
-    return [message_from_bytes(data, policy=default) for _, data in b.mails.mails]
+    return [parsed(data) for _, data in b.mails.mails]
+
+
+def parsed(data: bytes) -> EmailMessage:
+    """A mail as a receiver reads it."""
+    return message_from_bytes(data, policy=default)
 
 
 def plain(mail: EmailMessage) -> str:

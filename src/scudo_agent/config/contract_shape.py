@@ -187,6 +187,12 @@ class TicketsFile(Model):
     close_after: Span | None = None
 
 
+class StatementFile(Model):
+    """`statement`: whether the customer gets each month's statement by mail."""
+
+    mail: Literal["monthly"] | None = None
+
+
 class CardFile(Model):
     """`billing.card`: a prepaid card."""
 
@@ -291,6 +297,7 @@ class ContractFile(Model):
     carenza: CarenzaFile = CarenzaFile()
     clocks: tuple[ClockFile, ...] = ()
     tickets: TicketsFile = TicketsFile()
+    statement: StatementFile = StatementFile()
     billing: BillingFile = BillingFile()
     requests: RequestsFile = RequestsFile()
     term: TermFile | None = None

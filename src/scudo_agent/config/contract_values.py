@@ -32,6 +32,7 @@ from scudo_agent.contract.model import (
     RequestRules,
     ServiceHours,
     Span,
+    StatementRules,
     Team,
     Term,
     TermStart,
@@ -80,6 +81,7 @@ def contract_of_file(file: ContractFile) -> Contract:
         tickets=TicketRules(
             reopen_us=file.tickets.reopen, close_after_us=file.tickets.close_after
         ),
+        statement=StatementRules(monthly=file.statement.mail == "monthly"),
         billing=_billing(file.billing),
         requests=_requests(file.requests),
         term=None

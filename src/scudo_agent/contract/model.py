@@ -184,6 +184,13 @@ class TicketRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatementRules:
+    """`monthly`: the desk mails the customer each month's statement."""
+
+    monthly: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardBilling:
     """Prepaid credits; without a usable one `rate` an hour, by the minute."""
 
@@ -303,6 +310,7 @@ class Contract:
     carenza: Carenza = Carenza()
     clocks: tuple[ClockRule, ...] = ()
     tickets: TicketRules = TicketRules()
+    statement: StatementRules = StatementRules()
     billing: Billing = None
     requests: RequestRules = RequestRules()
     term: Term | None = None

@@ -132,6 +132,8 @@ def _year_rows(
     yield T("this one"), text
     yield T("working days"), plain(str(worked))
     yield T("time zone"), plain(contract.timezone)
+    if contract.statement.monthly:
+        yield T("statement"), T("by mail when a month is over")
 
 
 def _feasts(calendar: Calendar, today: date) -> Iterator[Feast]:

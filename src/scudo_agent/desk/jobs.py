@@ -8,14 +8,17 @@ from collections.abc import Callable
 from sqlalchemy.exc import DBAPIError
 
 from scudo_agent.desk.digest_notice import Digest, render_digest
-from scudo_agent.desk.mail.compose import ComposeError, Letter, compose
+from scudo_agent.desk.mail.compose import ComposeError, Enclosure, Letter, compose
+from scudo_agent.desk.mail.journal import Journal
 from scudo_agent.desk.mail.transport import Transport, TransportError
 from scudo_agent.desk.notice import Notice, Rendered, render
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.settings import DeskSettings
+from scudo_agent.desk.statement_notice import render_stated
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.digests import FlapNews, StormNews
-from scudo_agent.desk.store.mailbox import Errand
+from scudo_agent.desk.store.mailbox import Errand, Posted
+from scudo_agent.desk.store.statement_post import StatementErrand
 from scudo_agent.desk.store.window_post import WindowErrand
 from scudo_agent.desk.window_calendar import calendar
 from scudo_agent.desk.window_notice import render_window
@@ -55,6 +58,7 @@ class MailWorker:
         self._settings = settings
         self._url = url
         self._rng = rng
+        self._journal = Journal(settings.folder)
         self._wake = asyncio.Event()
         self._stopping = self._abandoned = False
 
@@ -111,8 +115,11 @@ class MailWorker:
             return _IDLE_S
         return min(max((due - self._store.now()) / SECOND, 0.01), _IDLE_S)
 
-    def _deliver(self, errand: Errand | WindowErrand) -> None:
+    def _deliver(self, errand: Posted) -> None:
         """Write, send and record one mail; blocks."""
+        if self._left_before(errand):
+            self._store.mail.sent(errand)
+            return
         try:
             letter = self._letter(errand)
             if self._abandoned:
@@ -126,14 +133,24 @@ class MailWorker:
             _log.exception("mail %s could not be written", errand.message_id)
             self._failed(errand, f"{type(exc).__name__}: {exc}", permanent=False)
         else:
+            if isinstance(errand, StatementErrand):
+                self._journal.note(errand.message_id, self._store.now())
             if self._abandoned:
                 _log.warning("mail %s was sent after the end", errand.message_id)
             elif not self._store.mail.sent(errand):
                 _log.warning("mail %s was sent after its lease", errand.message_id)
 
-    def _failed(
-        self, errand: Errand | WindowErrand, error: str, *, permanent: bool
-    ) -> None:
+    def _left_before(self, errand: Posted) -> bool:
+        """Whether a desk that was put back from a copy had sent this statement."""
+        if not isinstance(errand, StatementErrand):
+            return False
+        self._journal.trim(self._store.now())
+        before = self._journal.has(errand.message_id)
+        if before:
+            _log.warning("mail %s left before, and is not repeated", errand.message_id)
+        return before
+
+    def _failed(self, errand: Posted, error: str, *, permanent: bool) -> None:
         if self._abandoned:
             return  # the store is closed, or about to be
         now = self._store.now()
@@ -145,13 +162,18 @@ class MailWorker:
         _log.warning("mail %s: %s; again in %.0f s", errand.message_id, error, wait)
         self._store.mail.later(errand, error, next_us=now + round(wait * SECOND))
 
-    def _letter(self, errand: Errand | WindowErrand) -> Letter:
+    def _letter(self, errand: Posted) -> Letter:
         if isinstance(errand, WindowErrand):
             speaks = translator(errand.language)
             rendered = render_window(errand, speaks, self._settings.provider.name)
             host = self._settings.mail.message_host
             ics = calendar(errand.windows, errand.services, speaks, host=host)
             return self._dressed(errand, rendered, ics)
+        if isinstance(errand, StatementErrand):
+            speaks = translator(errand.language)
+            name = self._settings.provider.name
+            rendered, files = render_stated(errand, speaks, name)
+            return self._dressed(errand, rendered, None, files)
         if errand.news is not None:
             return self._dressed(errand, self._digest(errand, errand.news), None)
         return self._dressed(errand, self._ticket_notice(errand), None)
@@ -193,7 +215,11 @@ class MailWorker:
         return render(notice, translator(errand.language), errand.zone)
 
     def _dressed(
-        self, errand: Errand | WindowErrand, rendered: Rendered, ics: bytes | None
+        self,
+        errand: Posted,
+        rendered: Rendered,
+        ics: bytes | None,
+        files: tuple[Enclosure, ...] = (),
     ) -> Letter:
         """A notice with its envelope."""
         return Letter(
@@ -208,6 +234,7 @@ class MailWorker:
             date=self._store.now(),
             language=errand.language,
             calendar=ics,
+            enclosures=files,
         )
 
 

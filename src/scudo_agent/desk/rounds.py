@@ -106,7 +106,8 @@ class Rounds:
 
 
 def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
-    """Tickets that are quiet for long enough, that leave a storm, that are still bad.
+    """Tickets that are quiet for long enough, that leave a storm, that are still bad;
+    months whose statements are mailed.
 
     `wake` is called when there may be a mail of it.
     """
@@ -122,6 +123,10 @@ def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
         Duty(
             store.acts.insist_due,
             "%d closed tickets are still bad, and re-opened",
+        ),
+        Duty(
+            store.statements.mail_due,
+            "%d months are over: their statements are made, and mailed",
         ),
     )
     return Rounds(duties, store.now, every_s=_TICKETS_S, wake=wake)

@@ -7,6 +7,7 @@ import textwrap
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -33,9 +34,32 @@ def render_window(
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class LetterRow:
+    """One line of a letter's table."""
+
     label: str
     value: str
+
+
+def fill_letter(
+    subject: str, content: dict[str, Any], translator: Translator
+) -> Rendered:
+    """Both parts of a mail without a ticket.
+
+    `content`: `lead`, `rows`, `dates` (a list beneath the rows), `closing`, `provider`.
+    """
+    every = content | {
+        "language": translator.language,
+        "greeting": translator.render(T("Good day,")),
+        "wrap": _wrap,
+        "row": _text_row,
+    }
+    environment = _environment()
+    return Rendered(
+        subject,
+        environment.get_template("window.txt").render(every),
+        environment.get_template("window.html").render(every),
+    )
 
 
 class _Writer:
@@ -54,22 +78,13 @@ class _Writer:
 
     def write(self) -> Rendered:
         content = {
-            "language": self.translator.language,
-            "greeting": self.say(T("Good day,")),
             "lead": [self.say(text) for text in self.lead()],
             "rows": self.rows(),
             "dates": self.dates(),
             "closing": [self.say(text) for text in self.closing()],
             "provider": self.provider,
-            "wrap": _wrap,
-            "row": _text_row,
         }
-        environment = _environment()
-        return Rendered(
-            self.say(self.subject()),
-            environment.get_template("window.txt").render(content),
-            environment.get_template("window.html").render(content),
-        )
+        return fill_letter(self.say(self.subject()), content, self.translator)
 
     def say(self, text: Text) -> str:
         return self.translator.render(text, zone=self.zone)
@@ -116,31 +131,31 @@ class _Writer:
             T("Interruptions are possible at the time below."),
         ]
 
-    def rows(self) -> list[_Row]:
+    def rows(self) -> list[LetterRow]:
         rows = [
-            _Row(
+            LetterRow(
                 self.say(T("What")), f"{self.kind}: {_short(clean(self.state.reason))}"
             ),
-            _Row(self.say(T("Services")), self.names),
+            LetterRow(self.say(T("Services")), self.names),
         ]
         if len(self.spans) == 1:
             rows += self.times()
         if self.errand.reason:
             reason = _short(clean(self.errand.reason))
-            rows.append(_Row(self.say(T("Reason")), reason))
+            rows.append(LetterRow(self.say(T("Reason")), reason))
         return rows
 
-    def times(self) -> list[_Row]:
+    def times(self) -> list[LetterRow]:
         last = self.spans[0]
         instant = self.translator.instant
         rows = [
-            _Row(self.say(T("From")), instant(last.start, self.zone)),
-            _Row(self.say(T("Until")), instant(last.end, self.zone)),
+            LetterRow(self.say(T("From")), instant(last.start, self.zone)),
+            LetterRow(self.say(T("Until")), instant(last.end, self.zone)),
         ]
         if self.errand.kind is WindowMail.MOVED:
             before = window_of(self.state).announcements[-2]
             was = words.span(before.start, before.end, self.zone, self.translator)
-            rows.append(_Row(self.say(T("Instead of")), was))
+            rows.append(LetterRow(self.say(T("Instead of")), was))
         return rows
 
     def dates(self) -> list[str]:
@@ -186,7 +201,7 @@ def _wrap(text: str) -> str:
     return textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
-def _text_row(row: _Row, rows: list[_Row]) -> str:
+def _text_row(row: LetterRow, rows: list[LetterRow]) -> str:
     column = max(_LABEL, *(len(other.label) + 2 for other in rows))
     return textwrap.fill(
         row.value,

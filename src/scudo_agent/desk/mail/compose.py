@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Literal
 
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import Instant, to_datetime
@@ -52,10 +52,19 @@ class ComposeError(ScudoError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosure:
+    """A file that goes along: `html` or `json`, both UTF-8."""
+
+    name: str
+    kind: Literal["html", "json"]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """What a mail is made of; `subject` and `text` may hold anything.
 
-    `calendar` is an iCalendar file that goes along.
+    `calendar` is an iCalendar file that goes along, `enclosures` are others.
     """
 
     sender: str
@@ -69,6 +78,7 @@ class Letter:
     date: Instant
     language: str
     calendar: bytes | None = None
+    enclosures: tuple[Enclosure, ...] = ()
 
 
 def header_safe(value: str, *, limit: int = _SUBJECT_LIMIT) -> str:
@@ -99,6 +109,12 @@ def compose(letter: Letter) -> bytes:
             charset="utf-8",
             params={"method": "PUBLISH"},
             filename="maintenance.ics",
+        )
+    for one in letter.enclosures:
+        kinds = {"html": ("text", "html"), "json": ("application", "json")}
+        main, sub = kinds[one.kind]
+        message.add_attachment(
+            one.content, maintype=main, subtype=sub, filename=one.name
         )
     # Set now: an earlier one would have moved into the first part.
     message["Content-Language"] = letter.language

@@ -5,7 +5,7 @@ last revision of the contract that a site names is the one that holds there.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,13 +102,8 @@ class Contracts:
 
     def versions(self, contract_id: str) -> tuple[ContractVersion, ...]:
         """Every version of a contract, the first one first."""
-        query = (
-            select(contract_version)
-            .where(_mine, contract_version.c.contract_id == contract_id)
-            .order_by(contract_version.c.revision)
-        )
         with self._database.read() as db:
-            return tuple(_version(row) for row in db.execute(query).mappings())
+            return tuple(contract_versions(db, contract_id))[::-1]
 
     def of(self, who: AgentIdentity) -> ContractVersion | None:
         """The version that holds at an agent's site; None when there is none."""
@@ -145,6 +140,17 @@ def last_version(db: Connection, contract_id: str) -> ContractVersion | None:
     """The version of a contract that holds."""
     row = db.execute(_LAST, {"contract": contract_id}).mappings().first()
     return None if row is None else _version(row)
+
+
+def contract_versions(db: Connection, contract_id: str) -> Iterator[ContractVersion]:
+    """Every version of a contract, the newest first."""
+    query = (
+        select(contract_version)
+        .where(_mine, contract_version.c.contract_id == contract_id)
+        .order_by(contract_version.c.revision.desc())
+    )
+    for row in db.execute(query).mappings():
+        yield _version(row)
 
 
 def contract_of(db: Connection, who: AgentIdentity) -> tuple[str | None, int]:

@@ -92,7 +92,7 @@ class DeskStore:
         self.attachments = Attachments(self.database, self.now)
         self.silence = Silence(self.database, self.now, posting, lived=lived)
         self.people = People(self.database, self.now)
-        self.statements = Statements(self.database, self.now)
+        self.statements = Statements(self.database, self.now, posting)
         self.views = Views(self.database)
         self.windows = WindowBook(self.database, self.now, posting)
 

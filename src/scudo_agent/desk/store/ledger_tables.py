@@ -4,6 +4,7 @@ Eleven contract years are kept of both. `docs/desk.md` explains each table.
 """
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     Index,
@@ -66,5 +67,10 @@ statement = Table(
     _us("made_us"),
     _text("actor"),
     _text("why", null=True),
+    _us("whole_us", null=True),
+    Column("mail_id", BigInteger(), nullable=True),
     _of_site(),
 )
+"""`whole_us`: up to when the ledger was whole when it was made; `mail_id`: the mail
+that brings it to the customer, written in the same transaction. It is no foreign key:
+SQLite would need another table for it."""

@@ -11,6 +11,11 @@ from scudo_agent.desk.store import promises
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.digests import FlapNews, StormNews, news
 from scudo_agent.desk.store.post import MOVED, STILL_BAD
+from scudo_agent.desk.store.statement_post import (
+    STATEMENT,
+    StatementErrand,
+    statement_errand,
+)
 from scudo_agent.desk.store.tables import (
     incident,
     mail_outbox,
@@ -73,6 +78,10 @@ class Errand:
     left: str = ""
 
 
+Posted = Errand | WindowErrand | StatementErrand
+"""A claimed mail of any kind; only one of a ticket has a history."""
+
+
 class Mailbox:
     """Claims mails for one worker and records what became of them."""
 
@@ -83,7 +92,7 @@ class Mailbox:
         self._now = now
         self._owner = owner
 
-    def claim(self) -> Errand | WindowErrand | None:
+    def claim(self) -> Posted | None:
         """Lease the next mail that is due, oldest first; None if none is.
 
         Mails of one ticket or window leave in order: one that waits holds back the
@@ -105,14 +114,13 @@ class Mailbox:
                     )
                     .returning(mail_outbox.c.fence)
                 ).scalar_one()
-                write = window_errand if row.ticket_id is None else _errand
-                return write(db, row, int(fence))
+                return _of(row)(db, row, int(fence))
         return None
 
-    def sent(self, errand: Errand | WindowErrand) -> bool:
+    def sent(self, errand: Posted) -> bool:
         """Accepted by the mail server: history says to whom and after how long.
 
-        A window's mail has no history but its own row.
+        A mail without a ticket has no history but its own row.
 
         False if the lease was lost: another worker answers for this mail.
         """
@@ -121,7 +129,7 @@ class Mailbox:
         with self._database.write() as db:
             if not self._complete(db, errand, values):
                 return False
-            if isinstance(errand, WindowErrand):
+            if not isinstance(errand, Errand):
                 return True
             data = {
                 "recipient": errand.recipient,
@@ -133,7 +141,7 @@ class Mailbox:
             _history(db, errand, "mail_accepted", now, data)
         return True
 
-    def later(self, errand: Errand | WindowErrand, error: str, *, next_us: int) -> None:
+    def later(self, errand: Posted, error: str, *, next_us: int) -> None:
         """Not sent: try again at `next_us`."""
         values = {
             "last_error": error,
@@ -144,7 +152,7 @@ class Mailbox:
         with self._database.write() as db:
             self._complete(db, errand, values)
 
-    def failed(self, errand: Errand | WindowErrand, error: str) -> None:
+    def failed(self, errand: Posted, error: str) -> None:
         """Refused for good: the ticket, or the list of windows, shows it."""
         now = self._now()
         with self._database.write() as db:
@@ -168,9 +176,7 @@ class Mailbox:
             count, oldest = db.execute(query).one()
         return int(count), oldest
 
-    def _complete(
-        self, db: Connection, errand: Errand | WindowErrand, values: dict[str, Any]
-    ) -> bool:
+    def _complete(self, db: Connection, errand: Posted, values: dict[str, Any]) -> bool:
         change = (
             update(mail_outbox)
             .where(
@@ -319,6 +325,13 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
         turn=row.kind if row.kind in (MOVED, STILL_BAD) else "",
         left=_left(db, row),
     )
+
+
+def _of(row: Any) -> Callable[[Connection, Any, int], Posted]:
+    """What reads a mail of the row's kind."""
+    if row.ticket_id is not None:
+        return _errand
+    return statement_errand if row.kind == STATEMENT else window_errand
 
 
 def _left(db: Connection, row: Any) -> str:

@@ -4,9 +4,10 @@ A closed period is stated once. What is learnt later never changes it silently: 
 correction is a revision of its own, which says what changed, who made it and why.
 """
 
+import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -27,24 +28,37 @@ from scudo_agent.desk.store.contracts import (
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.ledger import timelines, whole
 from scudo_agent.desk.store.ledger_tables import statement
+from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.statement_dues import (
+    SETTLE_US,
+    Due,
+    due_months,
+    mailed_since,
+)
+from scudo_agent.desk.store.statement_post import post_statement
 from scudo_agent.desk.store.window_rows import known_services, states
 from scudo_agent.errors import ConfigError, InputError
-from scudo_agent.instant import DAY, HOUR, Instant, format_instant
+from scudo_agent.instant import DAY, Instant, format_instant
 from scudo_agent.intervals import Interval
-
-SETTLE_US = HOUR
-"""So long after a period's end what is dated back into it is waited for."""
 
 PATIENCE_US = 3 * DAY
 """So long after a period's end an agent is waited for that has not told it all."""
 
+AT_ONCE = 20
+"""Statements that are made in one go: others want the database, too."""
+
+_log = logging.getLogger(__name__)
 _PERIOD = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stated:
-    """A statement; `revision` 0: of a period that is not closed, and not kept."""
+    """A statement; `revision` 0: of a period that is not closed, and not kept.
+
+    `whole` is up to when the ledger was whole when it was made (None: nobody knows),
+    `mailed` whether it goes out by mail.
+    """
 
     period: str
     revision: int
@@ -53,14 +67,20 @@ class Stated:
     made: Instant
     actor: str
     why: str | None
+    whole: Instant | None = None
+    mailed: bool = False
 
 
 class Statements:
     """The statements of all sites; each method is one transaction."""
 
-    def __init__(self, database: Database, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self, database: Database, now: Callable[[], Instant], posting: Posting
+    ) -> None:
         self._database = database
         self._now = now
+        self._host = posting.message_host
+        self._refused: set[Due] = set()
 
     def of_site(self, who: AgentIdentity) -> list[Stated]:
         """All that was stated of a site, the newest first."""
@@ -90,7 +110,7 @@ class Statements:
             case = _Case(db, who, period)
             if not case.ready(now):
                 return case.state(min(now, case.end), revision=0, now=now)
-            return _keep(db, who, case.state(case.end, revision=1, now=now))
+            return self._keep(db, case, case.state(case.end, revision=1, now=now))
 
     def correct(
         self, who: AgentIdentity, period: str, *, by: str, reason: str
@@ -112,7 +132,51 @@ class Statements:
             old, fresh = loads(before.body), loads(new.body)
             if old["inputs_sha256"] == fresh["inputs_sha256"]:
                 return before
-            return _keep(db, who, new)
+            return self._keep(db, case, new)
+
+    def mail_due(self) -> tuple[int, Instant | None]:
+        """State the months that are over where the contract has them mailed.
+
+        Each is made when it can be made for good (`_Case.ready`): revision and mail
+        are one transaction. Returns how many were made, and when to go on.
+        """
+        now = self._now()
+        with self._database.read() as db:
+            found = due_months(db, now)
+        done = 0
+        for one in found:
+            if done == AT_ONCE:
+                return done, now
+            try:
+                done += self.get(one.who, one.period).revision > 0
+            except (InputError, ConfigError) as exc:
+                if one not in self._refused:
+                    where = f"{one.who.tenant_id}/{one.who.site_id}"
+                    _log.error("%s: no statement of %s: %s", where, one.period, exc)
+                self._refused.add(one)
+        return done, None
+
+    def _keep(self, db: Connection, case: "_Case", new: Stated) -> Stated:
+        """Store a revision, and the mail that brings it where the contract says so."""
+        mail_id = None
+        if case.mailed(new.revision):
+            of = (new.period, new.revision, new.sha256)
+            mail_id = post_statement(db, case.who, of=of, host=self._host, now=new.made)
+        row = {
+            "tenant_id": case.who.tenant_id,
+            "site_id": case.who.site_id,
+            "period": new.period,
+            "revision": new.revision,
+            "sha256": new.sha256,
+            "body": new.body,
+            "made_us": new.made,
+            "actor": new.actor,
+            "why": new.why,
+            "whole_us": new.whole,
+            "mail_id": mail_id,
+        }
+        db.execute(insert(statement).values(row))
+        return replace(new, mailed=mail_id is not None)
 
 
 class _Case:
@@ -121,7 +185,7 @@ class _Case:
     def __init__(self, db: Connection, who: AgentIdentity, period: str) -> None:
         if not _PERIOD.fullmatch(period):
             raise InputError(f"'{period}' is neither a month (2026-11) nor a year")
-        self._db, self._who, self._period = db, who, period
+        self._db, self.who, self._period = db, who, period
         self._version = _contract(db, who)
         self._calendar = Calendar(self._version.contract)
         self.start, self.end = self._span()
@@ -138,8 +202,21 @@ class _Case:
         """Whether it can be stated for good: over, and told whole or given up."""
         if now >= self.end + PATIENCE_US:
             return True
-        known = whole(self._db, self._who.tenant_id, self._who.site_id)
+        known = self._whole()
         return known is not None and known >= self.end + SETTLE_US
+
+    def mailed(self, revision: int) -> bool:
+        """Whether this revision goes out by mail.
+
+        Months from when the desk learnt that they are mailed on, and corrections.
+        """
+        if "-" not in self._period or not self._version.contract.statement.monthly:
+            return False
+        since = mailed_since(self._db, self._version.contract_id)
+        return bool(self._services()) and (revision > 1 or self.end > since)
+
+    def _whole(self) -> Instant | None:
+        return whole(self._db, self.who.tenant_id, self.who.site_id)
 
     def state(
         self,
@@ -158,7 +235,7 @@ class _Case:
         history, faults = history_of_data(self._history(at), name="the ledger")
         told = [
             one.model_dump(mode="json", exclude={"corrections"})
-            for one in states(self._db, self._who)
+            for one in states(self._db, self.who)
         ]
         windows, more = windows_of_data(told, name="the desk's windows")
         if faults or more:
@@ -193,10 +270,11 @@ class _Case:
             made=now,
             actor=by or "desk",
             why=reason or None,
+            whole=self._whole(),
         )
 
     def _services(self) -> list[str]:
-        known = known_services(self._db, self._who)
+        known = known_services(self._db, self.who)
         return [one.id for one in known if one.contracted]
 
     def _year(self, at: Instant) -> int:
@@ -206,7 +284,7 @@ class _Case:
 
     def _history(self, at: Instant) -> list[dict[str, Any]]:
         wanted = self._services()
-        found = timelines(self._db, self._who.tenant_id, self._who.site_id)
+        found = timelines(self._db, self.who.tenant_id, self.who.site_id)
         return [
             {"t": format_instant(since), "service": service, "state": state.value}
             for service, points in sorted(found.items())
@@ -234,22 +312,6 @@ def _stored(
     return None if row is None else _stated(row)
 
 
-def _keep(db: Connection, who: AgentIdentity, new: Stated) -> Stated:
-    row = {
-        "tenant_id": who.tenant_id,
-        "site_id": who.site_id,
-        "period": new.period,
-        "revision": new.revision,
-        "sha256": new.sha256,
-        "body": new.body,
-        "made_us": new.made,
-        "actor": new.actor,
-        "why": new.why,
-    }
-    db.execute(insert(statement).values(row))
-    return new
-
-
 def _mine(who: AgentIdentity) -> tuple[Any, ...]:
     return (
         statement.c.tenant_id == who.tenant_id,
@@ -266,4 +328,6 @@ def _stated(row: Any) -> Stated:
         made=Instant(row.made_us),
         actor=row.actor,
         why=row.why,
+        whole=None if row.whole_us is None else Instant(row.whole_us),
+        mailed=row.mail_id is not None,
     )
