@@ -103,6 +103,29 @@ def test_a_new_machine_takes_the_old_ones_place(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
+def test_a_second_agent_joins_beside_the_first(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as desk:
+            invite(desk)
+            first, second = new_key(), new_key()
+            assert (await join(desk, first)).status_code == 200
+            invitations = desk.desk.store.invitations
+            pair = Enrolment.of(site(), number=2)
+            token = TOKEN + "2"
+            invitations.invite(pair, fingerprint(token), replaces=False, actor="root")
+            reply = await join(desk, second, token)
+            assert reply.json()["agent_id"] == "acme/acme-milano/2"
+            assert await may_speak(desk, first)
+            assert await may_speak(desk, second)
+            with pytest.raises(InputError, match="--second --replace"):
+                invitations.invite(pair, "x", replaces=False, actor="root")
+            assert desk.desk.store.agents.revoke("acme/acme-milano/2")
+            assert await may_speak(desk, first)
+            assert not await may_speak(desk, second)
+
+    asyncio.run(scene())
+
+
 def test_two_that_join_at_once_are_not_both_let_in(tmp_path: Path) -> None:
     async def scene() -> None:
         async with bench(tmp_path) as desk:

@@ -325,7 +325,7 @@ def test_the_subject_is_unique_while_open_even_for_a_program_that_errs(
             "INSERT INTO incident SELECT tenant_id, incident_id || 'x', site_id,"
             " agent_id, ticket_id, subject_key, {open}, title, audience, since_us,"
             " opened_us, severity, rule, condition, ended_us, reopen_count, rev,"
-            " previous, stored_us FROM incident"
+            " previous, stored_us, NULL FROM incident"
         )
         database = b.desk.store.database
         with database.write() as db:

@@ -32,7 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replace",
         action="store_true",
-        help="with invite: the site's present agent loses its key to the new one",
+        help="with invite: the agent that is there loses its key to the new one",
+    )
+    parser.add_argument(
+        "--second",
+        action="store_true",
+        help="with invite or agent: the second agent of a site that two watch",
     )
     parser.add_argument(
         "--settings", type=Path, metavar="FILE", help="desk.yaml; default: all defaults"
@@ -74,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("whose agent? Name its site file: desk agent SITE")
     if args.site is not None and args.action == "run":
         raise InputError("'desk run' serves many sites: it takes no site file")
+    if args.second and args.action not in ("invite", "agent"):
+        raise InputError("--second goes with 'desk invite' or 'desk agent'")
     settings = load_desk_settings(args.settings) if args.settings else DeskSettings()
     own = args.action in ("login", *ACTIONS)
     if own and args.site is not None and args.settings is None:
@@ -83,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action in desk_agents.ACTIONS:
         return desk_agents.run(args, settings)
     if args.action == "agent":
-        return _enrol(settings, args.site, args.key_file)
+        return _enrol(settings, args)
     if args.action == "login":
         return _login(settings)
     begin_loading()
@@ -141,25 +148,23 @@ def _login(settings: "DeskSettings") -> int:
     return 0
 
 
-def _enrol(settings: "DeskSettings", site_file: Path, key_file: Path | None) -> int:
+def _enrol(settings: "DeskSettings", args: argparse.Namespace) -> int:
     from scudo_agent.desk.auth import fingerprint, new_key
     from scudo_agent.desk.orders import enrolment_json
 
-    enrolment, key = desk_agents.enrolment_of(site_file), new_key()
+    enrolment = desk_agents.enrolment_of(args.site, second=args.second)
+    key, key_file = new_key(), args.key_file
     told = {
         "do": "desk-enrol",
         "enrolment": enrolment_json(enrolment),
         "key_sha256": fingerprint(key),
     }
-    desk_agents.order(settings, told)
+    who = desk_agents.order(settings, told)["agent"]
     if key_file is None:
         print(key)
         return 0
     _keep(key, key_file)
-    print(
-        f"{key_file}: the key of the agent of site {enrolment.site_id}; "
-        "its old one is void"
-    )
+    print(f"{key_file}: the key of agent {who}; its old one is void")
     return 0
 
 

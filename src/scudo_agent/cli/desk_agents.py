@@ -68,13 +68,15 @@ async def _alone(settings: "DeskSettings", request: dict[str, Any]) -> dict[str,
         await desk.close()
 
 
-def enrolment_of(site_file: Path) -> "Enrolment":
-    """What the desk is told of the site in a file."""
+def enrolment_of(site_file: Path, *, second: bool) -> "Enrolment":
+    """What the desk is told of the site in a file, and which agent of it this is."""
     from scudo_agent import config
     from scudo_agent.desk.store.agents import Enrolment
+    from scudo_agent.desk.store.scope import FIRST, SECOND
     from scudo_agent.probes.registry import SETTINGS
 
-    return Enrolment.of(config.load(site_file, SETTINGS, secrets=False))
+    site = config.load(site_file, SETTINGS, secrets=False)
+    return Enrolment.of(site, number=SECOND if second else FIRST)
 
 
 def _invite(args: argparse.Namespace, settings: "DeskSettings") -> int:
@@ -89,7 +91,7 @@ def _invite(args: argparse.Namespace, settings: "DeskSettings") -> int:
         settings,
         {
             "do": "desk-invite",
-            "enrolment": enrolment_json(enrolment_of(args.site)),
+            "enrolment": enrolment_json(enrolment_of(args.site, second=args.second)),
             "token_sha256": fingerprint(token),
             "replaces": args.replace,
         },

@@ -187,6 +187,18 @@ class _Teller:
         if entry.kind == "insisted":
             text = self._say(T("re-opened: it was closed, and still is not up"))
             return self._happening(entry, text, tone="bad")
+        if entry.kind == "set_aside":
+            agent = str(data.get("agent", ""))
+            text = self._say(
+                T("{agent} is silent: the other agent counts", agent=agent)
+            )
+            return self._happening(entry, text, tone="good")
+        if entry.kind == "counts_again":
+            agent = str(data.get("agent", ""))
+            text = self._say(
+                T("{agent} is heard again, and still sees it", agent=agent)
+            )
+            return self._happening(entry, text, tone="bad")
         if entry.actor.startswith("person:"):
             words = str(data.get("words", ""))
             return self._happening(entry, self._person(entry, data), detail=words)

@@ -193,6 +193,8 @@ class MailWorker:
         if errand.late and errand.opening and stage.kind is Kind.RECOVER:
             # The only mail of this incident: it tells what was, not what is over.
             stage, outage = _headed(errand.opening, errand), stage.outage
+        if errand.returns:
+            stage = stage.model_copy(update={"kind": Kind.REOPEN})
         notice = Notice(
             ref=errand.ref,
             stage=stage,

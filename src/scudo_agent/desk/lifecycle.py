@@ -134,7 +134,9 @@ def tells(kind: Kind, before: Ticket, after: Ticket) -> bool:
     if kind is Kind.RAISE:
         return after.severity != before.severity
     if kind is Kind.RECOVER:
-        return after.condition is not Condition.BAD
+        # Over for its readers already: the other agent of a pair has said so.
+        was = before.condition is Condition.BAD
+        return was and after.condition is not Condition.BAD
     if kind is Kind.REOPEN:
         return before.condition is not Condition.BAD
     return kind in MAILED
@@ -203,8 +205,11 @@ def follow(
     others: Iterable[Condition] = (),
     *,
     reported: int | None = None,
+    returns: bool = False,
 ) -> Ticket:
     """The ticket after `stage`, which left its incident as `incident`.
+
+    `returns`: another agent's opening says that what the ticket is about is back.
 
     `others` are the conditions of the other incidents that share the ticket:
     it is bad while one of them is. The severity never falls; the rule is the
@@ -222,7 +227,7 @@ def follow(
     relapsed = bad and (begins or _worse(ticket, severity))
     closed = ticket.status is Status.CLOSED
     # Within a shared ticket that is bad a relapse of one incident re-opens nothing.
-    again = stage.kind is Kind.REOPEN and begins
+    again = (stage.kind is Kind.REOPEN or returns) and begins
     at = parse_instant(stage.at)
     return replace(
         ticket,
@@ -235,6 +240,25 @@ def follow(
         recovered=incident.ended if condition is Condition.RECOVERED else None,
         steadiness=steadied(ticket.steadiness, at, relapse=again),
         edited=edited,
+    )
+
+
+def witnessed(ticket: Ticket, incident: Incident) -> Ticket:
+    """The ticket after the word of one whose view does not decide how it is now.
+
+    That is an agent that tells late of an outage that the other one of a pair has
+    told of, or one that was silent meanwhile. What was worse stays known.
+    """
+    severity = worst(ticket.severity, incident.severity)
+    graver = severity != ticket.severity and not ticket.edited
+    ended = ticket.recovered
+    if ended is not None and incident.ended is not None:
+        ended = max(ended, incident.ended)
+    return replace(
+        ticket,
+        severity=severity if graver else ticket.severity,
+        rule=incident.rule if graver else ticket.rule,
+        recovered=ended,
     )
 
 

@@ -42,7 +42,8 @@ class Notice:
     that a raise left. `closes_at` is set when the desk closes the ticket by itself,
     `closed_at` when it already did, or when a person did (`closed_by_person`).
     `turn` is set when the desk itself has something to say: `moved` (out of the storm
-    ticket `left`) or `still_bad` (re-opened though a person had closed it).
+    ticket `left`), `still_bad` (re-opened though a person had closed it) or
+    `seen_again` (one agent of a pair is back, and still sees it).
     `commitments` are what the contract's clocks promise of an opening.
     `replies_filed` tells whether a reply lands on the ticket without anyone's help.
     """
@@ -117,7 +118,7 @@ class _Writer:
             self.affected = notice.affected or self.stage.affected
         self.names = _names(self.stage, translator, self.affected)
         if own_words.own(self.stage):
-            self.names = (notice.site,)
+            self.names = (own_words.place(self.stage, notice.site),)
         self.name = self.names[0]
 
     def write(self) -> Rendered:

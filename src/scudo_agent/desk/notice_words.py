@@ -57,7 +57,7 @@ def since(stage: Stage) -> Instant:
 def headline(stage: Stage, names: tuple[str, ...], site: str) -> Text:
     """What happened in a few words; `names` are the subject's or the services'."""
     if (about := own_words.own(stage)) is not None:
-        return own_words.headline(about, site)
+        return own_words.headline(about, own_words.place(stage, site))
     if forecast(stage):
         return T("Forecast: {subject}", subject=names[0])
     if stage.subject_key.startswith("warn:"):
@@ -188,6 +188,13 @@ def turn_lead(turn: str, *, ref: str, left: str, name: str) -> Iterator[Text]:
             "blocked, so it goes on in a ticket of its own: {ref}.",
             subject=name,
             left=left,
+            ref=ref,
+        )
+    elif turn == "seen_again":
+        yield T(
+            "one of the two agents that watch {subject} had been silent. It is heard "
+            "again, and still sees the fault. So we have re-opened ticket {ref}.",
+            subject=name,
             ref=ref,
         )
     else:

@@ -14,9 +14,10 @@ SILENT = "monitoring-lost"
 CLONED = "agent-cloned"
 RESTORED = "desk-restored"
 UNHEARD = "desk-unheard"
+ONE_SILENT = "agent-silent"
 
 _ANSWER = check_subject(PATH)
-_ABOUT = (ISOLATED, SILENT, CLONED, RESTORED)
+_ABOUT = (ISOLATED, SILENT, CLONED, RESTORED, ONE_SILENT)
 
 
 def own(stage: Stage) -> str | None:
@@ -25,6 +26,12 @@ def own(stage: Stage) -> str | None:
         return UNHEARD
     about = stage.subject_key.partition(":")[0]
     return about if stage.audience == "provider" and about in _ABOUT else None
+
+
+def place(stage: Stage, site: str) -> str:
+    """What it is about, as people read it: the site, or one of its two agents."""
+    about, _, name = stage.subject_key.partition(":")
+    return name if about == ONE_SILENT else site
 
 
 def headline(about: str, site: str) -> Text:
@@ -37,6 +44,8 @@ def headline(about: str, site: str) -> Text:
         return T("Desk put back from a copy: {site}", site=site)
     if about == UNHEARD:
         return T("Desk not reached: {site}", site=site)
+    if about == ONE_SILENT:
+        return T("One agent of two silent: {agent}", agent=site)
     return T("Agent isolated: {site}", site=site)
 
 
@@ -59,6 +68,13 @@ def over_line(about: str, *, ref: str, site: str, length: Value) -> Text:
             ref=ref,
             length=length,
             site=site,
+        )
+    if about == ONE_SILENT:
+        return T(
+            "[{ref}] Agent heard again after {length}: {agent}",
+            ref=ref,
+            length=length,
+            agent=site,
         )
     return T(
         "[{ref}] Agent in touch again after {length}: {site}",
@@ -98,6 +114,13 @@ def lead(about: str, site: str) -> Text:
             "customer was told nothing of this.",
             site=site,
         )
+    if about == ONE_SILENT:
+        return T(
+            "The agent {agent} has not been heard of three times in a row. The site's "
+            "other agent is heard, and what it sees counts; nobody stands in for it. "
+            "The customer was told nothing.",
+            agent=site,
+        )
     return T(
         "The agent of {site} gets no answer from anything outside its own host. "
         "Until it does, what it watches there counts as not measured.",
@@ -115,4 +138,6 @@ def recovered(about: str, site: str) -> Text:
         return T("the desk has all that the agent of {site} had told it.", site=site)
     if about == UNHEARD:
         return T("the desk answers the agent of {site} again.", site=site)
+    if about == ONE_SILENT:
+        return T("the agent {agent} is heard again.", agent=site)
     return T("the agent of {site} is in touch again.", site=site)

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.store.database import Database
-from scudo_agent.desk.store.post import Post, Posting
+from scudo_agent.desk.store.post import STILL_BAD, Post, Posting
+from scudo_agent.desk.store.rows import COUNTS
 from scudo_agent.desk.store.scope import Scope, within
 from scudo_agent.desk.store.tables import incident, ticket, ticket_event
 from scudo_agent.errors import ScudoError
@@ -121,7 +122,7 @@ class Acts:
         event_id = _enter(db, row, INSISTED, now, actor="desk", data=data)
         if (last := _last_bad(db, row)) is not None:
             post = Post(db, row.tenant_id, now=now, posting=self._posting)
-            post.insisted(last, row.ticket_id, event_id=event_id)
+            post.turned(last, row.ticket_id, event_id=event_id, kind=STILL_BAD)
 
 
 def _found(db: Connection, scope: Scope, ref: str) -> Any:
@@ -158,6 +159,7 @@ def _last_bad(db: Connection, row: Any) -> Stage | None:
             incident.c.tenant_id == row.tenant_id,
             incident.c.ticket_id == row.ticket_id,
             incident.c.condition == Condition.BAD.value,
+            COUNTS,
         )
         .order_by(incident.c.opened_us, incident.c.incident_id)
         .limit(1)

@@ -44,6 +44,7 @@ invitation = Table(
     _text("site_id"),
     _text("actor"),
     Column("replaces", Boolean, nullable=False, server_default=text("false")),
+    _whole("number", default="1"),
     _us("created_us"),
     _us("expires_us"),
     _us("used_us", null=True),

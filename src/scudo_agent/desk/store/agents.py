@@ -20,7 +20,7 @@ from scudo_agent.desk.store.ledger import greeted
 from scudo_agent.desk.store.open_incidents import count_open
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.recovering import Recovery
-from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.scope import FIRST, AgentIdentity, agent_of
 from scudo_agent.desk.store.tables import (
     PROVIDER_TENANT,
     agent,
@@ -59,7 +59,8 @@ class Enrolment:
     """What the desk is told of a customer's site when its agent is enrolled.
 
     `contract` is the contract file's data when the agent has it (embedded desk);
-    else `contract_id` names one that the desk has.
+    else `contract_id` names one that the desk has. `number` is which of the site's
+    agents it is: 1, or 2 for the second one of a pair.
     """
 
     customer_id: str
@@ -71,11 +72,13 @@ class Enrolment:
     contract_id: str | None = None
     contract: Body | None = None
     services: tuple[SiteService, ...] = ()
+    number: int = 1
 
     @classmethod
-    def of(cls, site: Site) -> "Enrolment":
+    def of(cls, site: Site, *, number: int = 1) -> "Enrolment":
         """From a validated site file."""
         return cls(
+            number=number,
             customer_id=site.customer.id,
             customer_name=site.customer.name,
             customer_mail=site.customer.mail,
@@ -218,18 +221,29 @@ class Agents:
 
 
 def enrol_site(db: Connection, enrolment: Enrolment, now: Instant) -> AgentIdentity:
-    """Create or refresh customer and site, with what the agent brings of them."""
-    who = AgentIdentity(
-        tenant_id=enrolment.customer_id,
-        site_id=enrolment.site_id,
-        agent_id=f"{enrolment.customer_id}/{enrolment.site_id}/1",
-    )
+    """Create or refresh customer and site, with what the agent brings of them.
+
+    `InputError` for a second agent where there never was a first one.
+    """
+    who = agent_of(enrolment.customer_id, enrolment.site_id, enrolment.number)
+    if enrolment.number != FIRST:
+        _has_first(db, enrolment)
     _put_tenant(db, enrolment, now)
     if enrolment.contract is not None:
         put_version(db, enrolment.contract, actor=who.actor, now=now)
     _put_site(db, enrolment, now)
     put_services(db, who, enrolment.services, now)
     return who
+
+
+def _has_first(db: Connection, enrolment: Enrolment) -> None:
+    first = agent_of(enrolment.customer_id, enrolment.site_id, FIRST).agent_id
+    mine = select(agent.c.agent_id).where(agent.c.agent_id == first)
+    if db.execute(mine).first() is None:
+        raise InputError(
+            f"site {enrolment.site_id} has no agent yet: enrol its first one without "
+            "--second"
+        )
 
 
 def put_agent(

@@ -1,6 +1,7 @@
 """What one stage does: incident, ticket, history and mail, in one transaction."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -13,9 +14,11 @@ from scudo_agent.desk.lifecycle import (
     joint,
     mailed,
     tells,
+    witnessed,
     worst,
 )
 from scudo_agent.desk.store.crowd import Storms
+from scudo_agent.desk.store.pairs import Twins
 from scudo_agent.desk.store.post import Post, Posting
 from scudo_agent.desk.store.rows import KnownIncident, Rows
 from scudo_agent.desk.store.scope import AgentIdentity
@@ -40,6 +43,10 @@ class Applier:
         self._rows = Rows(db, who, now)
         self._post = Post(db, who.tenant_id, now=now, posting=posting)
         self._storms = Storms(db, who)
+        self._twins = Twins(db, who)
+        self._past: set[str] = set()
+        self.over: frozenset[str] = frozenset()
+        """Incidents of which the batch tells the end, too."""
         self.mutes: Callable[[int], str | None] = lambda _seq: None
         """The mail that stands for the mails of an event, by its number."""
 
@@ -95,24 +102,46 @@ class Applier:
         """A new incident: its subject's ticket, a storm's, or one of its own."""
         new = advance(None, stage)
         holder = self._rows.holder(new.subject_key, besides=stage.incident_id)
-        storm = None if holder is not None else self._storms.joined(stage, new)
-        ticket_id = holder if holder is not None else storm
+        quiet = holder is not None
+        twin = None if quiet else self._twins.ticket(stage, new)
+        storm = None
+        if holder is None and twin is None:
+            storm = self._storms.joined(stage, new)
+        ticket_id = next((t for t in (holder, twin, storm) if t is not None), None)
         if ticket_id is None:
             after = self._storms.born(stage, new)
             ticket_id = self._rows.new_ticket(stage, after)
         else:
-            after = self._follow_ticket(stage, new, ticket_id)
+            past = twin is not None and stage.incident_id in self.over
+            if past:
+                self._past.add(stage.incident_id)
+            before = self._rows.ticket(ticket_id)
+            after = self._follow_ticket(
+                stage, new, ticket_id, past=past, returns=twin is not None
+            )
             if storm is not None:
                 after = self._storms.grown(after, new)
+            elif twin is not None:
+                quiet = after.condition is before.condition
             self._rows.put_ticket(ticket_id, after)
         self._rows.new_incident(
             stage, new, ticket_id=ticket_id, subject_open=holder is None
         )
-        self._record(stage, ticket_id, after, quiet=holder is not None)
+        self._record(stage, ticket_id, after, quiet=quiet)
 
-    def _follow_ticket(self, stage: Stage, new: Incident, ticket_id: int) -> Ticket:
+    def _follow_ticket(
+        self,
+        stage: Stage,
+        new: Incident,
+        ticket_id: int,
+        *,
+        past: bool,
+        returns: bool = False,
+    ) -> Ticket:
         """The ticket after a stage of one of its incidents, or of one that joins."""
         before, rows = self._rows.ticket(ticket_id), self._rows
+        if past:
+            return witnessed(before, new)
         # What is bad is bad whatever the others are.
         bad = new.condition is Condition.BAD
         others = () if bad else rows.conditions(ticket_id, besides=stage.incident_id)
@@ -121,12 +150,18 @@ class Applier:
             known = rows.incident(stage.incident_id)
             own = known.incident.severity if known is not None else None
             reported = worst(own, rows.reported(ticket_id, besides=stage.incident_id))
-        return follow(before, stage, new, others, reported=reported)
+        returns = returns and before.storm is None
+        after = follow(before, stage, new, others, reported=reported, returns=returns)
+        if others and after.recovered is not None:
+            ended = rows.ended(ticket_id, besides=stage.incident_id)
+            after = replace(after, recovered=max(after.recovered, Instant(ended or 0)))
+        return after
 
     def _follow(self, stage: Stage, known: KnownIncident) -> None:
         """The next stage of an incident that the desk has."""
         new = advance(known.incident, stage)
-        bad = new.condition is Condition.BAD
+        bad = new.condition is Condition.BAD and not known.aside
+        past = known.aside or stage.incident_id in self._past
         holder = (
             self._rows.holder(new.subject_key, besides=stage.incident_id)
             if bad
@@ -135,7 +170,7 @@ class Applier:
         ticket_id = known.ticket_id
         if holder is not None:
             ticket_id = holder
-        after = self._follow_ticket(stage, new, ticket_id)
+        after = self._follow_ticket(stage, new, ticket_id, past=past)
         self._rows.put_incident(
             stage.incident_id, new, subject_open=bad and holder is None
         )
@@ -144,9 +179,8 @@ class Applier:
             self._attach(stage, known.ticket_id, ticket_id)
         before = self._rows.ticket(ticket_id)
         self._rows.put_ticket(ticket_id, after)
-        self._record(
-            stage, ticket_id, after, quiet=not tells(stage.kind, before, after)
-        )
+        quiet = past or not tells(stage.kind, before, after)
+        self._record(stage, ticket_id, after, quiet=quiet)
 
     def _attach(self, stage: Stage, ticket_id: int, holder: int) -> None:
         """The subject has a ticket already: the incident goes there (1.1, root).

@@ -20,6 +20,7 @@ from scudo_agent.desk.store.tables import (
     stream_cursor,
 )
 from scudo_agent.instant import Instant
+from scudo_agent.model import Kind
 from scudo_agent.wire import Batch, BatchReply, Gap, Stage, StageResult
 
 
@@ -71,6 +72,7 @@ class Inbox:
                 applier = Applier(db, who, now=now, posting=self._posting)
                 again = Recovery(db, who, now=now, posting=self._posting)
                 applier.mutes = partial(again.mutes, batch.epoch)
+                applier.over = _over(batch)
                 results = [
                     StageResult(
                         seq=stage.seq,
@@ -208,6 +210,13 @@ class _Door:
             "stream": self._stream,
         }
         self._db.execute(insert(stream_cursor).values(row | values))
+
+
+def _over(batch: Batch) -> frozenset[str]:
+    """The incidents of which the last stage in the batch is the end."""
+    last = {stage.incident_id: stage.kind for stage in batch.events}
+    ends = (Kind.RECOVER, Kind.RETIRE)
+    return frozenset(name for name, kind in last.items() if kind in ends)
 
 
 def _take(door: _Door, applier: Applier, index: int, stage: Stage, sha: str) -> str:

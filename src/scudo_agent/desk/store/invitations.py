@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from scudo_agent.desk.store.agent_tables import invitation
 from scudo_agent.desk.store.agents import Enrolment, enrol_site, put_agent
 from scudo_agent.desk.store.database import Database
-from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.scope import FIRST, AgentIdentity, agent_of
 from scudo_agent.desk.store.tables import agent, security_event, site, tenant
 from scudo_agent.errors import InputError
 from scudo_agent.instant import HOUR, Instant
@@ -55,16 +55,14 @@ class Invitations:
         with self._database.write() as db:
             who = enrol_site(db, enrolment, now)
             if not replaces and _has_agent(db, who.agent_id):
-                raise InputError(
-                    f"site {who.site_id} has an agent with a valid key: invite with "
-                    "--replace to give its place to a new machine, or revoke it first"
-                )
+                raise InputError(_taken(who, enrolment.number))
             row = {
                 "tenant_id": who.tenant_id,
                 "token_sha256": token_sha256,
                 "site_id": who.site_id,
                 "actor": actor,
                 "replaces": replaces,
+                "number": enrolment.number,
                 "created_us": now,
                 "expires_us": now + LIFE_US,
             }
@@ -82,11 +80,7 @@ class Invitations:
             row = db.execute(select(invitation).where(mine)).first()
             again = row is not None and row.used_by == key_sha256
             if row is not None and (again or row.used_us is None):
-                who = AgentIdentity(
-                    tenant_id=row.tenant_id,
-                    site_id=row.site_id,
-                    agent_id=f"{row.tenant_id}/{row.site_id}/1",
-                )
+                who = agent_of(row.tenant_id, row.site_id, row.number)
                 fresh = now < row.expires_us
                 free = again or row.replaces or not _has_agent(db, who.agent_id)
                 if fresh and free:
@@ -108,6 +102,19 @@ class Invitations:
         }
         with self._database.write() as db:
             db.execute(insert(security_event).values(row))
+
+
+def _taken(who: AgentIdentity, number: int) -> str:
+    if number == FIRST:
+        return (
+            f"site {who.site_id} has an agent with a valid key: invite with --replace "
+            "to give its place to a new machine, with --second to have another beside "
+            "it, or revoke it first"
+        )
+    return (
+        f"site {who.site_id} has a second agent with a valid key: invite with "
+        "--second --replace to give its place to a new machine, or revoke it first"
+    )
 
 
 def _has_agent(db: Connection, agent_id: str) -> bool:

@@ -19,7 +19,12 @@ from scudo_agent.desk.store.inbox import (
 )
 from scudo_agent.desk.store.ledger_tables import ledger, ledger_mark
 from scudo_agent.desk.store.scope import AgentIdentity
-from scudo_agent.desk.store.tables import agent_epoch, security_event, stream_cursor
+from scudo_agent.desk.store.tables import (
+    agent,
+    agent_epoch,
+    security_event,
+    stream_cursor,
+)
 from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.model import State
 from scudo_agent.wire import GENESIS, BatchReply, Hello, LedgerBatch, LedgerGap
@@ -161,7 +166,13 @@ def whole(db: Connection, tenant_id: str, site_id: str) -> Instant | None:
     """The instant up to which the newest store of each agent has told everything."""
     newest = (
         select(ledger_mark.c.agent_id, func.max(ledger_mark.c.epoch).label("epoch"))
-        .where(ledger_mark.c.tenant_id == tenant_id, ledger_mark.c.site_id == site_id)
+        .join(agent, agent.c.agent_id == ledger_mark.c.agent_id)
+        .where(
+            ledger_mark.c.tenant_id == tenant_id,
+            ledger_mark.c.site_id == site_id,
+            # Who was revoked will tell no more.
+            agent.c.revoked_us.is_(None),
+        )
         .group_by(ledger_mark.c.agent_id)
         .subquery()
     )

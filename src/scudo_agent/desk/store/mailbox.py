@@ -10,7 +10,7 @@ from scudo_agent.desk.lifecycle import HEADINGS, Condition
 from scudo_agent.desk.store import promises
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.digests import FlapNews, StormNews, news
-from scudo_agent.desk.store.post import MOVED, STILL_BAD
+from scudo_agent.desk.store.post import MOVED, TURNS
 from scudo_agent.desk.store.statement_post import (
     STATEMENT,
     StatementErrand,
@@ -45,7 +45,8 @@ class Errand:
     stays quiet after this recovery; `closed`: when it did, or a person (`closed_by`).
     `commitments` are the contract's of an opening.
     `news` is what a mail that gathers tells. `turn` is the kind of what the desk did
-    by itself: `moved` (`left`: the storm's number) or `still_bad`.
+    by itself: `moved` (`left`: the storm's number), `still_bad` or `seen_again`.
+    `returns`: the opening of another agent's incident re-opened the ticket.
     """
 
     mail_id: int
@@ -76,6 +77,7 @@ class Errand:
     news: StormNews | FlapNews | None = None
     turn: str = ""
     left: str = ""
+    returns: bool = False
 
 
 Posted = Errand | WindowErrand | StatementErrand
@@ -268,6 +270,7 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
         select(
             ticket.c.ref,
             ticket.c.site_id,
+            ticket.c.incident_id,
             ticket.c.condition,
             ticket.c.closed_us,
             ticket.c.closed_by,
@@ -322,7 +325,9 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
         closed_by=facts.closed_by,
         commitments=promises.committed(db, row, stage, facts),
         news=news(db, row),
-        turn=row.kind if row.kind in (MOVED, STILL_BAD) else "",
+        turn=row.kind if row.kind in TURNS else "",
+        returns=row.kind == Kind.OPEN.value
+        and facts.incident_id not in (None, row.incident_id),
         left=_left(db, row),
     )
 

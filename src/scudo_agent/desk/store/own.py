@@ -34,7 +34,10 @@ class _Desk(AgentIdentity):
 
 
 class OwnIncidents:
-    """The desk's incidents about one site, within the transaction `db`."""
+    """The desk's incidents about one site, within the transaction `db`.
+
+    `name`: what they are about, if it is not the site.
+    """
 
     def __init__(
         self,
@@ -43,8 +46,10 @@ class OwnIncidents:
         *,
         now: Instant,
         posting: Posting,
+        name: str | None = None,
     ) -> None:
         tenant_id, site_id = where
+        self._name = site_id if name is None else name
         self._db = db
         self._now = now
         self._who = _Desk(tenant_id=tenant_id, site_id=site_id, agent_id="desk")
@@ -126,7 +131,7 @@ class OwnIncidents:
         ).first()
 
     def _subject(self, about: str) -> str:
-        return f"{about}:{self._who.site_id}"
+        return f"{about}:{self._name}"
 
     def _tell(
         self,

@@ -32,6 +32,16 @@ MOVED = "moved"
 STILL_BAD = "still_bad"
 """Kind of the mail of a ticket that the desk re-opened: it is bad though closed."""
 
+SEEN_AGAIN = "seen_again"
+"""Kind of the mail of a ticket that the desk re-opened: one agent of a pair is back
+and still sees it."""
+
+OVER = "over"
+"""Kind of the mail of a recovery that one agent of a pair told, the other silent."""
+
+TURNS = (MOVED, STILL_BAD, SEEN_AGAIN)
+"""Kinds of mails in which the desk itself has something to say."""
+
 LATE_US = 15 * MINUTE
 """An opening older than that, over in the same batch, is no live mail (1.5)."""
 
@@ -159,13 +169,15 @@ class Post:
             )
             self._gather(row, rule="storm", due=due, thread=storm_id)
 
-    def insisted(self, last: Stage, ticket_id: int, *, event_id: int) -> None:
-        """The desk re-opened what a person had closed, since it is still bad."""
+    def turned(self, last: Stage, ticket_id: int, *, event_id: int, kind: str) -> None:
+        """The desk decided about a ticket, by the last stage of an incident.
+
+        `still_bad` (a person had closed it), `seen_again` or `over`.
+        """
+        host = self._posting.message_host
         row = self._row(last, ticket_id, event_id) | {
-            "kind": STILL_BAD,
-            "message_id": message_id(
-                last.incident_id, STILL_BAD, last.rev, self._posting.message_host
-            ),
+            "kind": kind,
+            "message_id": message_id(last.incident_id, kind, last.rev, host),
         }
         waiting = self._gathering(ticket_id)
         due = self._cap.ticket(ticket_id, besides=waiting)

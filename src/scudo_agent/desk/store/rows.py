@@ -24,6 +24,10 @@ ORIGIN = "AltecMonitor"
 """How a report by an agent came in (`domain.md` 5)."""
 
 
+COUNTS = func.coalesce(incident.c.aside_us, 0) == 0
+"""What is set aside says nothing of how its ticket is (`desk.store.pairs`)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownIncident:
     """An incident as it is stored, with its site and its ticket."""
@@ -31,6 +35,8 @@ class KnownIncident:
     incident: Incident
     site_id: str
     ticket_id: int
+    aside: bool = False
+    """Its agent is silent, and the other one of the pair saw the end of it."""
 
 
 class Rows:
@@ -50,7 +56,10 @@ class Rows:
         if row is None:
             return None
         return KnownIncident(
-            incident=_incident(row), site_id=row.site_id, ticket_id=row.ticket_id
+            incident=_incident(row),
+            site_id=row.site_id,
+            ticket_id=row.ticket_id,
+            aside=bool(row.aside_us),
         )
 
     def new_incident(
@@ -75,6 +84,8 @@ class Rows:
     ) -> None:
         """Write what a stage changed."""
         values = {**_columns(new), "subject_open": subject_open}
+        if new.condition is not Condition.BAD:
+            values["aside_us"] = None
         self._db.execute(
             update(incident).where(*self._incident(incident_id)).values(values)
         )
@@ -104,7 +115,9 @@ class Rows:
         heir = self._db.execute(
             select(incident.c.incident_id)
             .where(
-                *self._subject(subject_key), incident.c.condition == Condition.BAD.value
+                *self._subject(subject_key),
+                incident.c.condition == Condition.BAD.value,
+                COUNTS,
             )
             .order_by(incident.c.opened_us, incident.c.incident_id)
             .limit(1)
@@ -129,10 +142,20 @@ class Rows:
                     incident.c.ticket_id == ticket_id,
                     incident.c.condition == condition.value,
                     incident.c.incident_id != besides,
+                    COUNTS,
                 )
                 .limit(1)
             ).first()
         ]
+
+    def ended(self, ticket_id: int, *, besides: str) -> int | None:
+        """When the last of a ticket's other incidents was over."""
+        query = select(func.max(incident.c.ended_us)).where(
+            incident.c.tenant_id == self._who.tenant_id,
+            incident.c.ticket_id == ticket_id,
+            incident.c.incident_id != besides,
+        )
+        return self._db.execute(query).scalar()
 
     def reported(self, ticket_id: int, *, besides: str) -> int | None:
         """The worst severity that agents reported of a ticket's other incidents."""

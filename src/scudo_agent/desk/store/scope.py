@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement
 
 from scudo_agent.desk.store.tables import ticket
+from scudo_agent.errors import InputError
+
+FIRST, SECOND = 1, 2
+"""The agents of a site, by their number: a pair watches the same from two machines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,17 @@ class AgentIdentity:
     def actor(self) -> str:
         """How history names it."""
         return f"agent:{self.agent_id}"
+
+
+def agent_of(tenant_id: str, site_id: str, number: int) -> AgentIdentity:
+    """Who the `number`-th agent of a site is; `InputError` for more than a pair."""
+    if number not in (FIRST, SECOND):
+        raise InputError(f"agent {number} of site {site_id}: a site has one or two")
+    return AgentIdentity(
+        tenant_id=tenant_id,
+        site_id=site_id,
+        agent_id=f"{tenant_id}/{site_id}/{number}",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

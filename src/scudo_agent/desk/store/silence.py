@@ -14,6 +14,7 @@ from sqlalchemy import func, literal, select
 from scudo_agent.desk.own_words import SILENT
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.own import OwnIncidents
+from scudo_agent.desk.store.pair_watch import PairWatch
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.tables import agent, incident
 from scudo_agent.instant import MINUTE, SECOND, Instant
@@ -48,6 +49,7 @@ class Silence:
         self._posting = posting
         self._looked = lived
         self._patient_until = Instant(0)
+        self._pairs = PairWatch(database, posting)
         self._lock = threading.Lock()
 
     @property
@@ -56,7 +58,10 @@ class Silence:
         return self._now() < self._patient_until
 
     def look(self) -> tuple[int, int]:
-        """How many sites fell silent, and how many are heard again, since last time."""
+        """How many sites fell silent, and how many are heard again, since last time.
+
+        One agent of a pair counts, too.
+        """
         with self._lock:
             now = self._now()
             away = now - self._looked
@@ -73,7 +78,8 @@ class Silence:
             self._tell(one, now, opens=True)
         for one in heard:
             self._tell(one, now, opens=False)
-        return len(silent), len(heard)
+        fell, back = (0, 0) if patient else self._pairs.look(now, SILENT_US)
+        return len(silent) + fell, len(heard) + back
 
     def _tell(self, one: Any, now: Instant, *, opens: bool) -> None:
         where = (one.tenant_id, one.site_id)

@@ -214,6 +214,7 @@ incident = Table(
     _int("rev"),
     _text("previous", null=True),
     _us("stored_us"),
+    _us("aside_us", null=True),
     CheckConstraint("severity BETWEEN 1 AND 3", name="severity"),
     ForeignKeyConstraint(
         ["tenant_id", "ticket_id"], ["ticket.tenant_id", "ticket.ticket_id"]
