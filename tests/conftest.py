@@ -1,9 +1,13 @@
 """Marks every test by its folder, so that each belongs to exactly one stage."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+
+from scudo_agent.desk.store import desk_store
+from support import quick_schema
 
 # What generated input finds is found while working; the same commit has the same
 # result wherever it is checked.
@@ -21,6 +25,13 @@ FOLDERS = {
     "fuzz": "fuzz",
     "rights": "rights",
 }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_schema() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(desk_store, "migrate", quick_schema.migrate)
+        yield
 
 
 def pytest_collection_modifyitems(
