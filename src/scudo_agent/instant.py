@@ -7,6 +7,7 @@ An instant is a whole number of microseconds since 1970-01-01T00:00:00Z
 import re
 from datetime import UTC, datetime, timedelta
 from typing import NewType
+from zoneinfo import ZoneInfo
 
 from scudo_agent.errors import InputError
 
@@ -65,6 +66,17 @@ def format_instant(value: Instant) -> str:
     text = to_datetime(value).replace(tzinfo=None).isoformat(timespec="seconds")
     rest = value % SECOND
     return f"{text}.{rest:06d}".rstrip("0") + "Z" if rest else f"{text}Z"
+
+
+def local_stamp(value: Instant, zone: str) -> str:
+    """For a screen: to the second, by the clock of a time zone, with its offset.
+
+    >>> local_stamp(Instant(0), "Europe/Rome")
+    '1970-01-01 01:00:00 +01:00'
+    """
+    there = to_datetime(value).astimezone(ZoneInfo(zone))
+    text = there.isoformat(sep=" ", timespec="seconds")
+    return f"{text[:19]} {text[19:]}"
 
 
 def parse_duration(text: str | int | float) -> int:

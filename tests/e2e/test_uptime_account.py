@@ -113,7 +113,7 @@ def test_the_account_on_the_screen_and_as_csv(agent: RealAgent) -> None:
     said = call("uptime", *where).stdout
     assert "you may still be down " in said
     assert "an unannounced stop of 4 h now would leave " in " ".join(said.split())
-    assert "raw seconds, nothing excluded" in said  # of what is not contracted
+    assert "measured from " in said  # what is not contracted
     month = exact(call("uptime", *where, "--json").stdout)[0]["at"][:7]
     (row, other) = csv.DictReader(
         io.StringIO(call("uptime", *where, "--csv", "--month", month).stdout)

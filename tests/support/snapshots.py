@@ -44,6 +44,7 @@ def account(**changes: Any) -> SlaSnapshot:
     """A service that was down for an hour of the first thousand of its year."""
     fields: dict[str, Any] = {
         "service": "erp",
+        "at": AT,
         "year_start": AT,
         "classes_us": (996 * HOUR, 0, 2 * HOUR, HOUR, 0, HOUR, 0, 0, 0),
         "availability": 996 / 997,

@@ -89,7 +89,7 @@ def test_add_shows_what_is_excluded_and_announces(desk: Desk, maintenance: Run) 
         "  Thu 2026-11-26 22:00 - Fri 02:00",
         "  excluded  4 h: announced 3 calendar days ahead, 2 needed",
         "  announce by Tue 2026-11-24 23:59:59: later, less or nothing is excluded",
-        f"{state.id}  announced: Thu 2026-11-26 22:00 - Fri 02:00",
+        f"{state.id}  announced: Thu 2026-11-26 22:00 - Fri 02:00 (Europe/Rome)",
     ]
     assert [one.id for one in desk.store.windows.services(_who(desk))] == ["erp"]
 
@@ -111,7 +111,7 @@ def test_a_series_is_previewed_over_both_changes_of_the_clock(
     code, out, _ = maintenance("add", *NEW, *words, "--yes")
     assert code == 0
     [spring] = [line for line in out.splitlines() if "2027-03-28" in line]
-    assert "(+0100 to +0200)" in spring
+    assert "(+0100 → +0200)" in spring
     assert "excluded 3 h" in spring
     assert spring.endswith("<- shorter: the clock is put forward")
     [autumn] = [line for line in out.splitlines() if "2027-10-31" in line]
@@ -217,8 +217,8 @@ def test_list_shows_what_is_to_come_and_says_what_it_hides(
     code, out, _ = maintenance("list")
     assert code == 0
     assert out.splitlines() == [
-        "WINDOW        STATE      KIND           WHEN"
-        "                                 SERVICES",
+        "WINDOW        STATE      KIND           WHEN (Europe/Rome)"
+        "                   SERVICES",
         f"{name}  planned    ordinary       Thu 2026-11-26 22:00 - Fri 02:00     erp",
         "1 over or cancelled; --all shows them",
     ]
@@ -241,16 +241,25 @@ def test_a_window_is_moved_explained_corrected_and_cancelled(
     assert code == 0
     # Taken over from the first announcement, which came in time for its part.
     assert (
-        "  excluded  Thu 2026-11-26 22:00 - Fri 00:00 (2 h): "
+        "  excluded: Thu 2026-11-26 22:00 - Fri 00:00 (2 h): "
         "announced 3 calendar days ahead, 2 needed"
     ) in out
-    assert "  refused   Tue 2026-11-24 22:00 - Thu 22:00 (48 h): announced 1" in out
-    assert "  excluded  7200 s in all" in out
+    assert "  not excluded: Tue 2026-11-24 22:00 - Thu 22:00 (48 h): announced 1" in out
+    assert "  excluded in all: 2 h" in out
     found = json.loads(maintenance("explain", name, "--json")[1])
     assert found["excluded_seconds"] == 7200
     assert [part["seconds"] for part in found["refused"]] == [48 * 3600]
     said = maintenance("explain", name, "--language", "it")[1]
-    assert "annunciata con 3 giorni di calendario di anticipo, ne servono 2" in said
+    assert said.splitlines() == [
+        f"{name}  prevista  ordinaria  Aggiornamento   (orari: Europe/Rome)",
+        "  comunicata lun 2026-11-23 10:41:50: gio 2026-11-26 22:00 - ven 02:00",
+        "  comunicata lun 2026-11-23 10:41:50: mar 2026-11-24 22:00 - ven 00:00",
+        "  escluso: gio 2026-11-26 22:00 - ven 00:00 (2 h): annunciata con 3 giorni di "
+        "calendario di anticipo, ne servono 2",
+        "  non escluso: mar 2026-11-24 22:00 - gio 22:00 (48 h): annunciata con 1 "
+        "giorno di calendario di anticipo, ne servono 2",
+        "  escluso in tutto: 2 h",
+    ]
     change = ("--change", "ended at 23:30", "--reason", "done", "--by", "eva")
     assert maintenance("correct", name, *change)[0] == 0
     assert maintenance("cancel", name, "--reason", "rinviato", "--yes")[0] == 0

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from scudo_agent.cli.left_alone import LeftAlone
 from scudo_agent.cli.screen import Screen
 from scudo_agent.instant import parse_instant
 from scudo_agent.model import State
@@ -130,6 +131,65 @@ def test_the_lines_say_until_when_by_whom_and_why() -> None:
         "erp is muted until 12:30, by anna: disk",
         "crm/web is paused until 12:30, by anna: disk",
         "upgrade window w1 until 05 Mar 12:30, everything: new disks",
+    ]
+
+
+PLANNED = {
+    "window": "w2",
+    "kind": "ordinary",
+    "services": ["erp"],
+    "start": "2026-03-05T21:00:00Z",
+    "end": "2026-03-06T01:00:00Z",
+    "reason": "new disks",
+    "excluded": 14_400,
+}
+
+
+def test_the_next_planned_window_says_what_it_covers_and_takes() -> None:
+    later = PLANNED | {"window": "w3"}
+    _, lines = table(planned=[PLANNED])
+    assert lines == [
+        "ordinary window w2 is planned, 05 Mar 22:00 to 06 Mar 02:00, erp: new disks; "
+        "4 h of it will be excluded"
+    ]
+    _, lines = table(planned=[PLANNED | {"excluded": 0}, later])
+    assert lines[0].endswith("nothing of it will be excluded")
+    assert lines[1:] == ["one more window is planned"]
+
+
+def test_an_open_window_says_what_of_it_is_excluded() -> None:
+    window = {
+        "window": "w1",
+        "kind": "ordinary",
+        "services": ["*"],
+        "until": "2026-03-02T11:30:00Z",
+        "reason": "",
+        "excluded": 5_400,
+    }
+    _, lines = table(windows=[window, window | {"excluded": 0}])
+    assert lines == [
+        "ordinary window w1 until 12:30, everything; 1 h 30 min of it is excluded",
+        "ordinary window w1 until 12:30, everything; nothing of it is excluded",
+    ]
+
+
+def test_the_lines_in_italian_have_no_english_left() -> None:
+    window = PLANNED | {"until": "2026-03-05T11:30:00Z", "services": ["*"]}
+    document = {
+        "mutes": [order("mute", "service", "erp")],
+        "pauses": [order("pause", "check", "crm/web", "crm/web")],
+        "windows": [window],
+        "planned": [PLANNED, PLANNED],
+    }
+    lines = LeftAlone("Europe/Rome", "it").lines(document, parse_instant(AT))
+    assert list(lines) == [
+        "erp: ticket sospesi fino alle 12:30, da anna: disk",
+        "crm/web: controlli fermi fino alle 12:30, da anna: disk",
+        "finestra ordinaria w2 fino al 05 mar alle 12:30, tutto: new disks; "
+        "tempo escluso: 4 h",
+        "finestra ordinaria w2 prevista, dal 05 mar 22:00 al 06 mar 02:00, erp: "
+        "new disks; tempo che sarà escluso: 4 h",
+        "un’altra finestra è prevista",
     ]
 
 

@@ -90,7 +90,8 @@ def test_an_open_incident_stands_beside_its_subject_with_its_ticket() -> None:
 
 
 def test_a_forecast_says_when_the_limit_is_reached() -> None:
-    foreseen = {"likely": "2026-04-17T00:00:00Z", "early": "", "late": None}
+    # Half an hour past midnight in Rome.
+    foreseen = {"likely": "2026-04-16T22:30:00Z", "early": "", "late": None}
     disk = check("here/disk", forecast=foreseen)
     incident = {"subject": "forecast:here/disk", "severity": 3, "ticket": "SC-1"}
     doc = document(checks=[check("erp/web"), check("erp/db"), disk])
@@ -121,6 +122,7 @@ def test_a_stopped_agents_status_says_how_old_it_is() -> None:
     (head,) = Screen("Europe/Rome").head(doc)
     assert "stopped (not cleanly)" in head
     assert "as it was at 10:04:18, 20:00 ago" in head
+    assert head.startswith("prova · ACME S.p.A. · Europe/Rome · ")
 
 
 def test_an_agent_that_runs_and_is_silent_is_not_called_stopped() -> None:

@@ -41,6 +41,10 @@ class AccountWatch:
         """The accounts as of the last look, by service."""
         return self.accounts.latest
 
+    def freshen(self) -> None:
+        """Bring them up to now if that takes no reading; for a thread of its own."""
+        self.accounts.freshen(self._runtime.timeline.now())
+
     def with_accounts(self, read: Callable[[], Snapshot]) -> Callable[[], Snapshot]:
         """Snapshots with the accounts in them; for the thread of a scrape."""
 

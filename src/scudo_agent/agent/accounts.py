@@ -99,10 +99,30 @@ class Accounts:
         Raises `StoreError` when the ledger cannot be read.
         """
         with self._lock:
-            self._at = at = max(at, self._at)
-            self._follow(at)
-            self.latest = {} if self._year is None else self._shown(self._year)
-            return self.latest
+            return self._look(at)
+
+    def freshen(self, at: Instant) -> None:
+        """As `look`, but nobody waits for the ledger: what has to be read from it
+        first, and what another thread works out now, stays as it was.
+        """
+        if not self._lock.acquire(timeout=_PATIENCE_S):
+            return
+        try:
+            year = self._year
+            if (
+                year is not None
+                and self._now_site() is self._site
+                and at < year.year[1]
+            ):
+                self._look(at)
+        finally:
+            self._lock.release()
+
+    def _look(self, at: Instant) -> Mapping[str, SlaSnapshot]:
+        self._at = at = max(at, self._at)
+        self._follow(at)
+        self.latest = {} if self._year is None else self._shown(self._year)
+        return self.latest
 
     def cost(self, timelines: Mapping[str, Points], span: Interval) -> Cost | None:
         """What an incident cost of the year's budgets; `span` is since when to when.
@@ -254,6 +274,7 @@ class Accounts:
             allowed, of = row.allowed
             out[name] = SlaSnapshot(
                 service=name,
+                at=self._at,
                 year_start=start,
                 classes_us=tuple(sums),
                 availability=(counted - lost) / counted if counted else None,

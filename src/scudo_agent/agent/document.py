@@ -5,11 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from scudo_agent.agent.interventions import checks_of
-from scudo_agent.agent.windows import OpenWindow, open_at, upgrade_us
+from scudo_agent.agent.windows import (
+    Effects,
+    OpenWindow,
+    PlannedWindow,
+    open_at,
+    planned_at,
+    upgrade_us,
+)
 from scudo_agent.config.site import Check, Service, Site
+from scudo_agent.contract.model import Window
 from scudo_agent.contract.year import allowed_us, contract_year
+from scudo_agent.desk.windows import standing
 from scudo_agent.errors import InputError
-from scudo_agent.instant import SECOND, Instant, format_instant
+from scudo_agent.instant import SECOND, Instant, format_instant, seconds
 from scudo_agent.judge.forecast import Forecast, words
 from scudo_agent.model import State
 from scudo_agent.store.read import StoreReader
@@ -29,10 +38,16 @@ def text_of(at: Instant | None) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetLeft:
-    """What may be lost in the contract year and what was, in microseconds."""
+    """What may be lost in the contract year and what was, in microseconds.
 
+    `windows` is what the year's windows take of what could be lost without them, those
+    to come included. All as of `at`.
+    """
+
+    at: Instant
     allowed: float
     used: int
+    windows: float
 
     @property
     def remaining(self) -> float:
@@ -40,9 +55,19 @@ class BudgetLeft:
         return self.allowed - self.used
 
 
-def budget_of(account: SlaSnapshot) -> BudgetLeft:
+def budget_of(site: Site, account: SlaSnapshot) -> BudgetLeft:
     """The budget of a running agent's account."""
-    return BudgetLeft(allowed=account.allowed_us, used=account.used_us)
+    whole = account.allowed_us
+    if site.contract is not None:
+        year = contract_year(site.contract, account.year_start)
+        whole = allowed_us(site.contract.uptime.target, year)
+    return BudgetLeft(
+        at=account.at,
+        allowed=account.allowed_us,
+        used=account.used_us,
+        # Rounded down, the whole may be a microsecond less than what is allowed.
+        windows=max(whole - account.allowed_us, 0),
+    )
 
 
 def service_document(
@@ -144,11 +169,15 @@ def left_document(
     orders: Iterable[Intervention],
     windows: Iterable[OpenWindow],
     copy: WindowCopy | None,
+    *,
+    planned: Iterable[PlannedWindow],
+    effects: Effects,
 ) -> Document:
-    """What is left alone now: for the table, `tickets` and `uptime`.
+    """What is left alone now, and what will be: for the table, `tickets`, `uptime`.
 
     `windows_copy` is None while the desk never told of any.
     """
+    contract = site.contract
     found = [intervention_document(site, order) for order in orders]
     told = None
     if copy is not None:
@@ -159,15 +188,30 @@ def left_document(
         "pauses": [one for one in found if one["kind"] == "pause"],
         "windows": [
             {
-                "window": window.id,
-                "kind": str(window.kind),
-                "services": list(window.services),
+                **_window(window, state.reason, effects.of(contract, window)),
                 "until": text_of(until),
-                "reason": state.reason,
             }
             for window, state, until in windows
         ],
+        "planned": [
+            {
+                **_window(window, state.reason, effects.of(contract, window)),
+                "start": format_instant(standing(window).start),
+                "end": format_instant(standing(window).end),
+            }
+            for window, state in planned
+        ],
         "windows_copy": told,
+    }
+
+
+def _window(window: Window, reason: str, excluded_us: int | None) -> Document:
+    return {
+        "window": window.id,
+        "kind": str(window.kind),
+        "services": list(window.services),
+        "reason": reason,
+        "excluded": None if excluded_us is None else seconds(excluded_us),
     }
 
 
@@ -175,16 +219,25 @@ def stored_left(site: Site, reader: StoreReader, at: Instant) -> Document:
     """`left_document` from the store, as it is at an instant."""
     copy = reader.windows()
     orders = [order for order in reader.interventions(at) if order.at(at)]
-    return left_document(site, orders, open_at(copy, at, upgrade_us(site)), copy)
+    return left_document(
+        site,
+        orders,
+        open_at(copy, at, upgrade_us(site)),
+        copy,
+        planned=planned_at(copy, at),
+        effects=Effects(),
+    )
 
 
 def _budget(left: BudgetLeft | None) -> Document | None:
     if left is None:
         return None
     return {
+        "at": format_instant(left.at),
         "allowed": left.allowed / SECOND,
         "used": left.used / SECOND,
         "remaining": left.remaining / SECOND,
+        "windows": left.windows / SECOND,
     }
 
 

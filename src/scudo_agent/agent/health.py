@@ -21,7 +21,7 @@ from scudo_agent.config.site import Site
 from scudo_agent.dbfile.backup import last_taken
 from scudo_agent.desk.settings import DeskSettings, load_desk_settings
 from scudo_agent.errors import InputError, ScudoError, StoreError
-from scudo_agent.instant import DAY, SECOND, format_instant
+from scudo_agent.instant import DAY, SECOND, local_stamp
 from scudo_agent.store.backup import AGENT
 from scudo_agent.store.damage import Loss, losses
 from scudo_agent.store.read import FILE, StoreReader
@@ -60,7 +60,7 @@ async def examine(site: Site, state: Path, desk_file: Path) -> list[Finding]:
         *_browser(site),
         *_clock(SystemClock()),
         *_disk(state),
-        *_store(state),
+        *_store(state, site.timezone),
     ]
     findings += await _names(site)
     if site.desk.url is None:
@@ -163,7 +163,7 @@ def _disk(state: Path) -> Iterator[Finding]:
     yield _ok("disk", seen)
 
 
-def _store(state: Path) -> Iterator[Finding]:
+def _store(state: Path, zone: str) -> Iterator[Finding]:
     if not (state / FILE).exists():
         yield _ok("store", f"none yet; {state / FILE} is made at the first run")
         return
@@ -194,7 +194,7 @@ def _store(state: Path) -> Iterator[Finding]:
             "agent records",
             remedy="a restart of the agent anchors anew",
         )
-    yield from _left(orders, copy)
+    yield from _left(orders, copy, zone)
     age = "" if live is None else f", last alive {_ago(SystemClock().wall() - live.at)}"
     yield _ok("store", f"{waiting} events wait for the desk{age}")
 
@@ -223,7 +223,9 @@ def _kept_safe(state: Path, found: Iterable[Loss]) -> Iterator[Finding]:
     )
 
 
-def _left(orders: Iterable[Intervention], copy: WindowCopy | None) -> Iterator[Finding]:
+def _left(
+    orders: Iterable[Intervention], copy: WindowCopy | None, zone: str
+) -> Iterator[Finding]:
     """What is left alone: nobody should wonder why there is no ticket."""
     if copy is not None:
         age = _ago(SystemClock().wall() - copy.fetched)
@@ -231,7 +233,7 @@ def _left(orders: Iterable[Intervention], copy: WindowCopy | None) -> Iterator[F
         yield _ok("windows", f"{count} of the desk, revision {revision}, copied {age}")
     for one in orders:
         mute = one.kind is InterventionKind.MUTE
-        until = f"{one.name} until {format_instant(one.end)}, by {one.actor}"
+        until = f"{one.name} until {local_stamp(one.end, zone)}, by {one.actor}"
         yield Finding(
             about="muted" if mute else "paused",
             level="warning",

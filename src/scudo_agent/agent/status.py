@@ -87,7 +87,7 @@ class StatusView:
         state, since = self._runtime.judge.service(service.id)
         at = self._runtime.timeline.now()
         account = self._accounts().get(service.id)
-        left = None if account is None else budget_of(account)
+        left = None if account is None else budget_of(self._runtime.site, account)
         return service_document(
             self._runtime.site, service, state, since=since, at=at, left=left
         )
@@ -110,8 +110,15 @@ class StatusView:
         runtime = self._runtime
         at = runtime.timeline.now()
         orders = runtime.interventions.in_force(at)
-        windows = runtime.windows.open(at)
-        return left_document(runtime.site, orders, windows, runtime.windows.copy)
+        windows = runtime.windows
+        return left_document(
+            runtime.site,
+            orders,
+            windows.open(at),
+            windows.copy,
+            planned=windows.planned(at),
+            effects=windows.effects,
+        )
 
     def _incidents(self) -> list[Document]:
         return [

@@ -43,7 +43,7 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
         members = [timelines[check] for check in service.checks]
         state, since = _at(service_timeline(members, service.need), moment)
         account = accounts.get(service.id)
-        left = None if account is None else budget_of(account)
+        left = None if account is None else budget_of(site, account)
         services.append(
             service_document(site, service, state, since=since, at=moment, left=left)
         )
@@ -161,7 +161,8 @@ def _account(
 def with_left(
     documents: Sequence[Document], site: Site, reader: StoreReader, at: Instant
 ) -> list[Document]:
-    """Accounts with the mutes, pauses and windows that touch each service at `at`."""
+    """Accounts with the mutes, pauses and windows that touch each service at `at`,
+    and the windows that are planned."""
     left = stored_left(site, reader, at)
     out = []
     for document in documents:
@@ -172,9 +173,10 @@ def with_left(
                 **document,
                 "mutes": [m for m in left["mutes"] if checks & {*m["checks"]}],
                 "pauses": [p for p in left["pauses"] if checks & {*p["checks"]}],
-                "windows": [
-                    w for w in left["windows"] if {name, "*"} & {*w["services"]}
-                ],
+                **{
+                    key: [w for w in left[key] if {name, "*"} & {*w["services"]}]
+                    for key in ("windows", "planned")
+                },
             }
         )
     return out

@@ -51,10 +51,11 @@ class Telemetry:
         return error is None, "ready" if error is None else str(error)
 
     def status(self) -> Document:
-        """The status document, read in the loop."""
+        """The status document, read in the loop, with budgets as of now."""
         agent = self.agent
         if agent is None:
             raise ScudoError("the agent is starting")
+        agent.accounts.freshen()
         return in_loop(self.loop, agent.status.document)
 
     def reload(self) -> tuple[str, str]:

@@ -80,14 +80,17 @@ def _first(changes: Any, state: str) -> tuple[str | None, str | None]:
 
 
 def _left(service: str, members: set[str], status: Document) -> Document:
-    """Windows, mutes and pauses that touch the service."""
+    """Windows, open and planned, mutes and pauses that touch the service."""
     orders = [*status.get("mutes", ()), *status.get("pauses", ())]
     return {
-        "windows": [
-            one
-            for one in status.get("windows", ())
-            if not {service, "*"}.isdisjoint(one["services"])
-        ],
+        **{
+            key: [
+                one
+                for one in status.get(key, ())
+                if not {service, "*"}.isdisjoint(one["services"])
+            ]
+            for key in ("windows", "planned")
+        },
         "orders": [
             one
             for one in orders

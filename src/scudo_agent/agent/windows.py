@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from scudo_agent.config.site import Site
-from scudo_agent.contract.model import UpgradeRule, Window, WindowKind
-from scudo_agent.desk.windows import window_of
+from scudo_agent.contract.model import Contract, UpgradeRule, Window, WindowKind
+from scudo_agent.contract.windows import WindowRules
+from scudo_agent.desk.windows import Phase, phase, standing, window_of
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import Instant
 from scudo_agent.intervals import Interval
@@ -31,6 +32,40 @@ _log = logging.getLogger(__name__)
 
 OpenWindow = tuple[Window, WindowState, Instant]
 """A window, as the desk described it, and until when it is open."""
+
+
+PlannedWindow = tuple[Window, WindowState]
+"""A window that is yet to begin, and how the desk described it."""
+
+
+class Effects:
+    """How much of each window the contract excludes, worked out once for each."""
+
+    def __init__(self) -> None:
+        self._rules: WindowRules | None = None
+        self._found: dict[Window, int] = {}
+
+    def of(self, contract: Contract | None, window: Window) -> int | None:
+        """Microseconds by all that was announced of it; None without a contract.
+
+        What another window excludes as well is in it too.
+        """
+        if contract is None:
+            return None
+        if self._rules is None or self._rules.contract is not contract:
+            self._rules, self._found = WindowRules(contract), {}
+        if window not in self._found:
+            self._found[window] = _excluded(self._rules, window)
+        return self._found[window]
+
+
+def _excluded(rules: WindowRules, window: Window) -> int:
+    told = [one.announced for one in window.announcements]
+    # A clock that is behind the desk's must not hide what the desk told.
+    known = max(*told, window.cancelled or 0, window.peak_notice or 0)
+    found = rules.assess(window, at=Instant(known))
+    parts = () if found is None else found.granted
+    return sum(part.span[1] - part.span[0] for part in parts)
 
 
 class WindowSource(Protocol):
@@ -77,6 +112,19 @@ def _open(
     ]
 
 
+def planned_at(copy: WindowCopy | None, at: Instant) -> list[PlannedWindow]:
+    """The windows of a copy that are yet to begin, the next one first."""
+    states = () if copy is None else copy.windows.windows
+    return _planned([(window_of(state), state) for state in states], at)
+
+
+def _planned(
+    known: Iterable[tuple[Window, WindowState]], at: Instant
+) -> list[PlannedWindow]:
+    found = [one for one in known if phase(one[0], at) is Phase.PLANNED]
+    return sorted(found, key=lambda one: (standing(one[0]).start, one[0].id))
+
+
 def upgrade_us(site: Site) -> int:
     """How long an upgrade's window mutes, by the contract if it is here."""
     rule = site.contract.uptime.exclusions.upgrade if site.contract else None
@@ -109,6 +157,7 @@ class WindowKeeper:
         states: Sequence[WindowState] = () if copy is None else copy.windows.windows
         self._states = {state.id: state for state in states}
         self.windows = {state.id: window_of(state) for state in states}
+        self.effects = Effects()
 
     @property
     def copy(self) -> WindowCopy | None:
@@ -129,9 +178,14 @@ class WindowKeeper:
 
     def open(self, at: Instant) -> list[OpenWindow]:
         """The windows that are open at an instant, and until when."""
-        states = self._states.items()
-        known = [(self.windows[id_], state) for id_, state in states]
-        return _open(known, at, self._upgrade_us())
+        return _open(self._known(), at, self._upgrade_us())
+
+    def planned(self, at: Instant) -> list[PlannedWindow]:
+        """The windows that are yet to begin, the next one first."""
+        return _planned(self._known(), at)
+
+    def _known(self) -> list[tuple[Window, WindowState]]:
+        return [(self.windows[id_], state) for id_, state in self._states.items()]
 
     def heard(self, revision: int, source: WindowSource) -> None:
         """The desk has the windows at this revision: fetch them if it is another."""

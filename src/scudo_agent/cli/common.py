@@ -214,11 +214,11 @@ def _stored(site: "Site", state: Path) -> dict[str, Any]:
         reader.close()
 
 
-def left_lines(site: "Site", state: Path) -> list[str]:
-    """What is muted, paused or in a window now, as lines; from the agent's store."""
+def left_lines(site: "Site", state: Path, language: str = "en") -> list[str]:
+    """What is muted, paused, in a window or soon in one; from the agent's store."""
     from scudo_agent.agent.contracts import with_kept
     from scudo_agent.agent.document import stored_left
-    from scudo_agent.cli.screen import Screen
+    from scudo_agent.cli.left_alone import LeftAlone
     from scudo_agent.clock import SystemClock
 
     if not (state / "agent.db").exists():
@@ -229,4 +229,4 @@ def left_lines(site: "Site", state: Path) -> list[str]:
         document = stored_left(with_kept(site, reader), reader, now)
     finally:
         reader.close()
-    return list(Screen(site.timezone).left(document, now))
+    return list(LeftAlone(site.timezone, language).lines(document, now))

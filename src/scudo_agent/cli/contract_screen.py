@@ -21,6 +21,7 @@ from scudo_agent.statement.words import (
     left,
     remainder,
     verdict,
+    windows_take,
 )
 from scudo_agent.text import TN, T, Text
 
@@ -38,13 +39,12 @@ class AccountScreen:
     def show(
         self,
         accounts: Sequence[Account],
-        at: str,
         *,
         explained: bool = False,
         month: str | None = None,
         hours: bool = False,
     ) -> None:
-        """All accounts, as known at `at`.
+        """All accounts, as known at the instant that they were made for.
 
         With a month its figures stand beneath, with `hours` those of the service
         hours, for information.
@@ -61,7 +61,7 @@ class AccountScreen:
                 "contract year {start} to {end}, as known at {at}",
                 start=start,
                 end=end,
-                at=at,
+                at=self._words.stamp(first.at),
             )
         )
         calendar = Calendar(first.contract)
@@ -166,7 +166,11 @@ class AccountScreen:
             (T("down, excluded"), length(account.down_excluded), None),
             (T("down, counted"), length(account.down_counted), None),
             (T("counted"), length(account.counted), T("the basis of availability")),
-            (T("allowed in the year"), length(budget.allowed), None),
+            (
+                T("allowed in the year"),
+                length(budget.allowed),
+                windows_take(account, words),
+            ),
             (*remainder(account, words), None),
             (
                 T("burn rate"),

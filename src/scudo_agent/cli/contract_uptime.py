@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         from scudo_agent.cli.contract_screen import AccountScreen
 
         screen = AccountScreen(args.language)
-        screen.show(accounts, args.at, explained=args.explain, month=args.month)
+        screen.show(accounts, explained=args.explain, month=args.month)
     return 0
 
 

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from scudo_agent.agent.control import LINE_LIMIT, PATIENCE_S, SOCKET, address
 from scudo_agent.cli.common import add_site, running, state_folder
 from scudo_agent.errors import InputError, ScudoError
-from scudo_agent.instant import parse_duration, parse_instant, to_datetime
+from scudo_agent.instant import local_stamp, parse_duration, parse_instant
 
 
 def add_subject(parser: argparse.ArgumentParser) -> None:
@@ -57,11 +56,10 @@ def show(args: argparse.Namespace, answer: dict[str, Any], lines: Iterator[str])
 
 
 def until(answer: dict[str, Any]) -> str:
-    """`until 2026-11-22 17:04:10, by anna: changing the UPS`."""
+    """`until 2026-11-22 17:04:10 +01:00, by anna: changing the UPS`."""
     order = answer["orders"][0]
-    at = to_datetime(parse_instant(order["until"])).astimezone(ZoneInfo(answer["zone"]))
-    said = f"{at:%Y-%m-%d %H:%M:%S}, by {order['actor']}: {order['reason']}"
-    return f"until {said}"
+    at = local_stamp(parse_instant(order["until"]), answer["zone"])
+    return f"until {at}, by {order['actor']}: {order['reason']}"
 
 
 def kept_tickets(answer: dict[str, Any]) -> Iterator[str]:

@@ -196,8 +196,10 @@ async def _table(agent: Agent, manner: Manner, log: Path | None) -> None:
         print(gap)
     foot = [*manner.foot(agent), *([f"log      {log}"] if log else [])]
     console = Console(highlight=False)
+    loop = asyncio.get_running_loop()
     with Live(console=console, auto_refresh=False) as live:
         while True:
+            await loop.run_in_executor(None, agent.accounts.freshen)
             document = agent.status.document()
             live.update(_picture(screen, document, foot), refresh=True)
             await asyncio.sleep(_REDRAW_S)

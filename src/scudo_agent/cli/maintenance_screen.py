@@ -1,7 +1,10 @@
 """What `scudo-agent maintenance` prints: previews, lists, explanations."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
+
+from babel.dates import format_date
 
 from scudo_agent.cli.maintenance import Case
 from scudo_agent.contract.booking import (
@@ -11,15 +14,17 @@ from scudo_agent.contract.booking import (
     known_at,
     moved,
 )
-from scudo_agent.contract.model import Window
+from scudo_agent.contract.model import Window, WindowKind
 from scudo_agent.contract.recurring import Occurrence, Shift
 from scudo_agent.contract.window_words import warnings, why
 from scudo_agent.contract.windows import Assessment, Part, WindowRules
-from scudo_agent.desk.window_words import KINDS, clock
-from scudo_agent.desk.windows import EVERY, phase, standing, window_of
+from scudo_agent.desk.window_words import KINDS, PHASES, clock
+from scudo_agent.desk.windows import EVERY, Phase, phase, standing, window_of
 from scudo_agent.instant import SECOND, Instant, format_instant, parse_instant, seconds
 from scudo_agent.locale import Translator, translator
-from scudo_agent.locale.formats import clean, local
+from scudo_agent.locale.formats import babel_locale, clean, local
+from scudo_agent.statement.words import KIND_WORDS
+from scudo_agent.text import T, Text, Value
 from scudo_agent.wire import WindowState
 
 _SHIFTS = {
@@ -79,7 +84,8 @@ def listing(
     """One window a line."""
     zone = case.zone
     if states:
-        print(f"{'WINDOW':12}  {'STATE':9}  {'KIND':13}  {'WHEN':35}  SERVICES")
+        when = f"WHEN ({zone})"
+        print(f"{'WINDOW':12}  {'STATE':9}  {'KIND':13}  {when:35}  SERVICES")
     for state in states:
         last, where = standing(window_of(state)), phase(window_of(state), now)
         span = _span(last.start, last.end, zone)
@@ -102,30 +108,56 @@ def told(case: Case, states: Sequence[WindowState], what: str) -> None:
         return
     for state in states:
         last = standing(window_of(state))
-        print(f"{state.id}  {what}: {_span(last.start, last.end, case.zone)}")
+        span = _span(last.start, last.end, case.zone)
+        print(f"{state.id}  {what}: {span} ({case.zone})")
 
 
 def explanation(case: Case, state: WindowState, now: Instant, language: str) -> None:
     """A window, each part of it with its reason, and what was corrected."""
-    found = explanation_json(case, state, now, language)
-    zone = case.zone
-    print(f"{state.id}  {found['phase']}  {state.kind}  {clean(state.reason)}")
-    for told_ in window_of(state).announcements:
-        at = _time(told_.announced, zone)
-        print(f"  told {at}: {_span(told_.start, told_.end, zone)}")
-    if state.cancelled is not None:
-        print(f"  cancelled {_time(parse_instant(state.cancelled), zone)}")
-    for word in ("excluded", "refused"):
-        for part in found[word]:
-            print(f"  {word:9} {part['words']}")
-    print(f"  excluded  {found['excluded_seconds']} s in all")
+    found, zone = explanation_json(case, state, now, language), case.zone
+    speaks = translator(language)
+
+    def say(text: Text) -> str:
+        return speaks.render(text, zone=zone)
+
+    where = say(PHASES[Phase(found["phase"])][1])
+    kind = say(KIND_WORDS[WindowKind(state.kind)])
+    times = say(T("times: {zone}", zone=zone))
+    print(f"{state.id}  {where}  {kind}  {clean(state.reason)}   ({times})")
+    for text in _told(state, zone, language):
+        print(f"  {say(text)}")
+    for text, parts in (
+        (T("excluded"), found["excluded"]),
+        (T("not excluded"), found["refused"]),
+    ):
+        for part in parts:
+            print(f"  {say(text)}: {part['words']}")
+    total: Value = {"duration": int(found["excluded_seconds"] * SECOND)}
+    print(f"  {say(T('excluded in all: {length}', length=total))}")
     for warning in found["warnings"]:
-        print(f"  warning: {warning}")
+        print(f"  {say(T('warning: {text}', text=warning))}")
     for one in state.corrections:
-        print(
-            f"  corrected {_time(parse_instant(one.at), zone)} by {clean(one.by)}: "
-            f"{clean(one.change)} ({clean(one.reason)}); it changes no figure"
+        text = T(
+            "corrected {at} by {who}: {change} ({reason}); it changes no figure",
+            at=_time(parse_instant(one.at), zone, language),
+            who=clean(one.by),
+            change=clean(one.change),
+            reason=clean(one.reason),
         )
+        print(f"  {say(text)}")
+
+
+def _told(state: WindowState, zone: str, language: str) -> Iterator[Text]:
+    """When the customer was told what, and of the cancellation."""
+    for one in window_of(state).announcements:
+        yield T(
+            "told {at}: {span}",
+            at=_time(one.announced, zone, language),
+            span=_span(one.start, one.end, zone, language),
+        )
+    if state.cancelled is not None:
+        at = _time(parse_instant(state.cancelled), zone, language)
+        yield T("cancelled {at}", at=at)
 
 
 def explanation_json(
@@ -176,7 +208,7 @@ def _part(
         "announced": format_instant(part.announcement.announced),
         "refusal": part.refusal,
         "why": reason,
-        "words": f"{_span(start, end, zone)} ({length}): {reason}",
+        "words": f"{_span(start, end, zone, speaks.language)} ({length}): {reason}",
     }
 
 
@@ -237,21 +269,28 @@ def _names(case: Case, services: Sequence[str]) -> str:
     return ", ".join(services)
 
 
-def _span(start: Instant, end: Instant, zone: str) -> str:
+def _span(start: Instant, end: Instant, zone: str, language: str = "en") -> str:
     """`Sat 2026-12-05 22:00 - Sun 02:00`; the offsets where the clock changes."""
     begin, finish = local(start, zone), local(end, zone)
     until = clock(end, zone)
     days = (finish.date() - begin.date()).days
     if days >= 7:
-        until = f"{finish:%a %Y-%m-%d} {until}"
+        until = f"{_day(finish, language)} {finish:%Y-%m-%d} {until}"
     elif days:
-        until = f"{finish:%a} {until}"
-    line = f"{begin:%a %Y-%m-%d} {clock(start, zone)} - {until}"
+        until = f"{_day(finish, language)} {until}"
+    day = f"{_day(begin, language)} {begin:%Y-%m-%d}"
+    line = f"{day} {clock(start, zone)} - {until}"
     if begin.utcoffset() != finish.utcoffset():
-        line += f" ({begin:%z} to {finish:%z})"
+        line += f" ({begin:%z} → {finish:%z})"
     return line
 
 
-def _time(at: Instant, zone: str) -> str:
+def _time(at: Instant, zone: str, language: str = "en") -> str:
     where = local(at, zone)
-    return f"{where:%a %Y-%m-%d} {clock(Instant(at - at % SECOND), zone)}"
+    day = f"{_day(where, language)} {where:%Y-%m-%d}"
+    return f"{day} {clock(Instant(at - at % SECOND), zone)}"
+
+
+def _day(there: datetime, language: str) -> str:
+    """`Sat`."""
+    return str(format_date(there, "EEE", locale=babel_locale(language)))

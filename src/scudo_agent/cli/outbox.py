@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     elif args.json:
         print(json.dumps([_document(one) for one in rows], indent=2))
     else:
-        print("\n".join(map(_line, rows)) or "nothing waits: the desk has everything")
+        lines = [_line(one, site.timezone) for one in rows]
+        print("\n".join(lines) or "nothing waits: the desk has everything")
     return 0
 
 
@@ -88,11 +89,11 @@ def _document(one: "Waiting") -> dict[str, Any]:
     }
 
 
-def _line(one: "Waiting") -> str:
-    from scudo_agent.instant import format_instant
+def _line(one: "Waiting", zone: str) -> str:
+    from scudo_agent.instant import local_stamp
 
     ticket = one.ticket or "no ticket yet"
-    since = format_instant(one.since)
+    since = local_stamp(one.since, zone)
     return (
         f"{one.seq}  {ticket}  {one.kind} of {one.subject}, since {since}: "
         f"{_why(one)}; {_what_to_do(one)}"

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from scudo_agent.cli.left_alone import LeftAlone
 from scudo_agent.instant import (
     DAY,
     HOUR,
     MINUTE,
     SECOND,
     Instant,
+    local_stamp,
     parse_instant,
     to_datetime,
 )
@@ -49,6 +51,7 @@ class Screen:
     def __init__(self, zone: str) -> None:
         self._zone = zone
         self._translator = translator("en")
+        self._left = LeftAlone(zone)
 
     def clock(self, at: int) -> str:
         """`10:04:12` in the site's zone."""
@@ -73,7 +76,8 @@ class Screen:
 
     def head(self, document: Mapping[str, Any]) -> Iterator[str]:
         """What stands above the table: who, how old, and what is wrong."""
-        name = f"{document['site']} · {document['customer']}"
+        # All times of the screen are those of this zone.
+        name = f"{document['site']} · {document['customer']} · {self._zone}"
         at = parse_instant(document["at"])
         if not document["live"]:
             age = span(max(parse_instant(document["read_at"]) - at, 0))
@@ -110,25 +114,8 @@ class Screen:
             yield f"{said}: {why[0]}{rest}"
 
     def left(self, document: Mapping[str, Any], now: Instant) -> Iterator[str]:
-        """What is left alone: mutes, pauses and open windows, until when and why."""
-        for key, done in (("mutes", "muted"), ("pauses", "paused")):
-            for one in document.get(key, ()):
-                till = self.till(one["until"], now)
-                who = f"by {one['actor']}: {one['reason']}"
-                yield f"{one['name']} is {done} {till}, {who}"
-        for one in document.get("windows", ()):
-            services = ", ".join(one["services"]).replace("*", "everything")
-            why = f": {one['reason']}" if one["reason"] else ""
-            till = self.till(one["until"], now)
-            yield f"{one['kind']} window {one['window']} {till}, {services}{why}"
-
-    def till(self, until: str, now: Instant) -> str:
-        """`until 17:04`, with the day when it is more than a day ahead."""
-        at = parse_instant(until)
-        local = to_datetime(at).astimezone(ZoneInfo(self._zone))
-        return (
-            f"until {local:%H:%M}" if at - now < DAY else f"until {local:%d %b %H:%M}"
-        )
+        """What is left alone: mutes, pauses and windows, until when and why."""
+        yield from self._left.lines(document, now)
 
     def rows(self, document: Mapping[str, Any]) -> list[Row]:
         """Services with their checks, then the checks of no service."""
@@ -172,7 +159,8 @@ class Screen:
         seen = self.say(check["seen"])
         failing = check["failing"]
         if check.get("forecast"):
-            seen = f"{seen}; limit reached {check['forecast']['likely'][:10]}"
+            likely = local_stamp(parse_instant(check["forecast"]["likely"]), self._zone)
+            seen = f"{seen}; limit reached {likely[:10]}"
         if check["state"] != "down" and 0 < failing < check["confirm"]:
             seen = f"failing {failing} of {check['confirm']}: {seen}"
         return Row(

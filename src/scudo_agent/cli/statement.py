@@ -9,6 +9,7 @@ from scudo_agent.cli.common import add_site, load_for_desk
 
 if TYPE_CHECKING:
     from scudo_agent.cli.desk_door import Door
+    from scudo_agent.statement.words import Words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--html", type=Path, metavar="F.html", help="write the page")
     parser.add_argument(
-        "--language", choices=("it", "en"), help="of the page; default: the customer's"
+        "--language",
+        choices=("it", "en"),
+        help="of the page (default: the customer's) and of what is printed "
+        "(default: English)",
     )
     parser.add_argument(
         "--correct",
@@ -50,30 +54,51 @@ def run(args: argparse.Namespace) -> int:
     if period is None:
         if args.json or args.html or args.correct or args.revision:
             raise InputError("say which one: --month 2026-11 or --year 2026")
-        return _list(door)
+        return _list(door, _words(args, site.timezone))
     body, revision = _fetch(args, door, period)
     stated = _read(body, period)
+    words = _words(args, _zone(stated, site.timezone))
     if args.json is not None:
-        _write(args.json, body)
+        _write(args.json, body, words)
     if args.html is not None:
         from scudo_agent.statement.render import render_statement
 
         language = args.language or site.customer.language
-        _write(args.html, render_statement(stated, language=language).encode())
-    _say(period, revision, stated)
+        page = render_statement(stated, language=language)
+        _write(args.html, page.encode(), words)
+    _say(period, revision, stated, words)
     return 0
 
 
-def _list(door: "Door") -> int:
+def _words(args: argparse.Namespace, zone: str) -> "Words":
+    from scudo_agent.statement.words import Words
+
+    return Words(args.language or "en", zone)
+
+
+def _zone(stated: dict[str, Any], site_zone: str) -> str:
+    """The contract's time zone: the statement's times are read in it."""
+    return str(stated["inputs"]["contract"].get("timezone", site_zone))
+
+
+def _list(door: "Door", words: "Words") -> int:
+    from scudo_agent.instant import parse_instant
+    from scudo_agent.text import T
+
     found = door.get("/statements").json()
     if not found:
-        print("nothing was stated yet: a period is stated when it is over")
+        nothing = T("nothing was stated yet: a period is stated when it is over")
+        print(words.say(nothing))
     for one in found:
-        why = f", {one['why']}" if one["why"] else ""
-        print(
-            f"{one['period']}  revision {one['revision']}  {one['made']}  "
-            f"{one['by']}{why}  sha256 {one['sha256']}"
+        head = T(
+            "{period}, revision {revision}, made {at} by {who}",
+            period=one["period"],
+            revision=one["revision"],
+            at=words.stamp(parse_instant(one["made"])),
+            who=one["by"],
         )
+        why = f": {one['why']}" if one["why"] else ""
+        print(f"{words.say(head)}{why}  sha256 {one['sha256']}")
     return 0
 
 
@@ -104,23 +129,39 @@ def _read(body: bytes, period: str) -> dict[str, Any]:
     return found
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, words: "Words") -> None:
     from scudo_agent.errors import ScudoError
+    from scudo_agent.text import T
 
     try:
         path.write_bytes(content)
     except OSError as exc:
         raise ScudoError(f"{path}: cannot be written: {exc.strerror}") from None
-    print(f"{path}: written")
+    print(words.say(T("{path}: written", path=str(path))))
 
 
-def _say(period: str, revision: int, stated: dict[str, Any]) -> None:
-    what = f"revision {revision}" if revision else "so far: it is not closed yet"
-    print(f"{period}, {what}, as known at {stated['inputs']['at']}")
+def _say(period: str, revision: int, stated: dict[str, Any], words: "Words") -> None:
+    from fractions import Fraction
+
+    from scudo_agent.instant import SECOND, parse_instant
+    from scudo_agent.text import T
+
+    at = words.stamp(parse_instant(stated["inputs"]["at"]))
+    if revision:
+        head = T("{period}, revision {revision}, as known at {at}", period=period,
+                 revision=revision, at=at)  # fmt: skip
+    else:
+        head = T("{period} so far: it is not closed yet; as known at {at}",
+                 period=period, at=at)  # fmt: skip
+    print(words.say(head))
     for one in stated["figures"]:
         part = one.get("month") or one
-        availability = part["availability"]
-        shown = "-" if availability is None else f"{availability * 100:.4f} %"
-        lost = part["seconds"]["down_counted"]
-        print(f"  {one['service']}: {shown}, {lost} s counted as down")
+        share = part["availability"]
+        line = T(
+            "{service}: available {share} of the time that counts, {down} of it down",
+            service=one["service"],
+            share=words.percent(None if share is None else Fraction(share)),
+            down=words.length(Fraction(part["seconds"]["down_counted"]) * SECOND),
+        )
+        print(f"  {words.say(line)}")
     print(f"sha256 {stated['sha256']}")

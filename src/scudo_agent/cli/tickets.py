@@ -130,12 +130,16 @@ def _queue(tickets: list[dict[str, Any]]) -> Iterator[str]:
     if not tickets:
         yield "no tickets"
         return
-    yield f"{'TICKET':13}  SEV  {'CONDITION':12}  {'SINCE':19}  WHAT"
+    # All of one site as a rule; of several sites each time is its own place's.
+    zones = {one["zone"] for one in tickets}
+    since = f"SINCE ({zones.pop() if len(zones) == 1 else 'local'})"
+    yield f"{'TICKET':13}  SEV  {'CONDITION':12}  {since:19}  WHAT"
     for one in tickets:
         severity = "-" if one["severity"] is None else str(one["severity"])
         condition = _condition(one)
-        since = _local(one["since"], one["zone"], "%Y-%m-%d %H:%M:%S")
-        yield f"{one['ref']:13}  {severity:3}  {condition:12}  {since}  {_title(one)}"
+        at = _local(one["since"], one["zone"], "%Y-%m-%d %H:%M:%S")
+        at = at.ljust(len(since))
+        yield f"{one['ref']:13}  {severity:3}  {condition:12}  {at}  {_title(one)}"
 
 
 def _condition(ticket: dict[str, Any]) -> str:
@@ -158,7 +162,7 @@ def _one(ticket: dict[str, Any], width: int) -> Iterator[str]:
         time = _local(happening["at"], ticket["zone"], "%H:%M:%S")
         days.setdefault(day, []).append(f"{time} {happening['text']}")
     for day, happenings in days.items():
-        yield day
+        yield f"{day} ({ticket['zone']})"
         yield from _flow(happenings, width)
     for mail in ticket["mails_waiting"]:
         why = f": {mail['error']}" if mail["error"] else ""

@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         screen.print_csv(found.documents)
     else:
         screen.show(args, found)
-        for line in left_lines(found.site, state_folder(args)):
+        for line in left_lines(found.site, state_folder(args), args.language):
             print(line)
     return 0
 

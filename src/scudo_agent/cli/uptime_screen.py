@@ -4,26 +4,29 @@ import argparse
 import csv
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from scudo_agent.contract.exact import dumps
+from scudo_agent.instant import SECOND, parse_instant
+from scudo_agent.statement.words import STATE_WORDS, Words
+from scudo_agent.text import T
 
 if TYPE_CHECKING:
     from scudo_agent.cli.uptime import Found
 
-_LEFT_OUT = ("title", "mutes", "pauses", "windows", "explanation")
+_LEFT_OUT = ("title", "mutes", "pauses", "windows", "planned", "explanation")
 """What a line of CSV has no room for."""
 
 
 def show(args: argparse.Namespace, found: "Found") -> None:
-    """The accounts as tables, then raw seconds of what nothing was promised of."""
+    """The accounts as tables, then what was measured where nothing was promised."""
     from scudo_agent.cli.contract_screen import AccountScreen
 
     if found.accounts:
         screen = AccountScreen(args.language)
         screen.show(
             found.accounts,
-            found.at,
             explained=args.explain,
             month=args.month,
             hours=True,
@@ -31,7 +34,8 @@ def show(args: argparse.Namespace, found: "Found") -> None:
     if found.raw or not found.accounts:
         if found.accounts:
             print()
-        for line in _table(found.raw):
+        words = Words(args.language, found.site.timezone)
+        for line in _table(found.raw, words):
             print(line)
 
 
@@ -65,24 +69,31 @@ def _columns(
             yield before + key, value
 
 
-def _table(accounts: Sequence[Mapping[str, Any]]) -> list[str]:
+def _table(accounts: Sequence[Mapping[str, Any]], words: Words) -> list[str]:
+    """What was measured of services of which nothing was promised."""
+    say = words.say
     if not accounts:
-        return ["the site has no services"]
-    states = ("elapsed", "up", "degraded", "down", "unknown")
-    head = ["SERVICE", *(f"{s.upper()} s" for s in states), "COVERAGE"]
-    rows = [head]
+        return [say(T("the site has no services"))]
+    since, until = (
+        words.stamp(parse_instant(accounts[0][key])) for key in ("since", "until")
+    )
+    lines = [
+        say(T("measured from {since} to {until}, nothing excluded", since=since,
+              until=until))
+    ]  # fmt: skip
+    heads = (T("service"), T("elapsed"), *STATE_WORDS.values(), T("coverage"))
+    rows = [[say(head) for head in heads]]
     for account in accounts:
         spent = account["seconds"]
-        # Truncated, not rounded: coverage is never overstated.
-        share = int(account["coverage"] * 1_000_000) / 10_000
+        lengths = (spent["elapsed"], *(spent[state.value] for state in STATE_WORDS))
         rows.append(
-            [account["service"], *(f"{spent[s]:.0f}" for s in states), f"{share:.4f} %"]
+            [
+                account["service"],
+                *(words.length(Fraction(one) * SECOND) for one in lengths),
+                words.percent(Fraction(account["coverage"])),
+            ]
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    lines = [
-        f"since {accounts[0]['since']}, until {accounts[0]['until']}; raw seconds, "
-        "nothing excluded"
-    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [row[0].ljust(widths[0])]
         cells += [

@@ -105,7 +105,8 @@ class _Teller:
         since = service["since"]
         when = f" since {self._when(since)}" if since else ""
         asked = "" if self._document["live"] else ", as it was when the agent stopped"
-        yield f"{name} ({service['service']}) is {service['state']}{when}{asked}"
+        said = f"{name} ({service['service']}) is {service['state']}{when}{asked}"
+        yield f"{said}   (times: {self._document['zone']})"
         checks = {c["check"]: c["state"] for c in self._document["checks"]}
         members = ", ".join(f"{path} {checks[path]}" for path in service["checks"])
         yield f"it needs {service['need']} of: {members}"
@@ -122,6 +123,7 @@ class _Teller:
             "mutes": [one for one in left["orders"] if one["kind"] == "mute"],
             "pauses": [one for one in left["orders"] if one["kind"] == "pause"],
             "windows": left["windows"],
+            "planned": left["planned"],
         }
         yield from self._screen.left(document, self._now)
 

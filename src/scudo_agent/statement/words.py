@@ -9,8 +9,8 @@ from babel.numbers import format_decimal
 
 from scudo_agent.contract.account import Account
 from scudo_agent.contract.exact import exact
-from scudo_agent.contract.model import WindowKind
-from scudo_agent.instant import HOUR, MINUTE, SECOND, Instant
+from scudo_agent.contract.model import Basis, WindowKind
+from scudo_agent.instant import HOUR, MINUTE, SECOND, Instant, local_stamp
 from scudo_agent.locale import translator
 from scudo_agent.locale.formats import babel_locale, duration, local, short_day
 from scudo_agent.model import State
@@ -76,6 +76,10 @@ class Words:
         """`2026-06-01 23:30 +02:00`, in the contract's time zone."""
         return f"{self.short(at)} {local(at, self.zone).isoformat()[-6:]}"
 
+    def stamp(self, at: Instant) -> str:
+        """`2026-06-01 23:30:07 +02:00`, to the second."""
+        return local_stamp(at, self.zone)
+
     def short(self, at: Instant) -> str:
         """The same without the offset; seconds only where there are some."""
         there = local(at, self.zone)
@@ -134,6 +138,25 @@ def left(account: Account, words: Words, stop_us: int = STOP_US) -> Text:
         "you may still be down {left}; an unannounced stop of {length} now would leave "
         "{rest}",
         rest=words.length(remaining - stop_us),
+        **values,
+    )
+
+
+def windows_take(account: Account, words: Words) -> Text | None:
+    """How much less may be lost for the windows of the whole year; None: nothing."""
+    excluded = account.exclusion.total.length()
+    if not excluded or account.contract.uptime.basis is Basis.CALENDAR:
+        return None
+    values = {
+        "taken": words.length((1 - account.target) * excluded),
+        "excluded": words.length(excluded),
+    }
+    coming = excluded - account.excluded()
+    if not coming:
+        return T("{taken} less, for {excluded} of windows", **values)
+    return T(
+        "{taken} less, for {excluded} of windows, {coming} of them to come",
+        coming=words.length(coming),
         **values,
     )
 

@@ -53,13 +53,14 @@ class ServiceSnapshot:
 
 @dataclass(slots=True, kw_only=True)
 class SlaSnapshot:
-    """The account of one contracted service in its contract year.
+    """The account of one contracted service in its contract year, as of `at`.
 
     `classes_us` are in the order of `metric.SLA_CLASSES`. Ratios over nothing are
     None; `burn_rate` is None where nothing may be lost and something was.
     """
 
     service: str
+    at: Instant
     year_start: Instant
     classes_us: Sequence[int]
     availability: float | None
