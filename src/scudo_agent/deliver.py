@@ -18,7 +18,7 @@ from scudo_agent.clock import Clock
 from scudo_agent.drain import Drainer, off
 from scudo_agent.instant import SECOND, format_instant
 from scudo_agent.link import Link, again_and_again
-from scudo_agent.store import ledger
+from scudo_agent.store import damage, ledger
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.apply import STREAM
 from scudo_agent.store.values import LedgerStatus, OutboxStatus
@@ -130,6 +130,7 @@ class Delivery:
             config_hash=self.config_hash,
             version=__version__,
             run_id=self._run_id,
+            damaged=await off(lambda: store.reader.read(damage.last_told)),
         )
         try:
             reply = await self._desk.hello(hello)

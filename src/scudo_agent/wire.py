@@ -219,7 +219,7 @@ class Hello(_Message):
     `acked_seq` are by stream, `I` and `L`. `anchors` are hashes of the ledger's rows
     by number, the head's among them: the desk holds them against its own.
     `run_id` names the process that speaks, at random: two that speak in turns are two
-    agents.
+    agents. `damaged` is the last that befell the agent's store; left out if nothing.
     """
 
     epoch: int | None
@@ -234,6 +234,7 @@ class Hello(_Message):
     config_hash: str = ""
     version: str = ""
     run_id: str = ""
+    damaged: Sentence | None = None
 
 
 class HelloReply(_Message):

@@ -5,6 +5,8 @@ The agent opens `agent` and `check:desk/answer` itself; the desk opens the other
 """
 
 from scudo_agent.config.desk_answer import PATH
+from scudo_agent.desk import fact_words
+from scudo_agent.desk.fact_words import FACTS
 from scudo_agent.incident import check_subject
 from scudo_agent.text import T, Text, Value
 from scudo_agent.wire import Stage
@@ -17,7 +19,7 @@ UNHEARD = "desk-unheard"
 ONE_SILENT = "agent-silent"
 
 _ANSWER = check_subject(PATH)
-_ABOUT = (ISOLATED, SILENT, CLONED, RESTORED, ONE_SILENT)
+_ABOUT = (ISOLATED, SILENT, CLONED, RESTORED, ONE_SILENT, *FACTS)
 
 
 def own(stage: Stage) -> str | None:
@@ -36,6 +38,8 @@ def place(stage: Stage, site: str) -> str:
 
 def headline(about: str, site: str) -> Text:
     """What happened in a few words."""
+    if about in FACTS:
+        return fact_words.headline(about, site)
     if about == SILENT:
         return T("Agent silent: {site}", site=site)
     if about == CLONED:
@@ -51,6 +55,8 @@ def headline(about: str, site: str) -> Text:
 
 def over_line(about: str, *, ref: str, site: str, length: Value) -> Text:
     """The subject of the mail when it is over."""
+    if about in FACTS:
+        return fact_words.over_line(about, ref=ref, site=site)
     if about == SILENT:
         return T(
             "[{ref}] Agent heard again after {length}: {site}",
@@ -86,6 +92,8 @@ def over_line(about: str, *, ref: str, site: str, length: Value) -> Text:
 
 def lead(about: str, site: str) -> Text:
     """What has begun, in a sentence or two."""
+    if about in FACTS:
+        return fact_words.lead(about, site)
     if about == SILENT:
         return T(
             "The agent of {site} has not been heard of three times in a row. Until it "
@@ -130,6 +138,8 @@ def lead(about: str, site: str) -> Text:
 
 def recovered(about: str, site: str) -> Text:
     """What is over."""
+    if about in FACTS:
+        return fact_words.recovered(about, site)
     if about == SILENT:
         return T("the agent of {site} is heard again.", site=site)
     if about == CLONED:

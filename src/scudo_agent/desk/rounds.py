@@ -125,6 +125,10 @@ def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
             "%d closed tickets are still bad, and re-opened",
         ),
         Duty(
+            store.facts.end_due,
+            "%d of the provider's tickets had no further alarm for an hour",
+        ),
+        Duty(
             store.statements.mail_due,
             "%d months are over: their statements are made, and mailed",
         ),

@@ -21,14 +21,16 @@ from scudo_agent.dbfile import backup
 from scudo_agent.dbfile.mark import known
 from scudo_agent.dbfile.sqlite import beside, sync_folder
 from scudo_agent.errors import StoreError
-from scudo_agent.instant import Instant, format_instant
+from scudo_agent.instant import Instant, format_instant, parse_instant
 from scudo_agent.store import copies, engine
 from scudo_agent.store.backup import AGENT
 from scudo_agent.store.salvage import Salvaged, salvage, site_of
+from scudo_agent.text import T, Value
 
 LOSSES = "losses"
 """Key of `meta`: what befell the store, oldest first, as JSON."""
 
+_WHY = 300
 _LONGEST = 2**32
 """A damaged first page may name any length; no store has lost so much."""
 
@@ -62,6 +64,36 @@ class Loss:
             f"anew at {self.at} from {base} and {self.kept} rows that could be read; "
             f"{lost} rows are lost"
         )
+
+
+def last_told(connection: Connection) -> dict[str, object] | None:
+    """The last loss as the desk is told of it (`Text.to_json()`); None: there is none.
+
+    What could not be delivered before is not lost with the store alone: the provider
+    has to know.
+    """
+    known = losses(connection)
+    if not known:
+        return None
+    last = known[-1]
+    values: dict[str, Value] = {
+        "at": {"instant": parse_instant(last.at)},
+        "why": last.why[:_WHY],
+        "kept": last.kept,
+        "aside": last.aside,
+    }
+    if last.lost is None:
+        return T(
+            "Found damaged on {at} ({why}); {kept} rows could be read, nobody knows "
+            "how many are lost. The damaged file is kept as {aside}.",
+            **values,
+        ).to_json()
+    return T(
+        "Found damaged on {at} ({why}); {kept} rows could be read, up to {lost} are "
+        "lost. The damaged file is kept as {aside}.",
+        lost=last.lost,
+        **values,
+    ).to_json()
 
 
 def losses(connection: Connection) -> tuple[Loss, ...]:

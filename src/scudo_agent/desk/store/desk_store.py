@@ -23,6 +23,7 @@ from scudo_agent.desk.store.ledger import LedgerBook
 from scudo_agent.desk.store.mailbox import Mailbox
 from scudo_agent.desk.store.migrate import migrate
 from scudo_agent.desk.store.open_incidents import OpenIncidents
+from scudo_agent.desk.store.own_facts import Facts
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.silence import Silence
@@ -86,8 +87,9 @@ class DeskStore:
         self.contracts = Contracts(self.database, self.now)
         self.open_incidents = OpenIncidents(self.database)
         self.inbox = Inbox(self.database, self.now, posting)
+        self.facts = Facts(self.database, self.now, posting)
         self.leaving = Leaving(self.database, self.now, posting)
-        self.ledger = LedgerBook(self.database, self.now)
+        self.ledger = LedgerBook(self.database, self.now, posting)
         self.mail = Mailbox(self.database, self.now, owner=owner)
         self.attachments = Attachments(self.database, self.now)
         self.silence = Silence(self.database, self.now, posting, lived=lived)

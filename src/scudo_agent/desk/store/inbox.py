@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from scudo_agent.desk.fact_words import REFUSED
 from scudo_agent.desk.lifecycle import StageError
 from scudo_agent.desk.store.apply import Applier
 from scudo_agent.desk.store.clones import cloned
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.own_facts import refused, tell_fact
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.recovering import Recovery
 from scudo_agent.desk.store.scope import AgentIdentity
@@ -104,6 +106,8 @@ class Inbox:
                 door.move(now)
                 again = Recovery(db, who, now=now, posting=self._posting)
                 again.moved(gap.epoch, door.last)
+                note = refused(stream, gap.seq, gap.reason)
+                tell_fact(db, who, REFUSED, note, now=now, posting=self._posting)
         return BatchReply(ack_seq=door.last, results=[])
 
     def _alarm(

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from scudo_agent.desk.fact_words import ALTERED, REFUSED
 from scudo_agent.desk.ledger import Timeline, together, witnessed
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import (
@@ -18,6 +19,9 @@ from scudo_agent.desk.store.inbox import (
     UnknownEpochError,
 )
 from scudo_agent.desk.store.ledger_tables import ledger, ledger_mark
+from scudo_agent.desk.store.own import OwnIncidents
+from scudo_agent.desk.store.own_facts import refused, tell_fact
+from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.desk.store.tables import (
     agent,
@@ -27,6 +31,7 @@ from scudo_agent.desk.store.tables import (
 )
 from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.model import State
+from scudo_agent.text import T
 from scudo_agent.wire import GENESIS, BatchReply, Hello, LedgerBatch, LedgerGap
 
 STREAM = "L"
@@ -39,9 +44,12 @@ _log = logging.getLogger(__name__)
 class LedgerBook:
     """The ledgers of all agents; each method is one transaction."""
 
-    def __init__(self, database: Database, now: Callable[[], Instant]) -> None:
+    def __init__(
+        self, database: Database, now: Callable[[], Instant], posting: Posting
+    ) -> None:
         self._database = database
         self._now = now
+        self._posting = posting
 
     def apply(
         self, who: AgentIdentity, batch: LedgerBatch, *, hashes: Sequence[str]
@@ -79,6 +87,7 @@ class LedgerBook:
             if gap.seq == door.last + 1:
                 door.take(gap.seq, sha256=gap.sha256, gap_reason=gap.reason)
                 door.leave()
+                self._refused(db, who, gap)
         return BatchReply(ack_seq=door.last, results=[])
 
     def timelines(self, tenant_id: str, site_id: str) -> dict[str, Timeline]:
@@ -91,14 +100,29 @@ class LedgerBook:
         with self._database.read() as db:
             return whole(db, tenant_id, site_id)
 
+    def _refused(self, db: Connection, who: AgentIdentity, gap: LedgerGap) -> None:
+        """The provider is told; of what was altered the ticket about that says so."""
+        now, posting = self._now(), self._posting
+        where = (who.tenant_id, who.site_id)
+        own = OwnIncidents(db, where, now=now, posting=posting)
+        about = REFUSED if own.standing(ALTERED) is None else ALTERED
+        note = refused(STREAM, gap.seq, gap.reason)
+        tell_fact(db, who, about, note, now=now, posting=posting)
+
     def _alarm(self, who: AgentIdentity, epoch: int, exc: BadEventError) -> None:
         with self._database.write() as db:
             data = {"epoch": epoch, "seq": exc.seq, "why": exc.reason}
-            _alarm(db, who, data, self._now())
+            _alarm(db, who, data, now=self._now(), posting=self._posting)
 
 
 def greeted(
-    db: Connection, who: AgentIdentity, hello: Hello, epoch: int, *, now: Instant
+    db: Connection,
+    who: AgentIdentity,
+    hello: Hello,
+    epoch: int,
+    *,
+    now: Instant,
+    posting: Posting,
 ) -> None:
     """Hold a greeting's anchors against what was told, and note how far it is.
 
@@ -114,14 +138,16 @@ def greeted(
     head = hello.head_seq.get(STREAM, 0)
     if head < last:
         why = f"the agent has written {head} events, and told {last} before"
-        _alarm(db, who, {"epoch": epoch, "seq": head, "why": why}, now)
+        data = {"epoch": epoch, "seq": head, "why": why}
+        _alarm(db, who, data, now=now, posting=posting)
         return
     for seq, sha in sorted(hello.anchors.items()):
         query = select(ledger.c.sha256).where(*mine, ledger.c.seq == seq)
         told = db.execute(query).scalar()
         if told is not None and told != sha:
             why = f"event {seq} is another one than the one that was told"
-            _alarm(db, who, {"epoch": epoch, "seq": seq, "why": why}, now)
+            data = {"epoch": epoch, "seq": seq, "why": why}
+            _alarm(db, who, data, now=now, posting=posting)
             return
     said = min(parse_instant(hello.wall), now)
     _mark(db, who, epoch, head_seq=head, said=said, last=last)
@@ -288,9 +314,14 @@ def _mark(
 
 
 def _alarm(
-    db: Connection, who: AgentIdentity, data: Mapping[str, object], now: Instant
+    db: Connection,
+    who: AgentIdentity,
+    data: Mapping[str, Any],
+    *,
+    now: Instant,
+    posting: Posting,
 ) -> None:
-    """Keep that somebody tried, once for the same thing; the log says it, too."""
+    """Keep that somebody tried, once for the same thing; log and provider are told."""
     known = db.execute(
         select(security_event.c.data).where(
             security_event.c.tenant_id == who.tenant_id,
@@ -309,6 +340,8 @@ def _alarm(
         "data": dict(data),
     }
     db.execute(insert(security_event).values(row))
+    note = T("Event {seq} in epoch {epoch}: {why}.", **data)
+    tell_fact(db, who, ALTERED, note, now=now, posting=posting)
 
 
 def _identity(who: AgentIdentity, epoch: int) -> dict[str, Any]:

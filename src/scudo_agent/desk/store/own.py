@@ -81,6 +81,19 @@ class OwnIncidents:
         )
         return str(identity)
 
+    def add(self, about: str, note: Text) -> None:
+        """A further word on the incident that is open; nobody gets a mail of it."""
+        last = self.standing(about)
+        if last is not None:
+            self._tell(
+                Kind.NOTE,
+                last.incident_id,
+                about=about,
+                rev=last.rev + 1,
+                since=Instant(last.since_us),
+                note=note,
+            )
+
     def recover(
         self,
         about: str,

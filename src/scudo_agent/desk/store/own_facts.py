@@ -1,0 +1,158 @@
+"""What the provider must know of once: a ledger altered, a store damaged, a report
+refused (`reliability.md` 1.3 and 3, threat 9).
+
+They are the provider's incidents like a silent agent. A further one while it is open
+is an entry of the same ticket; after an hour without one it is over. Everything
+follows from rows.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, or_, select
+
+from scudo_agent.desk.fact_words import ALTERED, DAMAGED, FACTS
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.ledger_tables import ledger_mark
+from scudo_agent.desk.store.own import OwnIncidents
+from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.tables import incident, security_event, ticket_event
+from scudo_agent.instant import DAY, HOUR, MINUTE, Instant
+from scudo_agent.text import T, Text
+from scudo_agent.wire import Sentence, canonical
+
+CALM_US = HOUR
+"""Without a further fact for so long it is over."""
+
+OLD_US = 35 * DAY
+"""What befell a store longer ago is no news to a desk that is new."""
+
+_LATER_US = 10 * MINUTE
+"""A ledger that is still not in order is looked at again after so long."""
+
+_REASON = 300
+_LONGEST = 4_096
+_DAMAGED_KIND = "store_damaged"
+
+
+def tell_fact(
+    db: Connection,
+    who: AgentIdentity,
+    about: str,
+    note: Text,
+    *,
+    now: Instant,
+    posting: Posting,
+) -> None:
+    """Open the provider's incident about it, or add to the one that is open."""
+    own = OwnIncidents(db, (who.tenant_id, who.site_id), now=now, posting=posting)
+    if own.standing(about) is None:
+        own.open(about, now, note=note)
+    else:
+        own.add(about, note)
+
+
+def refused(stream: str, seq: int, reason: str) -> Text:
+    """What the ticket says of a report that the desk cannot take."""
+    return T(
+        "Event {seq} of stream {stream}: {reason}.",
+        seq=seq,
+        stream=stream,
+        reason=reason[:_REASON].rstrip("."),
+    )
+
+
+def note_damage(
+    db: Connection,
+    who: AgentIdentity,
+    damaged: Sentence | None,
+    *,
+    now: Instant,
+    posting: Posting,
+) -> None:
+    """The agent says in its greetings what last befell its store: told once."""
+    if damaged is None or len(canonical(damaged)) > _LONGEST:
+        return
+    known = db.execute(
+        select(security_event.c.data).where(
+            security_event.c.tenant_id == who.tenant_id,
+            security_event.c.kind == _DAMAGED_KIND,
+            security_event.c.actor == who.actor,
+        )
+    ).scalars()
+    if any(one == damaged for one in known):
+        return
+    row = {
+        "tenant_id": who.tenant_id,
+        "kind": _DAMAGED_KIND,
+        "actor": who.actor,
+        "at_us": now,
+        "data": damaged,
+    }
+    db.execute(insert(security_event).values(row))
+    if now - _when(damaged) <= OLD_US:
+        note = Text.from_json(damaged)
+        tell_fact(db, who, DAMAGED, note, now=now, posting=posting)
+
+
+def _when(damaged: Sentence) -> int:
+    at = damaged.get("values", {}).get("at", {})
+    found = at.get("instant") if isinstance(at, dict) else None
+    return found if isinstance(found, int) else 0
+
+
+class Facts:
+    """Ends the incidents of facts of which nothing more has come."""
+
+    def __init__(
+        self, database: Database, now: Callable[[], Instant], posting: Posting
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._posting = posting
+
+    def end_due(self) -> tuple[int, Instant | None]:
+        """End what has been calm for an hour; how many, and when the next is due."""
+        now = self._now()
+        with self._database.read() as db:
+            waiting = [(row, _due(db, row, now)) for row in db.execute(_OPEN).all()]
+        over = [row for row, due in waiting if due <= now]
+        for row in over:
+            with self._database.write() as db:
+                where = (row.tenant_id, row.site_id)
+                own = OwnIncidents(db, where, now=now, posting=self._posting)
+                own.recover(row.subject_key.partition(":")[0], now)
+        later = [due for _, due in waiting if due > now]
+        return len(over), min(later, default=None)
+
+
+def _due(db: Connection, row: Any, now: Instant) -> Instant:
+    """When it is over, as far as known: an hour after the last that was told of it."""
+    last = db.execute(
+        select(func.max(ticket_event.c.stored_us)).where(
+            ticket_event.c.tenant_id == row.tenant_id,
+            ticket_event.c.incident_id == row.incident_id,
+            ticket_event.c.rev.is_not(None),
+            ticket_event.c.kind != _ACCEPTED,
+        )
+    ).scalar_one()
+    due = Instant(last + CALM_US)
+    if due > now or not row.subject_key.startswith(f"{ALTERED}:"):
+        return due
+    # Greetings that do not hold leave no mark: it is not over while they come.
+    said = db.execute(
+        select(func.max(ledger_mark.c.said_us)).where(
+            ledger_mark.c.tenant_id == row.tenant_id,
+            ledger_mark.c.site_id == row.site_id,
+        )
+    ).scalar()
+    return due if said is not None and said >= due else Instant(now + _LATER_US)
+
+
+_ACCEPTED = "mail_accepted"
+_OPEN = select(incident).where(
+    incident.c.subject_open,
+    incident.c.audience == "provider",
+    or_(*(incident.c.subject_key.startswith(f"{about}:") for about in FACTS)),
+)
