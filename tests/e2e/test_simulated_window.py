@@ -223,6 +223,16 @@ def test_without_its_desk_the_agent_goes_on_with_the_copy_over_a_kill(
 
     [(kind, subject, at)] = town.opened()
     assert (kind, subject, at) == ("open", "service:erp", _at(3 * HOUR))
+    # The incident is dated by the rules, at the first failure since the start; its
+    # note says since when the service is really down.
+    [opening] = [one for one in town.stages() if one["kind"] == "open"]
+    assert parse_instant(opening["since"]) > START + 85 * MINUTE
+    values = opening["note"]["values"]["counts"]["text"]["values"]
+    since = values["since"]["instant"]
+    assert 0 <= since - START - HOUR < MINUTE
+    assert 5 * MINUTE <= values["blind"]["duration"] < 7 * MINUTE
+    down = values["said"]["text"]["values"]["length"]["duration"]
+    assert down + values["blind"]["duration"] == START + 3 * HOUR - since
 
 
 def test_a_mute_outlives_a_kill_and_ends_by_itself(town: Town) -> None:

@@ -102,6 +102,36 @@ def test_an_earlier_outage_of_the_ticket_is_over(site: Site) -> None:
     assert text.endswith("Down for 1 h 30 min so far; 1 h 30 min of it counts.")
 
 
+def test_what_a_stop_of_the_agent_cut_off_is_told_and_counted(site: Site) -> None:
+    """Down since 0, stopped at 1, down again when it was back at 3; the window was
+    open until 2."""
+    states = ((State.UP, -5), (State.DOWN, 0), (State.UNKNOWN, 1), (State.DOWN, 3))
+    one = window("w1", "extraordinary", -9, -9, 0.5)
+    text = said(site, stage("window:w1", since=3), one, states=states)
+    assert text.endswith(
+        "Down for 2 h so far; 1 h 30 min of it counts. It has been down since "
+        "Wednesday, 10 June 2026, 22:00:00 (UTC); 2 h of that was not measured."
+    )
+    text = said(site, stage("window:w1", since=3), states=states, language="it")
+    assert text.endswith(
+        "È fermo da: mercoledì 10 giugno 2026, 22:00:00 (UTC); non misurato per 2 h."
+    )
+
+
+def test_what_was_down_before_the_incidents_own_date_is_told(site: Site) -> None:
+    text = said(site, stage("mute:1", since=3))
+    assert text.endswith(
+        "4 h of it counts. It has been down since Wednesday, 10 June 2026, 22:00:00 "
+        "(UTC)."
+    )
+
+
+def test_what_was_up_before_a_stop_is_another_outage(site: Site) -> None:
+    states = ((State.DOWN, 0), (State.UP, 1), (State.UNKNOWN, 2), (State.DOWN, 3))
+    text = said(site, stage("mute:1", since=3), states=states)
+    assert text.endswith("Down for 1 h so far; 1 h of it counts.")
+
+
 def test_a_mute_excludes_nothing_and_its_reason_is_cut(site: Site) -> None:
     text = said(site, stage("mute:1"), reason="disk " * 50)
     assert text.startswith("Its tickets were muted until now: disk disk")

@@ -8,7 +8,7 @@ import pytest
 from scudo_agent.judge.batch import CheckMemory, IncidentMemory
 from scudo_agent.judge.engine import AgentStart
 from scudo_agent.model import Kind, State
-from support.judging_runs import Run, at
+from support.judging_runs import Run, at, hold
 
 
 def site(*names: str, **definitions: str) -> dict[str, Any]:
@@ -46,6 +46,25 @@ def test_a_killed_agent_goes_on_with_its_incident() -> None:
     assert states == [State.UNKNOWN, State.DOWN, State.UP]
     [stage] = again.heard.stages
     assert (stage.since, stage.until, stage.severity) == (at(60), at(121), 1)
+
+
+def test_what_a_window_hid_is_remembered_over_two_restarts() -> None:
+    """Since when it was bad first: its ticket, which comes late, says so."""
+    run = Run(site("a"), hold(0, 1000, services=("net",)))
+    run.see(0, "sw/a", "g")
+    run.fail(60, "sw/a")
+    assert run.judge.held_since() == at(60)
+    for stopped in (100, 200):
+        run = run.again(None, hold(0, 1000, services=("net",)))
+        run.stop(stopped)
+        assert run.judge.held_since() == at(60)
+        run.start(stopped + 50)
+        run.fail(stopped + 60, "sw/a")
+        assert run.judge.held_since() == at(60)
+    run.see(300, "sw/a", "g")
+    run.see(310, "sw/a", "g")
+    assert run.judge.held_since() is None
+    assert run.kinds() == []
 
 
 def test_memory_survives_as_json() -> None:

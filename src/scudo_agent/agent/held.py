@@ -21,7 +21,7 @@ from scudo_agent.instant import Instant
 from scudo_agent.judge.batch import IncidentStage
 from scudo_agent.model import State
 from scudo_agent.stages import Points
-from scudo_agent.text import T, Text
+from scudo_agent.text import T, Text, Value
 
 _NAMED = 3
 _REASON = 80
@@ -45,6 +45,9 @@ class HeldNotes:
     def note(self, stage: IncidentStage, timelines: Mapping[str, Points]) -> Text:
         """`timelines` are those of the contracted services that it takes along; with
         none of them nothing of it can count.
+
+        They reach back beyond the stage's own date where a stop of the agent lies
+        between: then the note says since when it is really down.
         """
         contract = self._site().contract
         return T(
@@ -79,13 +82,35 @@ class HeldNotes:
         down = {name: _down(points, stage) for name, points in timelines.items()}
         if not any(spans.length() for spans in down.values()):
             return T("No contracted service is down: nothing of it counts.")
+        first = min(spans.starts[0] for spans in down.values() if spans)
+        span = Instant(min(first, stage.since)), Instant(stage.at + 1)
         left = {
-            name: spans.without(self._excluded(name, stage, contract))
+            name: spans.without(
+                self._excluded(name, span, at=stage.at, contract=contract)
+            )
             for name, spans in down.items()
         }
         worst = max(down, key=lambda name: (left[name].length(), down[name].length()))
-        length = {"duration": down[worst].length()}
-        rest = {"duration": left[worst].length()}
+        said = self._said(down[worst], left[worst], contract)
+        since = Instant(down[worst].starts[0])
+        if since >= stage.since:
+            return said
+        spent = intervals.lengths(timelines[worst], (since, stage.at))
+        blind = spent.get(State.UNKNOWN, 0)
+        told: dict[str, Value] = {"said": {"text": said.to_json()}}
+        told["since"] = {"instant": since}
+        if not blind:
+            return T("{said} It has been down since {since}.", **told)
+        return T(
+            "{said} It has been down since {since}; {blind} of that was not measured.",
+            blind={"duration": blind},
+            **told,
+        )
+
+    @staticmethod
+    def _said(down: Spans, left: Spans, contract: Contract | None) -> Text:
+        length = {"duration": down.length()}
+        rest = {"duration": left.length()}
         if contract is None:
             return T(
                 "Down for {length} so far, {rest} of it outside the window; what "
@@ -98,7 +123,12 @@ class HeldNotes:
         )
 
     def _excluded(
-        self, service: str, stage: IncidentStage, contract: Contract | None
+        self,
+        service: str,
+        span: intervals.Interval,
+        *,
+        at: Instant,
+        contract: Contract | None,
     ) -> Spans:
         windows = self._windows.windows.values()
         if contract is None:
@@ -111,8 +141,7 @@ class HeldNotes:
             )
         if self._rules is None or self._rules.contract is not contract:
             self._rules = WindowRules(contract)
-        span = stage.since, Instant(stage.at + 1)
-        maintenance = Maintenance(self._rules, windows, year=span, at=stage.at)
+        maintenance = Maintenance(self._rules, windows, year=span, at=at)
         return maintenance.of(service).total
 
 
@@ -123,10 +152,11 @@ def _short(reason: str) -> str:
 def _down(points: Points, stage: IncidentStage) -> Spans:
     """The parts that are down of the outage that the stage tells of.
 
-    An incident that re-opened has earlier ones: what was up since is over.
+    An incident that re-opened has earlier ones: what was up since is over. What the
+    agent's stop cut off belongs to it.
     """
     parts: list[intervals.Interval] = []
-    for state, part in intervals.spans(points, (stage.since, stage.at)):
+    for state, part in intervals.spans(points, (Instant(0), stage.at)):
         if state is State.UP:
             parts.clear()
         elif state is State.DOWN:

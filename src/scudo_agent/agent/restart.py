@@ -69,7 +69,11 @@ class Restart:
     def chronicle(self, reader: StoreReader) -> Chronicle:
         """The recent changes, for the lengths of incidents that are open."""
         chronicle = Chronicle()
-        oldest = min((i.since for i in self.incidents), default=self._last)
+        # Of a ticket that was put off, too: it says since when it is really down.
+        fell = (one.data.get("fell") for one in self.checks)
+        known = [one.since for one in self.incidents]
+        known += [Instant(since) for since in fell if isinstance(since, int)]
+        oldest = min(known, default=self._last)
         for changes in reader.timelines(oldest, Instant(self._last + 1)).values():
             chronicle.add(changes, keep=oldest)
         return chronicle

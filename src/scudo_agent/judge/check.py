@@ -48,12 +48,13 @@ class CheckState:
     that one failed, `stale` whether it is too old. `answered` is its last answer
     ever and `earlier` the last one before that instant; `cleared` its last answer
     before the bad state that it has now. `before` is what an unknown check was,
-    while that was bad. `was` names incidents that it has left.
+    while that was bad; `fell` is when it was bad first since it was up last. `was`
+    names incidents that it has left.
     """
 
     __slots__ = (
         "answered", "answers", "bad", "before", "cleared", "decided", "earlier",
-        "failing", "good", "in_agent", "incident", "line", "mark",
+        "failing", "fell", "good", "in_agent", "incident", "line", "mark",
         "observed", "order", "outside", "path", "pending", "queued", "recent",
         "redefined", "rule", "shown", "since", "span", "stale", "state", "vantage",
         "was", "weak",
@@ -69,6 +70,7 @@ class CheckState:
         self.since: Instant | None = None
         self.decided: Instant | None = None
         self.before: State | None = None
+        self.fell: Instant | None = None
         self.redefined = False
         self.bad, self.weak, self.good, self.answers = Run(), Run(), Run(), Run()
         self.observed: Instant | None = None
@@ -200,6 +202,10 @@ class CheckState:
                 self.redefined = False
         else:
             self.before = None
+        if state is State.UP:
+            self.fell = None
+        elif state.bad and self.fell is None:
+            self.fell = since
         self.state, self.since, self.decided = state, since, decided
         self.shown = None
         enter(self.recent, state, since)
@@ -209,4 +215,6 @@ class CheckState:
     def withdraw(self, since: Instant) -> bool:
         """Forget the timeline from `since` on; whether there was a change."""
         cut(self.recent, since)
+        if self.fell is not None and self.fell >= since:
+            self.fell = None
         return self.since is not None and self.since >= since

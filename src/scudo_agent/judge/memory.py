@@ -30,6 +30,7 @@ def check_memory(check: CheckState) -> CheckMemory:
         "line": pending.line if pending is not None else None,
         "answered": check.answered,
         "cleared": check.cleared,
+        "fell": check.fell,
     }
     return CheckMemory(
         check=check.path,
@@ -124,8 +125,9 @@ class Restorer:
             check.before = memory.before
             check.answered = data.get("answered")
             check.cleared = data.get("cleared")
+            check.fell = data.get("fell", check.fell)
             if memory.definition != check.rule.definition:
-                check.before = None
+                check.before = check.fell = None
                 check.redefined = check.state is not State.UNKNOWN
 
     def members(self, memories: Mapping[str, CheckMemory]) -> None:
@@ -140,6 +142,8 @@ class Restorer:
                 self._book.join(incident, check, since)
             elif check.state.bad and not check.in_agent and not check.redefined:
                 pending.append((since, check, data.get("line", True)))
+            if not check.member:
+                self._waiting.left_waiting(check)
             self._left(check, data)
         for since, check, line in sorted(pending, key=lambda one: one[0]):
             self._waiting.add(check, since, line=line)

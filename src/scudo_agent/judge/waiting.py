@@ -59,6 +59,8 @@ class Waiting:
         self.pending: dict[str, Pending] = {}
         self.muted: dict[str, None] = {}
         """Held by a window or a mute alone, when last looked at."""
+        self._dropped: dict[str, CheckState] = {}
+        """Bad without an incident when the agent stopped; its ticket may come yet."""
         self._muted_until: Instant | None = None
         self._line: dict[str, Pending] = {}
         self._watching: dict[str, dict[str, None]] = {}
@@ -111,6 +113,7 @@ class Waiting:
         dropped = [pending.check for pending in self.pending.values()]
         for check in dropped:
             self.drop(check)
+            self.left_waiting(check)
         self._watching.clear()
         self._due.clear()
         self.restored = False
@@ -184,9 +187,18 @@ class Waiting:
             if not pending.line and not self._holds.holding(path, at)
         ]
 
+    def left_waiting(self, check: CheckState) -> None:
+        """The agent stops before the check's ticket; it was bad before."""
+        if check.fell is not None:
+            self._dropped[check.path] = check
+
     def held_since(self) -> Instant | None:
-        """The earliest date of a state that only a window or a mute hides."""
-        dates = (self.pending[path].check.since for path in self.muted)
+        """The earliest first date of what only a window, a mute or a stop hides."""
+        for path, check in list(self._dropped.items()):
+            if check.fell is None or check.member:
+                del self._dropped[path]
+        hidden = [self.pending[path].check for path in self.muted]
+        dates = (check.fell for check in (*hidden, *self._dropped.values()))
         return min((since for since in dates if since is not None), default=None)
 
     def _mute(self, pending: Pending, held: tuple[str, ...], at: Instant) -> None:
