@@ -55,10 +55,12 @@ def kill(state: State, folder: Path, seed: int) -> str:
 
 
 def power(state: State, folder: Path, seed: int) -> str:
-    """One recorded run and its crash images."""
-    bad, events = test_power_loss.lost(folder, IMAGES, seed)
+    """One recorded run and its crash images, of an agent's store and a desk in turn."""
+    names = list(test_power_loss.KINDS)
+    name = names[state.get("rounds", 0) % len(names)]
+    bad, events = test_power_loss.lost(folder, name, IMAGES, seed)
     state["done"] = state.get("done", 0) + IMAGES
-    assert not bad, f"{bad} images lost {events} acknowledged events"
+    assert not bad, f"{name}: {bad} images lost {events} acknowledged events"
     return f"{state['done']} images, nothing acknowledged is lost"
 
 

@@ -241,6 +241,10 @@ class Drainer:
         if rows[0].seq <= last <= head:
             # It has them, and does not want to hear them again.
             await wait(self._store.acknowledge(self.stream, last, {}))
+        elif last < acked:
+            # It was put back from a copy, and must know so before it hears again, as
+            # if it were news, what it has told its customers: a greeting says it.
+            self._ask(float("-inf"))
         else:
             await self._align(last, acked_seq=acked)
         self.failures += 1

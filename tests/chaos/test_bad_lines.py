@@ -51,7 +51,7 @@ def run(
                         customer=customer.upper(),
                         url=f"http://127.0.0.1:{door.port}",
                         key=(folder / f"{customer}.key").read_text().strip(),
-                        count=incidents // len(CUSTOMERS),
+                        counts=[incidents // len(CUSTOMERS)],
                         seed=seed + 2,
                     )
                 )

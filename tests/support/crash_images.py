@@ -4,8 +4,8 @@
 At any instant the disk has what was synced, and of what was not, each sector of
 512 bytes or not. Names of files (creation, renaming, removal) are taken as durable.
 
-Run as a program, `crash_images.py FOLDER COUNT [NORMAL]` is that process; NORMAL is
-the planted defect: a store that syncs less than it promises.
+Run as a program, `crash_images.py FOLDER COUNT [DESK] [NORMAL]` is that process: an
+agent's store, or a desk. NORMAL is the planted defect: it syncs less than it promises.
 """
 
 import random
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SECTOR = 512
 _CALLS = "pwrite64,write,fsync,fdatasync,ftruncate,unlink,rename,openat"
@@ -58,7 +59,11 @@ class File:
 
     def sync(self) -> None:
         """All that was written is safe."""
-        self.safe = bytearray(self.image(random.Random(0), "all"))
+        for op in self.pending:
+            if op.kind == "cut":
+                _cut(self.safe, op.at)
+            else:
+                _put(self.safe, op.at, op.data)
         self.pending.clear()
 
 
@@ -95,7 +100,17 @@ def record(folder: Path, count: int, *extra: str) -> Recording:
     strace = shutil.which("strace")
     assert strace, "strace is needed (Debian: apt-get install strace)"
     trace, said, state = folder / "trace", folder / "said", folder / "state"
-    words = (strace, "-f", "-y", "-xx", "-s", "200000", "-o", str(trace))
+    words = (
+        strace,
+        "-f",
+        "--seccomp-bpf",
+        "-y",
+        "-xx",
+        "-s",
+        "200000",
+        "-o",
+        str(trace),
+    )
     with said.open("wb") as out:
         subprocess.run(
             [
@@ -119,16 +134,14 @@ def lay(images: dict[str, bytes], folder: Path) -> None:
         (folder / Path(path).name).write_bytes(data)
 
 
-def survivors(images: dict[str, bytes], folder: Path) -> set[int]:
-    """Lay an image down, let SQLite recover it, read the numbers that are there."""
-    lay(images, folder)
-    with closing(sqlite3.connect(folder / "agent.db")) as db:
+def survivors(image: Path, file: str = "agent.db", table: str = "outbox") -> set[int]:
+    """Let SQLite recover an image; the numbers of the events that are there."""
+    with closing(sqlite3.connect(image / file)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        if not db.execute(
-            "SELECT 1 FROM sqlite_master WHERE name = 'outbox'"
-        ).fetchone():
+        made = "SELECT 1 FROM sqlite_master WHERE name = ?"
+        if not db.execute(made, (table,)).fetchone():
             return set()
-        return {row[0] for row in db.execute("SELECT seq FROM outbox")}
+        return {row[0] for row in db.execute(f"SELECT seq FROM {table}")}
 
 
 def _apply(files: dict[str, File], op: Op) -> None:
@@ -231,12 +244,30 @@ def _cut(found: bytearray, at: int) -> None:
 
 def _main(folder: Path, count: int, *extra: str) -> None:
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from scudo_agent.store import engine
-    from support import committing
+    if "NORMAL" in extra:
+        _sync_less()
+    if "DESK" in extra:
+        from support import desk_committing
 
-    if extra == ("NORMAL",):
-        engine._WRITER = {**engine._WRITER, "synchronous": ("NORMAL", 1)}
-    committing.main(folder, count)
+        desk_committing.main(folder, count)
+    else:
+        from support import committing
+
+        committing.main(folder, count)
+
+
+def _sync_less() -> None:
+    from scudo_agent.desk.store import database
+    from scudo_agent.store import engine
+
+    engine._WRITER = {**engine._WRITER, "synchronous": ("NORMAL", 1)}
+    whole = database._pragmas
+
+    def less(dbapi: Any, *, path: Path, writes: bool) -> None:
+        whole(dbapi, path=path, writes=writes)
+        dbapi.execute("PRAGMA synchronous = NORMAL")
+
+    database._pragmas = less
 
 
 if __name__ == "__main__":

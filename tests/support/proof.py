@@ -21,6 +21,8 @@ __all__ = ["Evidence", "Letter", "Verdict", "judge"]
 
 Row = sqlite3.Row
 KINDS = "('open','join','root','raise','note','recover','reopen','retire')"
+DESKS_OWN = ("monitoring-lost:", "agent-cloned:", "desk-restored:")
+"""Subjects of which the desk tells the provider by itself."""
 MAILED = ("open", "raise", "recover", "reopen")
 
 
@@ -265,7 +267,12 @@ def _ledger(agent: sqlite3.Connection, desk: sqlite3.Connection) -> Iterator[str
 
 
 def _strangers(desk: sqlite3.Connection, told: _Told, known: set[str]) -> Iterator[str]:
-    """No ticket, and no incident, that no agent has."""
+    """No ticket, and no incident, that no agent has; but the desk's own."""
+    known = known | {
+        row["incident_id"]
+        for row in _rows(desk, "incident")
+        if row["audience"] == "provider" and row["subject_key"].startswith(DESKS_OWN)
+    }
     for id_ in told.incidents.keys() - known:
         yield f"the desk has incident {id_}, and no agent has"
     named = {

@@ -1,7 +1,9 @@
 """Many incidents through bad lines: agents' own stores and delivery, a real desk.
 
 Run as a program, `proxy_run.py JSON` is one agent without its probes: it commits
-incidents to its store, as its pipeline does, while its delivery tells the desk.
+incidents to its store, as its pipeline does, while its delivery tells the desk. It
+says `told` when the desk has them; with a list of counts it goes on up to each at a
+line from its standard input.
 """
 
 import asyncio
@@ -10,7 +12,10 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
+from functools import partial
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -111,15 +116,21 @@ async def _live(said: dict[str, Any]) -> None:
     client = DeskClient(said["url"], Secret(said["key"], reference="the test's"))
     delivery = Delivery(store, client, clock, rng=rng)
     running = asyncio.create_task(delivery.run())
-    now, count = clock.wall(), said["count"]
-    for first in range(0, count, AT_ONCE):
-        numbers = range(first, min(first + AT_ONCE, count))
-        writes = [_write(n, _opened(n, count, now), said["customer"]) for n in numbers]
-        for done in [store.commit(one) for one in writes]:
-            await wait(done)
-        delivery.wake()
-        await _until_waiting(store, WAITING)
-    await _until_waiting(store, 0)
+    now, counts = clock.wall(), said["counts"]
+    read = partial(asyncio.get_running_loop().run_in_executor, None, sys.stdin.readline)
+    for begin, end in pairwise([said["first"], *counts]):
+        if begin > said["first"]:
+            await read()
+        for first in range(begin, end, AT_ONCE):
+            for done in [
+                store.commit(_write(n, _opened(n, counts[-1], now), said["customer"]))
+                for n in range(first, min(first + AT_ONCE, end))
+            ]:
+                await wait(done)
+            delivery.wake()
+            await _until_waiting(store, WAITING)
+        await _until_waiting(store, 0)
+        print("told", flush=True)
     running.cancel()
     await asyncio.wait([running])
     await client.close()
@@ -132,19 +143,34 @@ async def _until_waiting(store: AgentStore, most: int) -> None:
 
 
 class Feeder:
-    """One such agent as a process."""
+    """One such agent as a process: incidents from `first` up to each of `counts`."""
 
-    def __init__(self, folder: Path, **said: Any) -> None:
+    def __init__(
+        self, folder: Path, *, counts: Sequence[int], first: int = 0, **said: Any
+    ) -> None:
         self.db = folder / "agent.db"
-        self._log = (folder.parent / f"{folder.name}.log").open("wb")
-        document = {"folder": str(folder), **said}
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, json.dumps(document)],
-            stdout=subprocess.DEVNULL,
-            stderr=self._log,
-            env={**os.environ},
-        )
-        self.log = Path(self._log.name)
+        self.log = folder.parent / f"{folder.name}.log"
+        self._said = folder.parent / f"{folder.name}.said"
+        document = {"folder": str(folder), "counts": counts, "first": first, **said}
+        with self.log.open("wb") as log, self._said.open("wb") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, json.dumps(document)],
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=log,
+                env={**os.environ},
+            )
+
+    def go_on(self) -> None:
+        """Commit up to the next count."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+
+    def told(self, times: int) -> bool:
+        """Whether the desk has what belongs to so many counts."""
+        assert self._process.poll() in (None, 0), self.log.read_text()[-3000:]
+        return self._said.read_bytes().count(b"told") >= times
 
     def over(self) -> bool:
         """Whether all is told; fails if the process failed."""
@@ -154,7 +180,8 @@ class Feeder:
 
     def close(self) -> None:
         """End it if a failed test left it running."""
-        self._log.close()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
