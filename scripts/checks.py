@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,8 @@ class Stage:
     """One stage: `minutes` is its share; without `markers` it runs the tools.
 
     `marks` are those of which a test must have one; without them it may have none.
+    `spread` is how its tests are spread over the processors; without it they run one
+    after the other.
     """
 
     name: str
@@ -39,7 +42,7 @@ class Stage:
     minutes: float
     markers: str = ""
     marks: tuple[str, ...] = ()
-    parallel: bool = False
+    spread: Literal["worksteal", "loadfile"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,7 @@ STAGES = (
         minutes=4,
         markers="not (real or chaos or browser or mail or fuzz or rights"
         " or prometheus)",
-        parallel=True,
+        spread="worksteal",
     ),
     Stage(
         name="real",
@@ -71,6 +74,7 @@ STAGES = (
         markers="real and not (chaos or browser or mail or fuzz or rights"
         " or prometheus)",
         marks=("real",),
+        spread="loadfile",
     ),
     Stage(
         name="chaos",
@@ -78,6 +82,7 @@ STAGES = (
         minutes=7,
         markers="chaos and not prometheus",
         marks=("chaos",),
+        spread="loadfile",
     ),
     Stage(
         name="browser",
@@ -102,7 +107,7 @@ STAGES = (
     ),
 )
 _WORKERS = 4
-"""Of a stage whose tests wait for nobody: they share nothing and need no servers."""
+"""At most: some tests measure seconds, and each has programs of its own."""
 
 SET_UP = Stage(name="setup", title="set-up", minutes=4)
 
@@ -225,8 +230,9 @@ def tests(stage: Stage, *, order: Sequence[str]) -> Done:
         report = Path(folder, "report.xml")
         command = [str(BIN / "python"), "-m", "pytest", "-q", "--no-header"]
         command += ["-m", stage.markers, f"--junitxml={report}", *order]
-        if stage.parallel:
-            command += ["-n", str(min(os.cpu_count() or 1, _WORKERS))]
+        if stage.spread:
+            workers = str(min(os.cpu_count() or 1, _WORKERS))
+            command += ["-n", workers, "--dist", stage.spread]
         chosen = files(stage)
         code = run([*command, *chosen], hard_limit_s(stage)) if chosen else 5
         counts = counted(report)
