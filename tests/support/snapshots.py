@@ -74,6 +74,7 @@ def snapshot(*checks: CheckSnapshot, **changes: Any) -> Snapshot:
         "started": AT,
         "liveness": AT,
         "store_bytes": 4096,
+        "free_bytes": 2**30,
         "windows_copied": AT,
         "config_taken": AT,
         "config_hash": "c0ffee",

@@ -17,6 +17,7 @@ from support.desking import OTHER, Bench, evidence, site, stage
 PROBES = {"/-/healthy", "/-/ready"}
 OPEN_TO_ALL = PROBES | {"/static/{name}", "/in/{code}", "/out", "/language/{language}"}
 OPEN_TO_ALL |= {"/v1/join", "/v1/ca"}
+OPEN_TO_ALL |= {"/metrics"}  # from this machine only: test_desk_metrics.py
 """Whoever joins has no key yet: the invitation in the body is the credential."""
 CANARY = "canary-7f3k"
 

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from scudo_agent.instant import DAY, SECOND, Instant
 from scudo_agent.model import Result, State
 from scudo_agent.telemetry.catalogue import BY_NAME, CATALOGUE
+from scudo_agent.telemetry.desk_catalogue import DESK_METRICS
 from scudo_agent.telemetry.metric import DELIVERIES, Metric
 from scudo_agent.telemetry.metrics import CheckSnapshot, Metrics
 from scudo_agent.telemetry.reference import reference
@@ -269,7 +270,9 @@ def test_the_process_is_exposed() -> None:
     assert b"process_resident_memory_bytes" in metrics().exposition()[0]
 
 
-@pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: metric.name)
+@pytest.mark.parametrize(
+    "metric", [*CATALOGUE, *DESK_METRICS], ids=lambda metric: metric.name
+)
 def test_a_name_keeps_to_the_convention(metric: Metric) -> None:
     assert re.fullmatch("scudo_[a-z0-9_]+", metric.name)
     assert metric.name.endswith("_total") == (metric.type == "counter")
@@ -283,7 +286,7 @@ def test_the_reference_is_current() -> None:
     assert page.read_text(encoding="utf-8") == reference(), (
         "run python -m scudo_agent.telemetry.reference > docs/metrics.md"
     )
-    for metric in CATALOGUE:
+    for metric in (*CATALOGUE, *DESK_METRICS):
         assert f"### `{metric.name}`" in reference()
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from scudo_agent.cli.main import main
-from scudo_agent.model import Kind
+from scudo_agent.model import Kind, State
 from scudo_agent.store.agent_store import AgentStore
-from scudo_agent.store.waiting import release, waiting
+from scudo_agent.store.waiting import ledger_waiting, release, waiting
+from support.ledgers import ERP, change, commit
 from support.sites import write_site
 from support.storing import opened, told
 
@@ -24,6 +25,15 @@ def store(tmp_path: Path) -> Iterator[AgentStore]:
     store.grant(1).result()
     yield store
     store.close()
+
+
+def asked(folder: Path) -> tuple[str, ...]:
+    """The words that name the store's site."""
+    site = write_site(folder)
+    text = site.read_text()
+    name = text.split("site: ")[1].split("\n")[0]
+    site.write_text(text.replace(f"site: {name}", "site: acme-milano"))
+    return "--site", str(site), "--state", str(folder / "state")
 
 
 def test_each_says_what_waits_and_since_when(store: AgentStore) -> None:
@@ -57,29 +67,49 @@ def test_one_whose_number_is_spent_is_told_again_with_all_others(
     assert store.reader.read(waiting)[0].set_aside is None
 
 
+def test_the_ledger_is_one_line_as_long_as_it_merely_waits(
+    tmp_path: Path, store: AgentStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.follow([ERP]).result()
+    for second, state in enumerate((State.UP, State.DOWN, State.UP)):
+        commit(store, change("a/1", state, second), change("b/1", state, second))
+    store.acknowledge("I", 2, {}).result()
+    store.quarantine("L", 1, "no such service").result()
+    rows = store.reader.read(ledger_waiting)
+    assert [one.seq for one in rows] == list(range(1, len(rows) + 1))
+    store.close()
+    where = asked(tmp_path)
+    assert main(["outbox", *where]) == 0
+    aside, waits = capsys.readouterr().out.splitlines()
+    assert aside.startswith("L1  ledger  erp ")
+    assert "the desk refused it: no such service; tell the provider" in aside
+    assert waits.startswith(f"L2 to L{len(rows)}  ledger  {len(rows) - 1} states, ")
+    assert "not sent yet; nothing, it is sent again by itself" in waits
+    assert main(["outbox", "show", "L1", *where]) == 0
+    assert json.loads(capsys.readouterr().out)["event"]["service"] == "erp"
+    assert main(["outbox", "--json", *where]) == 0
+    assert {one["stream"] for one in json.loads(capsys.readouterr().out)} == {"L"}
+    assert main(["outbox", "show", "L99", *where]) == 2
+
+
 def test_the_command_says_it_in_a_line_and_sends_again(
     tmp_path: Path, store: AgentStore, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store.acknowledge("I", 1, {}).result()
     store.quarantine("I", 2, "the desk says no").result()
     store.close()
-    site = write_site(tmp_path)
-    text = site.read_text()
-    name = text.split("site: ")[1].split("\n")[0]
-    if name != "acme-milano":
-        site.write_text(text.replace(f"site: {name}", "site: acme-milano"))
-    asked = ("--site", str(site), "--state", str(tmp_path / "state"))
-    assert main(["outbox", *asked]) == 0
+    where = asked(tmp_path)
+    assert main(["outbox", *where]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert all(word in line for word in WORDS)
-    assert main(["outbox", "show", "2", *asked]) == 0
+    assert main(["outbox", "show", "2", *where]) == 0
     assert json.loads(capsys.readouterr().out)["event"]["kind"] == "recover"
-    assert main(["outbox", "export", *asked]) == 0
+    assert main(["outbox", "export", *where]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
-    assert main(["outbox", "show", "9", *asked]) == 2
-    assert main(["outbox", "retry", *asked]) == 2
+    assert main(["outbox", "show", "9", *where]) == 2
+    assert main(["outbox", "retry", *where]) == 2
     capsys.readouterr()
-    assert main(["outbox", "retry", "all", *asked]) == 0
+    assert main(["outbox", "retry", "all", *where]) == 0
     assert "sent again: 2" in capsys.readouterr().out
-    assert main(["outbox", *asked]) == 0
+    assert main(["outbox", *where]) == 0
     assert "not sent yet" in capsys.readouterr().out

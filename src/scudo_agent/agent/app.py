@@ -158,13 +158,14 @@ class Agent:
 
     def _desk_status(self) -> Document:
         state = self.delivery.state
-        outbox = self.backlog.status
+        outbox, ledger = self.backlog.status, self.backlog.ledger
         return {
             "url": self.desk.url,
             "embedded": self.desk.embedded is not None,
             "connected": state.connected,
             "error": state.error.to_json() if state.error else None,
             "waiting": outbox.head_seq - outbox.acked_seq,
+            "waiting_ledger": ledger.head_seq - ledger.acked_seq,
         }
 
 
@@ -278,7 +279,7 @@ def _measure(agent: Agent, telemetry: Telemetry, state: Path) -> None:
         runtime,
         telemetry.metrics,
         delivery=lambda: agent.delivery.state,
-        outbox=lambda: agent.backlog.status,
+        backlog=agent.backlog,
         state=state,
     )
 
@@ -287,6 +288,7 @@ def _measure(agent: Agent, telemetry: Telemetry, state: Path) -> None:
         agent.events.committed(done)
         if done.stages:
             agent.delivery.wake()
+        if done.stages or done.batch.changes:
             agent.backlog.changed()
 
     def delivered(event: DeliveryEvent) -> None:

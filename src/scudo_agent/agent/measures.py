@@ -1,12 +1,14 @@
 """The agent's metrics: counted as things happen, read at each scrape."""
 
 import asyncio
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TypeVar
 
+from scudo_agent.agent.backlog import Backlog
 from scudo_agent.agent.interventions import checks_of
 from scudo_agent.agent.runtime import Runtime
 from scudo_agent.clock import Step
@@ -19,7 +21,7 @@ from scudo_agent.instant import SECOND, Instant
 from scudo_agent.pipeline import Committed
 from scudo_agent.schedule import Firing
 from scudo_agent.store.backup import AGENT
-from scudo_agent.store.values import InterventionKind, OutboxStatus
+from scudo_agent.store.values import InterventionKind, LedgerStatus, OutboxStatus
 from scudo_agent.telemetry.metrics import Metrics
 from scudo_agent.telemetry.snapshot import (
     CheckSnapshot,
@@ -58,14 +60,14 @@ class Measures:
         metrics: Metrics,
         *,
         delivery: Callable[[], DeliveryState],
-        outbox: Callable[[], OutboxStatus],
+        backlog: Backlog,
         state: Path,
     ) -> None:
         self._state = state
         self._runtime = runtime
         self._metrics = metrics
         self._delivery = delivery
-        self._outbox = outbox
+        self._backlog = backlog
 
     def committed(self, done: Committed) -> None:
         """Count observations and the commit that made them durable."""
@@ -97,7 +99,11 @@ class Measures:
             services=[self._service(name, left) for name in runtime.site.services],
             isolated_since=runtime.judge.isolated,
             incidents=severities,
-            outbox={"I": _stream(self._outbox(), runtime.timeline.now())},
+            outbox={
+                "I": _stream(self._backlog.status, runtime.timeline.now()),
+                "L": _stream(self._backlog.ledger, runtime.timeline.now()),
+            },
+            free_bytes=_free(self._state),
             desk_up=desk.connected if desk.last_answer or desk.failures else None,
             desk_answered=desk.last_answer,
             clock_offset_s=runtime.timeline.offset_us() / SECOND,
@@ -176,7 +182,15 @@ def _size(store: Path) -> int:
     return sum(one.stat().st_size for one in files if one.exists())
 
 
-def _stream(outbox: OutboxStatus, now: Instant) -> StreamSnapshot:
+def _free(state: Path) -> int | None:
+    """What is left on the store's file system; None: it does not say."""
+    try:
+        return shutil.disk_usage(state).free
+    except OSError:
+        return None
+
+
+def _stream(outbox: OutboxStatus | LedgerStatus, now: Instant) -> StreamSnapshot:
     age_us = 0 if outbox.oldest is None else max(now - outbox.oldest, 0)
     return StreamSnapshot(
         oldest_age_s=age_us / SECOND,

@@ -22,6 +22,7 @@ from scudo_agent.instant import Instant, format_instant, seconds
 from scudo_agent.judge.service import check_timeline, service_timeline
 from scudo_agent.model import State
 from scudo_agent.stages import Points, lengths
+from scudo_agent.store import ledger
 from scudo_agent.store.read import StoreReader
 from scudo_agent.store.values import Liveness
 from scudo_agent.telemetry.snapshot import SlaSnapshot
@@ -30,7 +31,7 @@ from scudo_agent.telemetry.snapshot import SlaSnapshot
 def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Document:
     """The status document of a stopped agent: as it was when it last lived."""
     site = with_kept(site, reader)
-    status = reader.status()
+    status, told = reader.status(), reader.read(ledger.status)
     live = status.liveness
     clean = live is not None and live.clean is not None
     last = _last_lived(live)
@@ -86,7 +87,10 @@ def stored_document(site: Site, reader: StoreReader, *, now: Instant) -> Documen
             for one in status.incidents
         ],
         **stored_left(site, reader, now),
-        "desk": {"waiting": status.outbox.head_seq - status.outbox.acked_seq},
+        "desk": {
+            "waiting": status.outbox.head_seq - status.outbox.acked_seq,
+            "waiting_ledger": told.head_seq - told.acked_seq,
+        },
         "links": {},
         "events": [],
     }

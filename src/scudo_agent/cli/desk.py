@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scudo_agent.agent.control import DESK_SOCKET, Control
-from scudo_agent.cli import desk_agents
+from scudo_agent.cli import desk_agents, desk_outbox
 from scudo_agent.cli.backup import add_force
 from scudo_agent.cli.common import begin_loading, loaded, private, reopening
 from scudo_agent.cli.desk_keeping import ACTIONS, keep
@@ -23,12 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         nargs="?",
-        choices=[*desk_agents.ACTIONS, "run", "agent", "login", *ACTIONS],
+        choices=[*desk_agents.ACTIONS, "run", "agent", "login", "outbox", *ACTIONS],
         default="run",
         help="run (default); agent SITE: enrol the site's agent; login [SITE]: a link; "
-        "backup, restore [SITE]: its database",
+        "backup, restore [SITE]: its database; outbox [list|show|retry] [MAIL] [SITE]: "
+        "mails that wait or failed",
     )
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
+    parser.add_argument("more", nargs="*", metavar="…", help="with outbox: see there")
+    parser.add_argument("--json", action="store_true", help="with outbox: for programs")
     parser.add_argument(
         "--replace",
         action="store_true",
@@ -72,19 +75,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until Ctrl-C, or do one thing and end."""
-    from scudo_agent.desk.settings import DeskSettings, load_desk_settings
-
     private()
+    if args.action == "outbox":
+        _, _, site = desk_outbox.words_of(args)
+        settings = _settings(args, site)
+        _has_run(settings, "desk outbox list SITE")
+        return desk_outbox.run(args, settings, desk_agents.order)
+    if args.more:
+        raise InputError(f"'{args.more[0]}': 'desk {args.action}' takes no more words")
     if args.site is None and args.action == "agent":
         raise InputError("whose agent? Name its site file: desk agent SITE")
     if args.site is not None and args.action == "run":
         raise InputError("'desk run' serves many sites: it takes no site file")
     if args.second and args.action not in ("invite", "agent"):
         raise InputError("--second goes with 'desk invite' or 'desk agent'")
-    settings = load_desk_settings(args.settings) if args.settings else DeskSettings()
     own = args.action in ("login", *ACTIONS)
-    if own and args.site is not None and args.settings is None:
-        settings = _embedded(args.site)
+    settings = _settings(args, args.site if own else None)
     if args.action in ACTIONS:
         return keep(args, settings)
     if args.action in desk_agents.ACTIONS:
@@ -95,6 +101,15 @@ def run(args: argparse.Namespace) -> int:
         return _login(settings)
     begin_loading()
     return reopening(lambda: asyncio.run(_serve(settings)))
+
+
+def _settings(args: argparse.Namespace, site: Path | None) -> "DeskSettings":
+    """Those of the file that is named, else of the desk embedded in a site's agent."""
+    from scudo_agent.desk.settings import DeskSettings, load_desk_settings
+
+    if args.settings:
+        return load_desk_settings(args.settings)
+    return DeskSettings() if site is None else _embedded(site)
 
 
 async def _serve(settings: "DeskSettings") -> int:
@@ -139,13 +154,17 @@ def _embedded(site_file: Path) -> "DeskSettings":
 
 
 def _login(settings: "DeskSettings") -> int:
+    _has_run(settings, "desk login SITE")
+    print(desk_agents.order(settings, {"do": "desk-login"})["link"])
+    return 0
+
+
+def _has_run(settings: "DeskSettings", by_site: str) -> None:
     if not (settings.folder / "desk.db").exists():
         raise InputError(
             f"{settings.folder}: no desk has run here; name its settings with "
-            "--settings, or the site whose agent embeds it: desk login SITE"
+            f"--settings, or the site whose agent embeds it: {by_site}"
         )
-    print(desk_agents.order(settings, {"do": "desk-login"})["link"])
-    return 0
 
 
 def _enrol(settings: "DeskSettings", args: argparse.Namespace) -> int:

@@ -18,7 +18,9 @@ from scudo_agent.cli.common import (
 from scudo_agent.errors import InputError
 
 if TYPE_CHECKING:
-    from scudo_agent.store.waiting import Waiting
+    from scudo_agent.store.waiting import LedgerWaiting, Waiting
+
+_LEDGER = "L"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "action", choices=("list", "show", "retry", "export"), nargs="?", default="list"
     )
     parser.add_argument(
-        "seq", nargs="?", metavar="SEQ", help="an event's number; with retry also 'all'"
+        "seq",
+        nargs="?",
+        metavar="SEQ",
+        help="an event's number, L7 for the ledger's seventh; with retry also 'all'",
     )
     add_site(parser)
     parser.add_argument("--json", action="store_true", help="for programs")
@@ -35,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List, show, export, or send again what was set aside."""
-    from scudo_agent.store.waiting import waiting
+    from scudo_agent.store.waiting import ledger_waiting, waiting
 
     private()
     site, state = load_site(args), state_folder(args)
@@ -43,23 +48,85 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"which one? outbox {args.action} SEQ, as 'outbox list' says")
     reader = open_store(site, state)
     try:
-        rows = reader.read(waiting)
+        rows, told = reader.read(waiting), reader.read(ledger_waiting)
     finally:
         reader.close()
     if args.action == "retry":
         return _retry(rows, args.seq, site.id, state)
     if args.action == "show":
-        (one,) = _chosen(rows, args.seq)
-        print(json.dumps(_document(one) | {"event": one.stage}, indent=2))
+        print(json.dumps(_shown(rows, told, args.seq), indent=2))
     elif args.action == "export":
         for one in rows:
             print(json.dumps(_document(one) | {"event": one.stage}))
+        for row in told:
+            print(json.dumps(_ledger_document(row) | {"event": row.event}))
     elif args.json:
-        print(json.dumps([_document(one) for one in rows], indent=2))
+        found = [*map(_document, rows), *map(_ledger_document, told)]
+        print(json.dumps(found, indent=2))
     else:
         lines = [_line(one, site.timezone) for one in rows]
+        lines += _ledger_lines(told, site.timezone)
         print("\n".join(lines) or "nothing waits: the desk has everything")
     return 0
+
+
+def _shown(
+    rows: list["Waiting"], told: list["LedgerWaiting"], word: str
+) -> dict[str, Any]:
+    if not word.startswith(_LEDGER):
+        (one,) = _chosen(rows, word)
+        return _document(one) | {"event": one.stage}
+    for row in told:
+        if f"{_LEDGER}{row.seq}" == word:
+            return _ledger_document(row) | {"event": row.event}
+    raise InputError(f"event '{word}' does not wait; 'outbox list' says which do")
+
+
+def _ledger_document(one: "LedgerWaiting") -> dict[str, Any]:
+    from scudo_agent.instant import format_instant
+
+    return {
+        "stream": _LEDGER,
+        "seq": one.seq,
+        "service": one.service,
+        "state": one.state,
+        "since": format_instant(one.since),
+        "attempts": one.attempts,
+        "why": _why(one),
+        "set_aside": one.set_aside is not None,
+        "what_to_do": _ledger_what_to_do(one),
+    }
+
+
+def _ledger_lines(told: list["LedgerWaiting"], zone: str) -> list[str]:
+    """A line for each that was set aside, and one for all that merely wait."""
+    lines = [
+        f"{_LEDGER}{one.seq}  ledger  {one.service} {one.state}, "
+        f"since {local_stamp(one.since, zone)}: {_why(one)}; {_ledger_what_to_do(one)}"
+        for one in told
+        if one.set_aside is not None
+    ]
+    waits = [one for one in told if one.set_aside is None]
+    if waits:
+        first, last = waits[0], waits[-1]
+        span = f"{_LEDGER}{first.seq}"
+        if last is not first:
+            span += f" to {_LEDGER}{last.seq}"
+        what = "a service's state" if first is last else f"{len(waits)} states"
+        lines.append(
+            f"{span}  ledger  {what}, since {local_stamp(first.since, zone)}: "
+            f"{_why(first)}; {_ledger_what_to_do(first)}"
+        )
+    return lines
+
+
+def _ledger_what_to_do(one: "LedgerWaiting") -> str:
+    if one.set_aside is None:
+        return _BY_ITSELF
+    return (
+        "tell the provider: the desk counts that time as unknown, and "
+        "'outbox export' has what it was"
+    )
 
 
 def _chosen(rows: list["Waiting"], word: str) -> list["Waiting"]:
@@ -75,6 +142,7 @@ def _document(one: "Waiting") -> dict[str, Any]:
     from scudo_agent.instant import format_instant
 
     return {
+        "stream": "I",
         "seq": one.seq,
         "ticket": one.ticket,
         "incident": one.incident,
@@ -100,7 +168,7 @@ def _line(one: "Waiting", zone: str) -> str:
     )
 
 
-def _why(one: "Waiting") -> str:
+def _why(one: "Waiting | LedgerWaiting") -> str:
     if one.set_aside is not None:
         return f"the desk refused it: {one.error or 'it did not say why'}"
     if one.attempts:
@@ -111,7 +179,12 @@ def _why(one: "Waiting") -> str:
 def _what_to_do(one: "Waiting") -> str:
     if one.set_aside is not None:
         return f"mend the reason, then: scudo-agent outbox retry {one.seq}"
-    return "nothing, it is sent again by itself; 'doctor' says whether the desk answers"
+    return _BY_ITSELF
+
+
+_BY_ITSELF = (
+    "nothing, it is sent again by itself; 'doctor' says whether the desk answers"
+)
 
 
 def _retry(rows: list["Waiting"], word: str, site: str, state: Path) -> int:

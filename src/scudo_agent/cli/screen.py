@@ -99,9 +99,11 @@ class Screen:
         yield from document.get("store_losses", [])[-1:]
         yield from self._refused(document.get("site_file") or {})
         desk = document["desk"]
+        told = desk.get("waiting_ledger", 0)
         if desk["error"] or desk["waiting"]:
             why = self.say(desk["error"]) or "on its way"
-            yield f"desk: {desk['waiting']} events wait ({why})"
+            rest = f", and {told} of the ledger" if told else ""
+            yield f"desk: {desk['waiting']} events wait{rest} ({why})"
         yield from self.left(document, at)
 
     def _refused(self, file: Mapping[str, Any]) -> Iterator[str]:

@@ -30,6 +30,7 @@ from scudo_agent.desk.guard import Guard
 from scudo_agent.desk.jobs import MailWorker
 from scudo_agent.desk.limits import CONNECTIONS, PatientProtocol
 from scudo_agent.desk.mail.transport import Transport, transport_for
+from scudo_agent.desk.metrics import add_metrics
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.portal import add_pages
 from scudo_agent.desk.rounds import Rounds
@@ -43,7 +44,7 @@ from scudo_agent.errors import InputError, PortInUseError, ScudoError, SuspectEr
 _STOP_S = 10.0
 _WAITING = 128
 """Connections that wait to be taken; without descriptors asyncio logs so many."""
-_FOR_PROGRAMS = ("/v1/", "/-/", "/static/")
+_FOR_PROGRAMS = ("/v1/", "/-/", "/static/", "/metrics")
 _log = logging.getLogger(__name__)
 
 
@@ -224,6 +225,11 @@ class Desk:
             raise ScudoError("the desk is not started")
         return await self._worker.drain()
 
+    def wake_mails(self) -> None:
+        """There may be mails to send; call it on the loop."""
+        if self._worker is not None:
+            self._worker.wake()
+
     async def look_after(self) -> int:
         """Close, move and re-open what is due now; how many tickets it was about."""
         if self._tickets is None:
@@ -370,6 +376,7 @@ def _application(store: DeskStore, worker: MailWorker, desk: Desk) -> ASGIApp:
         await offload(store.writable)
         return PlainTextResponse("ready\n")
 
+    add_metrics(app, store)
     app.add_route("/-/healthy", healthy, methods=["GET"])
     app.add_route("/-/ready", ready, methods=["GET"])
     return Guard(app)

@@ -5,6 +5,7 @@ process of the command itself: `scudo-agent desk …` need not know.
 """
 
 import dataclasses
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,12 +14,14 @@ from pydantic import TypeAdapter, ValidationError
 from scudo_agent.desk.app import Desk
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.store.agents import AgentLine, Enrolment
+from scudo_agent.desk.store.unsent import Unsent
 from scudo_agent.errors import InputError
 from scudo_agent.instant import Instant, format_instant
 
 Order = Callable[[dict[str, Any], str], Awaitable[dict[str, Any]]]
 """Takes a request and who asks; what it returns is the answer."""
 
+_log = logging.getLogger(__name__)
 _ENROLMENT = TypeAdapter(Enrolment)
 
 
@@ -42,6 +45,8 @@ class Orders:
             "desk-agents": self._agents,
             "desk-revoke": self._revoke,
             "desk-unfreeze": self._unfreeze,
+            "desk-outbox": self._outbox,
+            "desk-outbox-retry": self._retry,
         }
 
     async def _login(self, _asked: dict[str, Any], _actor: str) -> dict[str, Any]:
@@ -84,6 +89,64 @@ class Orders:
         name = _text(asked, "agent")
         await offload(self._desk.store.clones.unfreeze, name)
         return {"agent": name}
+
+    async def _outbox(self, asked: dict[str, Any], _actor: str) -> dict[str, Any]:
+        unsent = self._desk.store.unsent
+        found = await offload(unsent.listed)
+        mails = [*found.mails]
+        if asked.get("mail") is not None:
+            one = await offload(unsent.one, int(_text(asked, "mail")))
+            mails = [_waits(asked) if one is None else one]
+        return {
+            "waiting": found.waiting,
+            "failed": found.failed,
+            "mails": [_mail(one) for one in mails],
+        }
+
+    async def _retry(self, asked: dict[str, Any], actor: str) -> dict[str, Any]:
+        unsent, word = self._desk.store.unsent, _text(asked, "mail")
+        which = None if word == "all" else int(word)
+        if which is not None and await offload(unsent.one, which) is None:
+            _waits(asked)
+        done = await offload(unsent.retry, which)
+        if done:
+            _log.warning("%s lets mails try again: %s", actor, done)
+            self._desk.wake_mails()
+        return {"mails": done}
+
+
+def _waits(asked: dict[str, Any]) -> Unsent:
+    raise InputError(f"no mail {asked['mail']} waits; 'list' says which do")
+
+
+def _mail(one: Unsent) -> dict[str, Any]:
+    """A mail as the command shows it: what, since when, why, and what to do."""
+    if one.failed:
+        why = f"refused for good: {one.error or 'nobody said why'}"
+        do = f"mend the reason, then: scudo-agent desk outbox retry {one.mail}"
+    else:
+        do = "nothing, it is sent by itself; 'doctor' says whether mail is taken"
+        why = "not tried yet"
+        if one.attempts:
+            why = f"{one.attempts} attempts failed, the last one: {one.error}"
+        if one.behind is not None:
+            why = f"mail {one.behind} of the same thread goes first"
+    return {
+        "mail": one.mail,
+        "customer": one.tenant,
+        "ticket": one.ticket,
+        "thread": one.thread,
+        "what": one.kind,
+        "rev": one.rev,
+        "to": one.recipient,
+        "message_id": one.message_id,
+        "state": "failed" if one.failed else "waits",
+        "since": format_instant(one.since),
+        "next": None if one.next is None else format_instant(one.next),
+        "attempts": one.attempts,
+        "why": why,
+        "what_to_do": do,
+    }
 
 
 def _enrolment(asked: dict[str, Any]) -> Enrolment:

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from scudo_agent.instant import Instant
-from scudo_agent.store import outbox, schema
+from scudo_agent.store import ledger, outbox, schema
 from scudo_agent.store.apply import STREAM
 
 _outbox, _incident = schema.outbox, schema.incident
+_ledger = schema.ledger_outbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,55 @@ def waiting(connection: Connection) -> list[Waiting]:
             rev=row.rev,
             kind=row.kind,
             subject=row.subject,
+            since=Instant(row.created_us),
+            attempts=row.attempts,
+            error=row.last_error,
+            set_aside=_instant(row.quarantined_us),
+            body=row.body,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerWaiting:
+    """One state of a service that the desk has not taken (stream L).
+
+    `set_aside`: the desk refused it for good, and was told of a gap in its place.
+    """
+
+    seq: int
+    service: str
+    state: str
+    since: Instant
+    attempts: int
+    error: str | None
+    set_aside: Instant | None
+    body: bytes
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The event as it is sent."""
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+
+def ledger_waiting(connection: Connection) -> list[LedgerWaiting]:
+    """All of the ledger that the desk has not taken, in order, what was set aside too.
+
+    By the stream's mark: rows of before the desk got a new store wait again.
+    """
+    _, acked = ledger.head_of(connection)
+    rows = connection.execute(
+        select(_ledger)
+        .where((_ledger.c.seq > acked) | _ledger.c.quarantined_us.is_not(None))
+        .order_by(_ledger.c.seq)
+    )
+    return [
+        LedgerWaiting(
+            seq=row.seq,
+            service=row.service,
+            state=row.state,
             since=Instant(row.created_us),
             attempts=row.attempts,
             error=row.last_error,

@@ -254,6 +254,13 @@ AGENT_METRICS = (
         "Size of the agent's store on disk.",
         example="deriv(scudo_store_size_bytes[1d])",
     ),
+    gauge(
+        "scudo_store_free_bytes",
+        "bytes",
+        SITE,
+        "What is free on the disk of the agent's store.",
+        example="scudo_store_free_bytes < 200e6",
+    ),
     counter(
         "scudo_store_damaged_total",
         "times",

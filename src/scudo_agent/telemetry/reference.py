@@ -12,6 +12,7 @@ from scudo_agent.telemetry.catalogue import (
     CHECK_METRICS,
     SERVICE_METRICS,
 )
+from scudo_agent.telemetry.desk_catalogue import DESK_METRICS
 from scudo_agent.telemetry.measured import VALUE_METRICS
 from scudo_agent.telemetry.metric import LATE_BUCKETS_S, Metric
 
@@ -42,6 +43,12 @@ joined with `group_left`. A state is a set of series, 1 for the one that holds. 
 end when their check leaves the site file. Counters begin at 0 with each start of the
 agent, and are there from the start.
 """
+_DESK = """
+The desk serves its own at `/metrics` of the address it listens on, an embedded one
+too, in the text format 0.0.4, to clients on the same machine; a proxy's request
+(`X-Forwarded-For` and the like) is answered 404. `scudo_desk_gaps_total` is counted
+from the desk's rows and goes on over restarts.
+"""
 _TAIL = """
 ## The process
 
@@ -65,13 +72,14 @@ def reference() -> str:
     for title, metrics in sections:
         parts.append(f"\n## {title}\n")
         parts += _entries(metrics)
+    parts += ["\n## The desk\n", _DESK, *_entries(DESK_METRICS)]
     page = "".join([*parts, _TAIL])
     return page.replace("BUCKETS", buckets)
 
 
 def _entries(metrics: Iterable[Metric]) -> Iterable[str]:
     for metric in metrics:
-        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "none"
         buckets = " Buckets up to BUCKETS s." if metric.type == "histogram" else ""
         yield (
             f"\n### `{metric.name}`\n\n{metric.help}{buckets}\n\n"

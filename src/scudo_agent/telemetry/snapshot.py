@@ -91,7 +91,8 @@ class Snapshot:
     `windows_copied` is when the desk's windows were last copied, `config_taken` when
     the site file was last taken, `reload_refused` whether a newer one was not.
     `damaged` is how often the store was, `backups` when each was taken last.
-    `store_bytes` is the size of the store's files, `liveness` the last instant at
+    `store_bytes` is the size of the store's files, `free_bytes` what is left on their
+    disk, `liveness` the last instant at
     which the store was told that the agent lives.
     """
 
@@ -106,6 +107,7 @@ class Snapshot:
     started: Instant | None = None
     liveness: Instant | None = None
     store_bytes: int | None = None
+    free_bytes: int | None = None
     windows_copied: Instant | None = None
     accounts: Sequence[SlaSnapshot] = ()
     damaged: int = 0

@@ -21,6 +21,7 @@ from scudo_agent.desk.store.leases import free_leases
 from scudo_agent.desk.store.leaving import Leaving
 from scudo_agent.desk.store.ledger import LedgerBook
 from scudo_agent.desk.store.mailbox import Mailbox
+from scudo_agent.desk.store.measures import Measures
 from scudo_agent.desk.store.migrate import migrate
 from scudo_agent.desk.store.open_incidents import OpenIncidents
 from scudo_agent.desk.store.own_facts import Facts
@@ -34,6 +35,7 @@ from scudo_agent.desk.store.tables import (
     mail_outbox,
     ticket_event,
 )
+from scudo_agent.desk.store.unsent import UnsentMails
 from scudo_agent.desk.store.views import Views
 from scudo_agent.desk.store.window_tables import (
     window_announcement,
@@ -48,9 +50,9 @@ class DeskStore:
     """Owns the database file; every room's transaction is its own.
 
     Rooms: `acts`, `agents`, `closing`, `contracts`, `inbox`, `keys`, `leaving`,
-    `ledger`, `mail`, `people`, `statements`, `views`, `windows`. All may be
-    called from any thread. `now()` is the desk's time: it never runs backwards, not
-    over a restart either.
+    `ledger`, `mail`, `measures`, `people`, `statements`, `unsent`, `views`,
+    `windows`. All may be called from any thread. `now()` is the desk's time: it never
+    runs backwards, not over a restart either.
     """
 
     def __init__(
@@ -91,10 +93,12 @@ class DeskStore:
         self.leaving = Leaving(self.database, self.now, posting)
         self.ledger = LedgerBook(self.database, self.now, posting)
         self.mail = Mailbox(self.database, self.now, owner=owner)
+        self.measures = Measures(self.database, self.now, clock, folder)
         self.attachments = Attachments(self.database, self.now)
         self.silence = Silence(self.database, self.now, posting, lived=lived)
         self.people = People(self.database, self.now)
         self.statements = Statements(self.database, self.now, posting)
+        self.unsent = UnsentMails(self.database, self.now)
         self.views = Views(self.database)
         self.windows = WindowBook(self.database, self.now, posting)
 

@@ -1,0 +1,116 @@
+"""What the desk's metrics are made of, read at each scrape."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from scudo_agent.clock import Clock
+from scudo_agent.dbfile.backup import last_taken
+from scudo_agent.dbfile.sqlite import beside
+from scudo_agent.desk.store.backup import DESK
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.ledger_tables import ledger
+from scudo_agent.desk.store.mailbox import LEASE_US
+from scudo_agent.desk.store.tables import agent, inbox, mail_outbox
+from scudo_agent.instant import Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentMeasured:
+    """One agent that is not revoked; instants are None before there was one."""
+
+    customer: str
+    site: str
+    agent: str
+    heard: Instant | None
+    key_since: Instant | None
+    oldest_us: int | None
+    frozen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The desk at one moment; ages are lengths of time, 0 where nothing waits."""
+
+    waiting: int
+    failed: int
+    oldest_us: int
+    lease_us: int
+    gaps: dict[str, int]
+    agents: Sequence[AgentMeasured]
+    store_bytes: int
+    free_bytes: int
+    offset_us: int
+    backup: Instant | None
+
+
+class Measures:
+    """Reads them; may be called from any thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], Instant],
+        clock: Clock,
+        folder: Path,
+    ) -> None:
+        self._database = database
+        self._now = now
+        self._clock = clock
+        self._folder = folder
+
+    def read(self) -> Measured:
+        """The desk now."""
+        now, wall = self._now(), self._clock.wall()
+        with self._database.read() as db:
+            by_state = {str(row.state): row for row in db.execute(_MAILS).all()}
+            leased = db.execute(_LEASED).scalar()
+            agents = db.execute(_AGENTS).all()
+            gaps = {"I": db.execute(_GAPS).scalar_one()}
+            gaps["L"] = db.execute(_LEDGER_GAPS).scalar_one()
+        waits, failed = by_state.get("pending"), by_state.get("failed")
+        path = self._folder / DESK.file
+        files = (one for one in (path, *beside(path)) if one.exists())
+        return Measured(
+            waiting=waits.many if waits else 0,
+            failed=failed.many if failed else 0,
+            oldest_us=max(now - waits.oldest, 0) if waits else 0,
+            lease_us=0 if leased is None else max(now - leased + LEASE_US, 0),
+            gaps=gaps,
+            agents=[
+                AgentMeasured(
+                    customer=row.tenant_id,
+                    site=row.site_id,
+                    agent=row.agent_id.rpartition("/")[2],
+                    heard=row.hello_us,
+                    key_since=row.key_us,
+                    oldest_us=row.oldest_unacked_age_us,
+                    frozen=row.cloned_us is not None,
+                )
+                for row in agents
+            ],
+            store_bytes=sum(one.stat().st_size for one in files),
+            free_bytes=shutil.disk_usage(self._folder).free,
+            offset_us=wall - now,
+            backup=last_taken(self._folder, DESK),
+        )
+
+
+_MAILS = (
+    select(
+        mail_outbox.c.state,
+        func.count().label("many"),
+        func.min(mail_outbox.c.created_us).label("oldest"),
+    )
+    .where(mail_outbox.c.state.in_(("pending", "failed")))
+    .group_by(mail_outbox.c.state)
+)
+_LEASED = select(func.min(mail_outbox.c.lease_until_us)).where(
+    mail_outbox.c.state == "pending", mail_outbox.c.owner.is_not(None)
+)
+_AGENTS = select(agent).where(agent.c.revoked_us.is_(None)).order_by(agent.c.agent_id)
+_GAPS = select(func.count()).where(inbox.c.gap_reason.is_not(None))
+_LEDGER_GAPS = select(func.count()).where(ledger.c.gap_reason.is_not(None))

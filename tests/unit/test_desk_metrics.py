@@ -1,0 +1,108 @@
+"""`/metrics` of the desk: what waits, since when, and who may look."""
+
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families as parse
+
+from scudo_agent.desk.mail.transport import TransportError
+from scudo_agent.instant import SECOND, Instant
+from scudo_agent.telemetry.desk_catalogue import DESK_METRICS
+from support.desk_scene import play
+from support.desking import T0, Bench, stage
+
+ONE = (("agent", "1"), ("customer", "acme"), ("site", "acme-milano"))
+
+
+async def read(b: Bench) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    reply = await b.client.get("/metrics")
+    assert reply.status_code == 200
+    assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in parse(reply.text)
+        for sample in family.samples
+    }
+
+
+def test_every_metric_is_there_with_its_labels(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        await b.agent()
+        seen: dict[str, set[str]] = {}
+        for name, labels in await read(b):
+            seen.setdefault(name, set()).update(key for key, _ in labels)
+        expected = {metric.name: set(metric.labels) for metric in DESK_METRICS}
+        del expected["scudo_desk_backup_timestamp_seconds"]  # there is none yet
+        assert seen == expected
+
+    play(tmp_path, scene)
+
+
+def test_mails_age_until_they_leave_or_fail(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        agent = await b.agent()
+        assert (await read(b))["scudo_desk_oldest_mail_age_seconds", ()] == 0
+        await agent.send(stage())
+        b.clock.forward(90)
+        found = await read(b)
+        assert found["scudo_desk_mails_waiting", ()] == 1
+        assert found["scudo_desk_oldest_mail_age_seconds", ()] == 90
+        assert b.desk.store.mail.claim() is not None
+        b.clock.forward(30)
+        assert (await read(b))["scudo_desk_mail_lease_age_seconds", ()] == 30
+        b.clock.forward(300)
+        b.mails.faults = [TransportError("550 no", permanent=True)]
+        await b.desk.send_mails()
+        found = await read(b)
+        assert found["scudo_desk_mails_waiting", ()] == 0
+        assert found["scudo_desk_oldest_mail_age_seconds", ()] == 0
+        assert found["scudo_desk_mail_lease_age_seconds", ()] == 0
+        assert found["scudo_desk_mails_failed", ()] == 1
+
+    play(tmp_path, scene)
+
+
+def test_agents_are_told_by_their_last_greeting(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        agent = await b.agent()
+        b.clock.forward(40)
+        await agent.hello(oldest_unacked_age_s=12.5)
+        found = await read(b)
+        assert found["scudo_desk_agent_last_hello_timestamp_seconds", ONE] == (
+            pytest.approx((T0 + 40 * SECOND) / SECOND)
+        )
+        age = "scudo_desk_agent_oldest_unacknowledged_age_seconds"
+        assert found[age, ONE] == 12.5
+        gap = {"epoch": 1, "seq": 1, "incident_id": "i", "rev": 1, "reason": "no"}
+        reply = await b.client.post(
+            "/v1/agents/self/streams/I/gaps",
+            json=gap | {"sha256": "0" * 64},
+            headers=agent.headers,
+        )
+        assert reply.status_code == 200
+        found = await read(b)
+        assert found["scudo_desk_gaps_total", (("stream", "I"),)] == 1
+        b.desk.store.agents.revoke("acme/acme-milano/1")
+        assert not any(labels == ONE for _, labels in await read(b))
+
+    play(tmp_path, scene)
+
+
+def test_a_clock_that_was_set_back_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(b: Bench) -> None:
+        assert (await read(b))["scudo_desk_clock_offset_seconds", ()] == 0
+        monkeypatch.setattr(b.clock, "wall", lambda: Instant(T0 - 60 * SECOND))
+        assert (await read(b))["scudo_desk_clock_offset_seconds", ()] == -60
+
+    play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
+def test_nobody_elsewhere_sees_it(tmp_path: Path, header: str) -> None:
+    async def scene(b: Bench) -> None:
+        reply = await b.client.get("/metrics", headers={header: "127.0.0.1"})
+        assert reply.status_code == 404
+
+    play(tmp_path, scene)
