@@ -100,6 +100,8 @@ def _ledger_document(one: "LedgerWaiting") -> dict[str, Any]:
 
 def _ledger_lines(told: list["LedgerWaiting"], zone: str) -> list[str]:
     """A line for each that was set aside, and one for all that merely wait."""
+    from scudo_agent.instant import local_stamp
+
     lines = [
         f"{_LEDGER}{one.seq}  ledger  {one.service} {one.state}, "
         f"since {local_stamp(one.since, zone)}: {_why(one)}; {_ledger_what_to_do(one)}"
