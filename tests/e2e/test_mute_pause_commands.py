@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import signal
 import socket
 import stat
@@ -15,6 +16,7 @@ import pytest
 from scudo_agent.agent.control import SOCKET, address
 from scudo_agent.clock import SystemClock
 from scudo_agent.instant import HOUR, Instant, format_instant
+from support.json_page import MUTES, WHY, validator
 from support.programs import call
 from support.real_agent import RealAgent
 
@@ -61,6 +63,7 @@ def test_a_mute_holds_the_ticket_over_a_kill_until_it_is_ended(
 ) -> None:
     told = said(agent, "mute", "erp", "2h", "--reason", "changing the disk")
     assert f"by {ME}: changing the disk" in told
+    assert re.search(r"until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d, by", told)
     agent.erp.close()
     agent.until_state("down")
     assert agent.check()["held"] != []
@@ -81,6 +84,7 @@ def test_a_mute_holds_the_ticket_over_a_kill_until_it_is_ended(
     told = json.dumps(ticket["history"])
     assert "Its tickets were muted until now: changing the disk" in told
     why = json.loads(said(agent, "why", "erp", "--json"))
+    validator(WHY).validate(why)
     [incident] = why["incidents"]
     assert incident["ticket"] == ticket["ref"]
     assert incident["stages"][0]["kind"] == "open"
@@ -91,9 +95,15 @@ def test_an_open_ticket_is_kept_and_told_of_the_mute(agent: RealAgent) -> None:
     agent.erp.close()
     agent.until_ticket("bad")
 
-    told = said(agent, "mute", "erp/db", "1h", "--reason", "known")
+    told = json.loads(
+        said(agent, "mute", "erp/db", "1h", "--reason", "known", "--json")
+    )
 
-    assert f"keeps its ticket: {agent.tickets()[0]['ref']}" in told
+    validator(MUTES).validate(told)
+    assert told["tickets"] == [agent.tickets()[0]["ref"]]
+    # A second one, for longer, says it in words.
+    words = said(agent, "mute", "erp/db", "2h", "--reason", "known")
+    assert f"keeps its ticket: {agent.tickets()[0]['ref']}" in words
     agent.until(
         lambda: f"{ME} muted erp/db" in json.dumps(agent.ticket()["history"]),
         "the ticket knows of the mute",
@@ -113,7 +123,9 @@ def test_a_pause_stops_probing_and_resume_goes_on(agent: RealAgent) -> None:
     assert "crm/db is paused until" in said(agent, "status")
 
     agent.crm.open()
-    said(agent, "resume", "crm/db")
+    ended = json.loads(said(agent, "resume", "crm/db", "--json"))
+    validator(MUTES).validate(ended)
+    assert ended["orders"][0]["kind"] == "pause"
     agent.until_state("up", "crm/db")
     assert document(agent)["pauses"] == []
 
@@ -195,6 +207,7 @@ def test_a_window_that_begins_now_holds_the_ticket_at_once(agent: RealAgent) -> 
     assert agent.tickets() == []
     [held] = agent.check()["held"]
     [window] = document(agent)["windows"]
+    validator(WHY).validate(json.loads(said(agent, "why", "erp", "--json")))
     assert held == f"window:{window['window']}"
     assert f"window {window['window']}" in said(agent, "status")
     assert "window" in tell(agent, "doctor")[1]

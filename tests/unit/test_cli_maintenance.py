@@ -20,6 +20,7 @@ from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.windows import window_of
 from support.desk_thread import served_desk
 from support.desking import T0, contract, site
+from support.json_page import EXPLAINED, WINDOWS, validator
 
 SITE = """\
 version: 1
@@ -247,6 +248,7 @@ def test_a_window_is_moved_explained_corrected_and_cancelled(
     assert "  not excluded: Tue 2026-11-24 22:00 - Thu 22:00 (48 h): announced 1" in out
     assert "  excluded in all: 2 h" in out
     found = json.loads(maintenance("explain", name, "--json")[1])
+    validator(EXPLAINED).validate(found)
     assert found["excluded_seconds"] == 7200
     assert [part["seconds"] for part in found["refused"]] == [48 * 3600]
     said = maintenance("explain", name, "--language", "it")[1]
@@ -270,6 +272,27 @@ def test_a_window_is_moved_explained_corrected_and_cancelled(
     assert (code, out) == (0, "windows.ics: 1 windows\n")
     [event] = Calendar.from_ical((tmp_path / "windows.ics").read_bytes()).walk("VEVENT")
     assert event["STATUS"] == "CANCELLED"
+
+
+def test_what_programs_read_is_as_its_schema_says(desk: Desk, maintenance: Run) -> None:
+    name = added(maintenance)
+    moved = ("--start", "2026-11-24T22:00:00+01:00", "--end", SPAN[3])
+    change = ("--change", "ended at 23:30", "--reason", "done", "--by", "eva")
+    for words in (
+        ("list",),
+        ("move", name, *moved, "--yes"),
+        ("correct", name, *change),
+        ("cancel", name, "--reason", "rinviato", "--yes"),
+        ("list", "--all"),
+    ):
+        code, out, err = maintenance(*words, "--json")
+        assert code == 0, err
+        found = json.loads(out)
+        validator(WINDOWS).validate(found)
+        assert [one["id"] for one in found["windows"]] == [name]
+    found = json.loads(maintenance("explain", name, "--json")[1])
+    validator(EXPLAINED).validate(found)
+    assert (found["phase"], found["excluded_seconds"]) == ("cancelled", 0)
 
 
 def test_a_move_is_previewed_with_what_was_told_before(

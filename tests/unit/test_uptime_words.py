@@ -22,6 +22,7 @@ from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.read import StoreReader
 from scudo_agent.store.values import Intervention, InterventionKind, Scope
 from scudo_agent.wire import WindowAnnouncement, Windows, WindowState
+from support.json_page import WHY, validator
 from support.ledgers import change, commit
 from support.sites import write_site
 from support.storing import T0, StoppedClock
@@ -128,6 +129,10 @@ def test_status_and_why_show_the_next_window_and_what_it_covers(
     assert "w-rete" not in told
     assert "one more window is planned" in told
     assert "(times: Europe/Rome)" in told
+    document = json.loads(said(site, capsys, "why", "erp", "--json"))
+    validator(WHY).validate(document)
+    del document["left"]["planned"][0]["start"]
+    assert not validator(WHY).is_valid(document)
 
 
 def test_the_budget_says_as_of_when_and_what_windows_take(site: Site) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
-from sqlalchemy.orm import aliased
 
 from scudo_agent.desk.lifecycle import Condition, Status, joint
 from scudo_agent.desk.own_words import ONE_SILENT
@@ -186,7 +185,7 @@ def _news(db: Connection, two: list[_Agent]) -> list[tuple[_Agent, bool]]:
 
 def _to_set_aside(db: Connection, two: list[_Agent]) -> list[Row[Any]]:
     """Incidents of silent agents of which the other one has seen the end."""
-    twin = aliased(incident)
+    twin = incident.alias()
     silent = [one.who.agent_id for one in two if one.silent]
     heard = [one.who.agent_id for one in two if not one.silent]
     rows = db.execute(
