@@ -32,6 +32,7 @@ COMMANDS = {
     "replay": "judge recorded events again",
     "doctor": "is everything in place: rights, clock, names, disk, desk, mail",
     "outbox": "what the desk has not taken, why, and what to do",
+    "bundle": "a support archive without secrets: settings, state, doctor, log",
     "backup": "a verified copy of the agent's store, while it runs or not",
     "restore": "put a backup in the place of the agent's store",
     "contract": "what a contract promises: calendar, clocks, cost, uptime",

@@ -18,6 +18,7 @@ from scudo_agent.cli.common import (
 from scudo_agent.errors import InputError
 
 if TYPE_CHECKING:
+    from scudo_agent.store.read import StoreReader
     from scudo_agent.store.waiting import LedgerWaiting, Waiting
 
 _LEDGER = "L"
@@ -68,6 +69,14 @@ def run(args: argparse.Namespace) -> int:
         lines += _ledger_lines(told, site.timezone)
         print("\n".join(lines) or "nothing waits: the desk has everything")
     return 0
+
+
+def documents(reader: "StoreReader") -> list[dict[str, Any]]:
+    """What `outbox --json` lists, of both streams."""
+    from scudo_agent.store.waiting import ledger_waiting, waiting
+
+    rows, told = reader.read(waiting), reader.read(ledger_waiting)
+    return [*map(_document, rows), *map(_ledger_document, told)]
 
 
 def _shown(
