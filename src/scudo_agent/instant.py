@@ -6,6 +6,7 @@ An instant is a whole number of microseconds since 1970-01-01T00:00:00Z
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NewType
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,8 @@ _RFC3339 = re.compile(
 )
 
 
+# What happens at once has one date, read and written again and again.
+@lru_cache(maxsize=1024)
 def parse_instant(text: str) -> Instant:
     """Read an RFC 3339 instant; one without an offset raises `InputError`."""
     if not _RFC3339.fullmatch(text):
@@ -57,6 +60,7 @@ def to_datetime(value: Instant) -> datetime:
     return _EPOCH + value * _TICK
 
 
+@lru_cache(maxsize=1024)
 def format_instant(value: Instant) -> str:
     """RFC 3339 in UTC with `Z`; a fraction only where there is one.
 

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -17,6 +18,7 @@ from scudo_agent.instant import format_instant, parse_instant
 from scudo_agent.model import Kind, State
 
 
+@lru_cache(maxsize=1024)
 def _instant(text: str) -> str:
     try:
         return format_instant(parse_instant(text))

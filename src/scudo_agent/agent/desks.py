@@ -69,10 +69,15 @@ class DeskReader:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def ticket(self, ref: str) -> dict[str, Any]:
-        """One ticket as the desk's API gives it; raises `DeskError`."""
+    async def ticket(self, ref: str, *, history: str = "all") -> dict[str, Any]:
+        """One ticket as the desk's API gives it; raises `DeskError`.
+
+        With `history` `mails`, of its history only what became of its mails.
+        """
         try:
-            reply = await self._client.get(f"/v1/agents/self/tickets/{ref}")
+            reply = await self._client.get(
+                f"/v1/agents/self/tickets/{ref}", params={"history": history}
+            )
             reply.raise_for_status()
             data: dict[str, Any] = reply.json()
         except (httpx.HTTPError, OSError, ValueError) as exc:

@@ -8,25 +8,33 @@ from typing import Any, Protocol
 
 from scudo_agent.agent.events import EventLog
 from scudo_agent.deliver import DeliveryEvent, DeliveryKind
-from scudo_agent.instant import Instant, parse_instant
+from scudo_agent.instant import SECOND, Instant, parse_instant
 from scudo_agent.text import T
 from scudo_agent.ticketing.port import DeskError
 
 _log = logging.getLogger(__name__)
-_EVERY_S = 0.5
+_FIRST_S, _LAST_S = 0.5, 8.0
+"""Between two looks at a ticket whose mail is due: longer from look to look."""
 _FOR_S = 60.0
+"""A mail that has not left so long after it was due is looked for no more."""
+_AHEAD_S = 600.0
+"""A mail that gathers is waited for if it is due within this time."""
 _KEPT = 10_000
 
 
 class TicketSource(Protocol):
     """Where a ticket's history can be asked for."""
 
-    async def ticket(self, ref: str) -> dict[str, Any]:
+    async def ticket(self, ref: str, *, history: str) -> dict[str, Any]:
         """The ticket as the desk's API gives it; raises `DeskError`."""
 
 
 class NoticeWatch:
-    """Follows the tickets of delivered stages until their mails have left."""
+    """Follows the tickets of delivered stages until their mails have left.
+
+    It looks when a mail is due and not before: a storm's waits for a minute, and an
+    unstable ticket's for hours, which is not waited for.
+    """
 
     def __init__(
         self,
@@ -65,17 +73,30 @@ class NoticeWatch:
             del self._tasks[ref]
 
     async def _follow(self, ref: str) -> None:
-        deadline = asyncio.get_running_loop().time() + _FOR_S
-        while asyncio.get_running_loop().time() < deadline:
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + _FOR_S, _FIRST_S
+        while loop.time() < deadline:
             try:
-                ticket = await self._source.ticket(ref)
+                ticket = await self._source.ticket(ref, history="mails")
             except DeskError as exc:
                 _log.debug("ticket %s cannot be read: %s", ref, exc)
                 return
             self._tell(ref, ticket)
-            if not ticket["mails_waiting"]:
+            if (due_s := self._due_s(ticket)) is None or due_s > _AHEAD_S:
                 return
-            await asyncio.sleep(_EVERY_S)
+            if due_s > pause:
+                deadline, pause = loop.time() + due_s + _FOR_S, _FIRST_S
+            await asyncio.sleep(max(due_s, pause))
+            pause = min(pause * 2, _LAST_S)
+
+    def _due_s(self, ticket: dict[str, Any]) -> float | None:
+        """In how many seconds the first mail that waits is due; None: none waits."""
+        waiting = [
+            parse_instant(mail["next"])
+            for mail in ticket["mails_waiting"]
+            if mail["state"] == "pending"
+        ]
+        return (min(waiting) - self._now()) / SECOND if waiting else None
 
     def _tell(self, ref: str, ticket: dict[str, Any]) -> None:
         mails = [e for e in ticket["history"] if e["kind"].startswith("mail")]

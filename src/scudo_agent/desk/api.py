@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import math
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -56,6 +57,8 @@ from scudo_agent.wire import (
 )
 
 _INTEGER_LIMIT = 1 << 63
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a character that needs two: JSON can say it, and nothing can keep it."""
 _log = logging.getLogger(__name__)
 
 
@@ -218,11 +221,20 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
         return [line_json(line) for line in wanted[:limit]]
 
     @router.get("/tickets/{ref}")
-    async def ticket(who: Who, ref: str) -> dict[str, Any]:
-        """One ticket with its history."""
+    async def ticket(
+        who: Who,
+        ref: str,
+        history: Annotated[Literal["all", "mails"], Query()] = "all",
+    ) -> dict[str, Any]:
+        """One ticket with its history, or with what became of its mails alone."""
         view = None
         if _unstorable(ref) is None:
-            view = await offload(store.views.ticket, Scope.of_agent(who), ref)
+            view = await offload(
+                store.views.ticket,
+                Scope.of_agent(who),
+                ref,
+                mails_only=history == "mails",
+            )
         if view is None:
             raise Problem(404, "there is no such ticket")
         return view_json(view, translator("en"))
@@ -301,12 +313,12 @@ def _look(body: bytes) -> None:
         data = json.loads(body)
     except (ValueError, RecursionError):
         return  # The framework says so, with the same words for every route.
-    events = data.get("events") if isinstance(data, dict) else None
+    events = data.pop("events", None) if isinstance(data, dict) else None
     for index, event in enumerate(events if isinstance(events, list) else []):
         reason = _unstorable(event)
         if reason is not None:
             raise Problem(422, reason, index=index)
-    reason = _unstorable(data)
+    reason = _unstorable(data if isinstance(events, list) else [data, events])
     if reason is not None:
         raise Problem(422, reason)
 
@@ -323,7 +335,7 @@ def _unstorable(value: Any) -> str | None:
         elif isinstance(one, str):
             if "\x00" in one:
                 return "a text holds a NUL"
-            if any("\ud800" <= sign <= "\udfff" for sign in one):
+            if not one.isascii() and _HALF.search(one):
                 return "a text holds half a character"
         elif isinstance(one, float):
             if not math.isfinite(one):

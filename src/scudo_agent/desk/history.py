@@ -330,7 +330,12 @@ def view_json(view: TicketView, translator: Translator) -> dict[str, Any]:
         "incidents": _incidents_json(view, translator),
         "history_left_out": view.left_out,
         "mails_waiting": [
-            {"kind": mail.kind, "state": mail.state, "error": mail.error}
+            {
+                "kind": mail.kind,
+                "state": mail.state,
+                "error": mail.error,
+                "next": format_instant(mail.next),
+            }
             for mail in view.mails
         ],
     }

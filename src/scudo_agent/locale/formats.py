@@ -45,6 +45,8 @@ def clean(text: str) -> str:
     A device's name or a page's title is data; it may not end a line, colour a
     terminal or turn the direction of what follows.
     """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     kept = []
     for char in text:
         kind = unicodedata.category(char)

@@ -12,11 +12,7 @@ from sqlalchemy import (
     Connection,
     ScalarSelect,
     Table,
-    and_,
-    bindparam,
     delete,
-    exists,
-    func,
     select,
     true,
     update,
@@ -26,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert
 from scudo_agent.instant import DAY, Instant
 from scudo_agent.model import Kind
 from scudo_agent.store import ledger, schema
-from scudo_agent.store.apply import PHASES
+from scudo_agent.store import outbox_statements as do
 from scudo_agent.store.values import (
     IncidentState,
     LedgerRow,
@@ -41,7 +37,6 @@ KEPT_US = 35 * DAY
 ERROR_LENGTH = 500
 """Characters of an error that are kept; a desk's page of HTML is no error text."""
 
-_EPOCH = "epoch"
 _FROZEN = "frozen"
 
 _outbox = schema.outbox
@@ -49,39 +44,6 @@ _heads = schema.stream_head
 _incident = schema.incident
 _TABLES = {ledger.STREAM: schema.ledger_outbox}
 """Where a stream's rows are, when not in the outbox of incidents."""
-
-# Made once: making a statement costs more than running it.
-_HEAD = select(_heads.c.head_seq, _heads.c.acked_seq).where(
-    _heads.c.stream == bindparam("of")
-)
-_NUMBER = select(schema.meta.c.value).where(schema.meta.c.key == bindparam("of"))
-_PENDING = (
-    select(_outbox)
-    .where(
-        _outbox.c.stream == bindparam("of"),
-        _outbox.c.seq
-        > select(_heads.c.acked_seq)
-        .where(_heads.c.stream == bindparam("of"))
-        .scalar_subquery(),
-    )
-    .order_by(_outbox.c.seq)
-    .limit(bindparam("most"))
-)
-_OLDEST = (
-    select(_outbox.c.created_us)
-    .where(
-        _outbox.c.stream == bindparam("of"),
-        _outbox.c.seq > bindparam("after"),
-        _outbox.c.quarantined_us.is_(None),
-    )
-    .order_by(_outbox.c.seq)
-    .limit(1)
-)
-_ASIDE = (
-    select(func.count())
-    .select_from(_outbox)
-    .where(_outbox.c.quarantined_us.is_not(None))
-)
 
 
 def rows_of(connection: Connection, stream: str, limit: int) -> Sequence[LedgerRow]:
@@ -96,7 +58,7 @@ def pending(connection: Connection, stream: str, limit: int) -> list[OutboxRow]:
 
     Quarantined rows are among them: in their place the desk is told of a gap.
     """
-    rows = connection.execute(_PENDING, {"of": stream, "most": limit})
+    rows = connection.execute(do.PENDING, {"of": stream, "most": limit})
     return [
         OutboxRow(
             stream=row.stream,
@@ -138,7 +100,7 @@ def stages_of(
 
 def head(connection: Connection, stream: str) -> tuple[int, int]:
     """The last number written and the last one acknowledged."""
-    row = connection.execute(_HEAD, {"of": stream}).one()
+    row = connection.execute(do.HEAD, {"of": stream}).one()
     return row.head_seq, row.acked_seq
 
 
@@ -147,14 +109,14 @@ def status(connection: Connection, stream: str) -> OutboxStatus:
     last, acked = head(connection, stream)
     oldest = None
     if last > acked:
-        found = connection.execute(_OLDEST, {"of": stream, "after": acked})
+        found = connection.execute(do.OLDEST, {"of": stream, "after": acked})
         oldest = _instant(found.scalar_one_or_none())
     return OutboxStatus(
         epoch=epoch_of(connection),
         head_seq=last,
         acked_seq=acked,
         oldest=oldest,
-        quarantined=connection.execute(_ASIDE).scalar_one(),
+        quarantined=connection.execute(do.ASIDE).scalar_one(),
         frozen=frozen(connection),
     )
 
@@ -168,39 +130,23 @@ def acknowledge(
     at: Instant,
 ) -> None:
     """All up to `ack_seq` is durable at the desk; `tickets` by `seq`."""
-    connection.execute(
-        update(_heads)
-        .where(_heads.c.stream == stream, _heads.c.acked_seq < ack_seq)
-        .values(acked_seq=ack_seq)
-    )
+    upto = {"of": stream, "upto": ack_seq}
+    taken = {**upto, "at_us": at}
     if stream in _TABLES:
-        table = _TABLES[stream]
-        had = and_(table.c.seq <= ack_seq, table.c.acked_us.is_(None))
-        values = {"acked_us": at, "epoch": epoch_of(connection)}
-        connection.execute(update(table).where(had).values(values))
+        connection.execute(do.TAKEN_OF_LEDGER, taken)
+        connection.execute(do.ACKED, upto)
         return
-    fresh = and_(
-        _outbox.c.stream == stream,
-        _outbox.c.seq <= ack_seq,
-        _outbox.c.acked_us.is_(None),
-    )
-    touched = connection.execute(
-        update(_outbox)
-        .where(fresh)
-        .values(acked_us=at, epoch=_epoch())
-        .returning(_outbox.c.incident_id)
-    )
-    incidents = set(touched.scalars())
-    for seq, ticket in tickets.items():
-        of_row = select(_outbox.c.incident_id).where(
-            _outbox.c.stream == stream, _outbox.c.seq == seq
-        )
-        connection.execute(
-            update(_incident)
-            .where(_incident.c.incident_id == of_row.scalar_subquery())
-            .values(ticket_ref=ticket)
-        )
-    _settle(connection, _incident.c.incident_id.in_(incidents))
+    incidents = list(set(connection.execute(do.TAKEN, taken).scalars()))
+    connection.execute(do.ACKED, upto)
+    if tickets:
+        told = [
+            {"of": stream, "number": seq, "ticket": ticket}
+            for seq, ticket in tickets.items()
+        ]
+        connection.execute(do.TICKET, told)
+    if incidents:
+        for settle in do.SETTLE_THESE:
+            connection.execute(settle, {"incidents": incidents})
 
 
 def rewind(connection: Connection, stream: str, seq: int) -> None:
@@ -216,7 +162,8 @@ def rewind(connection: Connection, stream: str, seq: int) -> None:
     if stream in _TABLES:
         return
     again = select(_outbox.c.incident_id).where(later)
-    _settle(connection, _incident.c.incident_id.in_(again))
+    for settle in do.settling(_incident.c.incident_id.in_(again)):
+        connection.execute(settle)
 
 
 def quarantine(
@@ -251,7 +198,7 @@ def grant(connection: Connection, stream: str, epoch: int) -> bool:
     had = epoch_of(connection)
     if had == epoch:
         return False
-    _note(connection, _EPOCH, str(epoch))
+    _note(connection, do.EPOCH, str(epoch))
     if frozen(connection) == epoch:
         return False
     thaw = delete(schema.meta).where(schema.meta.c.key == _FROZEN)
@@ -282,7 +229,7 @@ def grant(connection: Connection, stream: str, epoch: int) -> bool:
 
 def epoch_of(connection: Connection) -> int | None:
     """The epoch that the desk granted; None before the first hello."""
-    return _number(connection, _EPOCH)
+    return _number(connection, do.EPOCH)
 
 
 def freeze(connection: Connection, epoch: int) -> None:
@@ -304,7 +251,7 @@ def renew(connection: Connection, store_id: str) -> None:
     _note(connection, "store_id", store_id)
     # No epoch is 0: a desk that lost its own store may grant the same number again.
     _note(connection, _FROZEN, "0")
-    connection.execute(delete(schema.meta).where(schema.meta.c.key == _EPOCH))
+    connection.execute(delete(schema.meta).where(schema.meta.c.key == do.EPOCH))
 
 
 def seal(connection: Connection, before: Instant) -> int:
@@ -353,37 +300,12 @@ def _note(connection: Connection, key: str, value: str) -> None:
 
 
 def _number(connection: Connection, key: str) -> int | None:
-    value = connection.execute(_NUMBER, {"of": key}).scalar_one_or_none()
+    value = connection.execute(do.NUMBER, {"of": key}).scalar_one_or_none()
     return None if value is None else int(value)
 
 
 def _acked(stream: str) -> ScalarSelect[int]:
     return select(_heads.c.acked_seq).where(_heads.c.stream == stream).scalar_subquery()
-
-
-def _epoch() -> ScalarSelect[str]:
-    return (
-        select(schema.meta.c.value).where(schema.meta.c.key == _EPOCH).scalar_subquery()
-    )
-
-
-def _settle(connection: Connection, which: ColumnElement[bool]) -> None:
-    """Bring the incidents' states into line with what is acknowledged."""
-    waits = exists().where(
-        _outbox.c.incident_id == _incident.c.incident_id,
-        _outbox.c.acked_us.is_(None),
-        _outbox.c.kind.in_([kind.value for kind in PHASES]),
-    )
-    for local, acked in (
-        (IncidentState.OPEN_LOCAL, IncidentState.OPEN_ACKED),
-        (IncidentState.RECOVERED_LOCAL, IncidentState.RECOVERED_ACKED),
-    ):
-        for old, new, rule in ((local, acked, ~waits), (acked, local, waits)):
-            connection.execute(
-                update(_incident)
-                .where(which, _incident.c.state == old.value, rule)
-                .values(state=new.value)
-            )
 
 
 def _instant(value: int | None) -> Instant | None:

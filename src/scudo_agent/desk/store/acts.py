@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.post import STILL_BAD, Post, Posting
-from scudo_agent.desk.store.rows import COUNTS
+from scudo_agent.desk.store.row_statements import COUNTS
 from scudo_agent.desk.store.scope import Scope, within
 from scudo_agent.desk.store.tables import incident, ticket, ticket_event
 from scudo_agent.errors import ScudoError

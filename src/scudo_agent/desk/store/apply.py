@@ -1,6 +1,6 @@
 """What one stage does: incident, ticket, history and mail, in one transaction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -49,6 +49,10 @@ class Applier:
         """Incidents of which the batch tells the end, too."""
         self.mutes: Callable[[int], str | None] = lambda _seq: None
         """The mail that stands for the mails of an event, by its number."""
+
+    def expect(self, stages: Iterable[Stage]) -> None:
+        """These are about to be taken: read once what is known of all of them."""
+        self._rows.look_up({stage.incident_id for stage in stages})
 
     def take(self, stage: Stage) -> str:
         """Apply `stage` and what waited for it; return the ticket's number.

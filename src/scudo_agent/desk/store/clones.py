@@ -8,7 +8,7 @@ count: its process says nothing new.
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from scudo_agent.desk.own_words import CLONED
 from scudo_agent.desk.store.agent_tables import agent_run
@@ -26,11 +26,21 @@ STRIKES = 2
 
 _KEPT = 20
 
+# Made once: making a statement costs more than running it.
+_CLONED = select(agent.c.cloned_us).where(agent.c.agent_id == bindparam("who"))
+_RUNS = (
+    select(agent_run)
+    .where(agent_run.c.agent_id == bindparam("who"))
+    .order_by(agent_run.c.first_us.desc(), agent_run.c.run_id)
+)
+_SPOKE = update(agent_run).where(
+    agent_run.c.agent_id == bindparam("who"), agent_run.c.run_id == bindparam("run")
+)
+
 
 def cloned(db: Connection, agent_id: str) -> bool:
     """Whether nothing is taken from this agent, since there are two of it."""
-    query = select(agent.c.cloned_us).where(agent.c.agent_id == agent_id)
-    return db.execute(query).scalar() is not None
+    return db.execute(_CLONED, {"who": agent_id}).scalar() is not None
 
 
 def note_run(
@@ -55,11 +65,7 @@ def note_run(
 
 def _strikes(db: Connection, who: AgentIdentity, hello: Hello, now: Instant) -> bool:
     """Whether a process went on speaking after another took its place."""
-    rows = db.execute(
-        select(agent_run)
-        .where(agent_run.c.agent_id == who.agent_id)
-        .order_by(agent_run.c.first_us.desc(), agent_run.c.run_id)
-    ).all()
+    rows = db.execute(_RUNS, {"who": who.agent_id}).all()
     own = next((row for row in rows if row.run_id == hello.run_id), None)
     if own is None:
         _begin(db, who, hello, Instant(max(now, rows[0].first_us + 1 if rows else 0)))
@@ -71,11 +77,8 @@ def _strikes(db: Connection, who: AgentIdentity, hello: Hello, now: Instant) -> 
     if hello.mono_us <= own.mono_us:
         return False
     strikes = own.strikes + (own is not rows[0])
-    db.execute(
-        update(agent_run)
-        .where(agent_run.c.agent_id == who.agent_id, agent_run.c.run_id == hello.run_id)
-        .values(mono_us=hello.mono_us, strikes=strikes)
-    )
+    spoke = {"mono_us": hello.mono_us, "strikes": strikes}
+    db.execute(_SPOKE, {"who": who.agent_id, "run": hello.run_id, **spoke})
     return bool(strikes >= STRIKES)
 
 

@@ -5,8 +5,9 @@ reports after three days without a line was no storm because it arrives at once.
 """
 
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from scudo_agent.desk.cadence import (
     STORM_OPENINGS,
@@ -19,6 +20,27 @@ from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.desk.store.tables import incident, ticket
 from scudo_agent.instant import Instant
 from scudo_agent.wire import Stage
+
+# Made once: making a statement costs more than running it.
+_STORM = (
+    select(ticket.c.ticket_id)
+    .where(
+        ticket.c.tenant_id == bindparam("tenant"),
+        ticket.c.storm_us > bindparam("after"),
+        ticket.c.storm_us < bindparam("before"),
+    )
+    .order_by(ticket.c.storm_us.desc(), ticket.c.ticket_id.desc())
+    .limit(1)
+)
+_OPENINGS = select(
+    incident.c.site_id, incident.c.subject_key, incident.c.opened_us
+).where(
+    incident.c.tenant_id == bindparam("tenant"),
+    incident.c.audience == "customer",
+    incident.c.opened_us.between(bindparam("first"), bindparam("last")),
+)
+_BEFORE = _OPENINGS.order_by(incident.c.opened_us.desc())
+_AFTER = _OPENINGS.order_by(incident.c.opened_us)
 
 
 class Storms:
@@ -36,16 +58,12 @@ class Storms:
         """
         if stage.audience != "customer":
             return None
-        near = (
-            ticket.c.storm_us > new.opened - STORM_TAIL_US,
-            ticket.c.storm_us < new.opened + STORM_TAIL_US,
-        )
-        return self._db.execute(
-            select(ticket.c.ticket_id)
-            .where(ticket.c.tenant_id == self._who.tenant_id, *near)
-            .order_by(ticket.c.storm_us.desc(), ticket.c.ticket_id.desc())
-            .limit(1)
-        ).scalar()
+        near = {
+            "tenant": self._who.tenant_id,
+            "after": new.opened - STORM_TAIL_US,
+            "before": new.opened + STORM_TAIL_US,
+        }
+        return self._db.execute(_STORM, near).scalar()
 
     def born(self, stage: Stage, new: Incident) -> Ticket:
         """The ticket of an opening that goes into none: its own, or a new storm's."""
@@ -63,24 +81,17 @@ class Storms:
 
         A second agent's report of the same subject is no second opening.
         """
-        at = incident.c.opened_us
-        before = at.between(new.opened - STORM_SPAN_US, new.opened)
-        after = at.between(new.opened + 1, new.opened + STORM_SPAN_US)
-        own = new.subject_key
-        return self._dates(own, before, at.desc()) + self._dates(own, after, at)
+        own, at = new.subject_key, new.opened
+        return [
+            *self._dates(_BEFORE, own, at - STORM_SPAN_US, at),
+            *self._dates(_AFTER, own, at + 1, at + STORM_SPAN_US),
+        ]
 
     def _dates(
-        self, own: str, span: ColumnElement[bool], order: ColumnElement[int]
+        self, openings: Select[Any], own: str, first: int, last: int
     ) -> list[Instant]:
-        rows = self._db.execute(
-            select(incident.c.site_id, incident.c.subject_key, incident.c.opened_us)
-            .where(
-                incident.c.tenant_id == self._who.tenant_id,
-                incident.c.audience == "customer",
-                span,
-            )
-            .order_by(order)
-        )
+        span = {"tenant": self._who.tenant_id, "first": first, "last": last}
+        rows = self._db.execute(openings, span)
         dates: dict[tuple[str, str], Instant] = {}
         for row in rows:
             subject = (row.site_id, row.subject_key)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from scudo_agent.desk.fact_words import REFUSED
 from scudo_agent.desk.lifecycle import StageError
@@ -24,6 +24,27 @@ from scudo_agent.desk.store.tables import (
 from scudo_agent.instant import Instant
 from scudo_agent.model import Kind
 from scudo_agent.wire import Batch, BatchReply, Gap, Stage, StageResult
+
+# Made once: making a statement costs more than running it.
+_GRANTED = select(agent_epoch.c.epoch).where(
+    agent_epoch.c.agent_id == bindparam("agent"),
+    agent_epoch.c.epoch == bindparam("in_epoch"),
+)
+_mine = (
+    stream_cursor.c.agent_id == bindparam("agent"),
+    stream_cursor.c.epoch == bindparam("in_epoch"),
+    stream_cursor.c.stream == bindparam("of"),
+)
+_LAST = select(stream_cursor.c.last_seq).where(*_mine)
+_MOVE = update(stream_cursor).where(*_mine)
+_BEGIN = insert(stream_cursor)
+_HAD = select(inbox.c.sha256).where(
+    inbox.c.agent_id == bindparam("agent"),
+    inbox.c.epoch == bindparam("in_epoch"),
+    inbox.c.stream == bindparam("of"),
+    inbox.c.seq == bindparam("number"),
+)
+_TAKE = insert(inbox)
 
 
 class OutOfOrderError(Exception):
@@ -75,6 +96,7 @@ class Inbox:
                 again = Recovery(db, who, now=now, posting=self._posting)
                 applier.mutes = partial(again.mutes, batch.epoch)
                 applier.over = _over(batch)
+                applier.expect(batch.events)
                 results = [
                     StageResult(
                         seq=stage.seq,
@@ -140,35 +162,22 @@ class _Door:
         self._who = who
         self._epoch = epoch
         self._stream = stream
-        granted = db.execute(
-            select(agent_epoch.c.epoch).where(agent_epoch.c.agent_id == who.agent_id)
-        ).scalars()
+        self._mine = {"agent": who.agent_id, "in_epoch": epoch, "of": stream}
+        self._taken: dict[int, dict[str, Any]] = {}
         if cloned(db, who.agent_id):
             raise UnknownEpochError("two agents speak with this identity: frozen")
-        if epoch not in set(granted):
+        granted = {"agent": who.agent_id, "in_epoch": epoch}
+        if db.execute(_GRANTED, granted).first() is None:
             raise UnknownEpochError(f"epoch {epoch} was not granted to this agent")
-        last = db.execute(select(stream_cursor.c.last_seq).where(*self._mine)).scalar()
+        last = db.execute(_LAST, self._mine).scalar()
         self._first = last is None
         self.last = int(last or 0)
 
-    @property
-    def _mine(self) -> tuple[Any, ...]:
-        return (
-            stream_cursor.c.agent_id == self._who.agent_id,
-            stream_cursor.c.epoch == self._epoch,
-            stream_cursor.c.stream == self._stream,
-        )
-
     def had(self, seq: int) -> str | None:
         """SHA-256 of an event that arrived before, if it is still known."""
-        return self._db.execute(
-            select(inbox.c.sha256).where(
-                inbox.c.agent_id == self._who.agent_id,
-                inbox.c.epoch == self._epoch,
-                inbox.c.stream == self._stream,
-                inbox.c.seq == seq,
-            )
-        ).scalar()
+        if seq in self._taken:
+            return str(self._taken[seq]["sha256"])
+        return self._db.execute(_HAD, self._mine | {"number": seq}).scalar()
 
     def record(self, stage: Stage, sha: str, now: Instant) -> None:
         """Take the next event."""
@@ -192,28 +201,27 @@ class _Door:
         )
 
     def _insert(self, **values: Any) -> None:
-        row = {
-            "tenant_id": self._who.tenant_id,
-            "agent_id": self._who.agent_id,
-            "epoch": self._epoch,
-            "stream": self._stream,
-        }
-        self._db.execute(insert(inbox).values(row | values))
         self.last = int(values["seq"])
+        self._taken[self.last] = self._identity() | values
 
     def move(self, now: Instant) -> None:
-        """Write the cursor."""
+        """Write what was taken, and the cursor."""
+        if self._taken:
+            self._db.execute(_TAKE, list(self._taken.values()))
+            self._taken.clear()
         values = {"last_seq": self.last, "moved_us": now}
-        if not self._first:
-            self._db.execute(update(stream_cursor).where(*self._mine).values(values))
-            return
-        row = {
+        if self._first:
+            self._db.execute(_BEGIN, self._identity() | values)
+        else:
+            self._db.execute(_MOVE, self._mine | values)
+
+    def _identity(self) -> dict[str, Any]:
+        return {
             "tenant_id": self._who.tenant_id,
             "agent_id": self._who.agent_id,
             "epoch": self._epoch,
             "stream": self._stream,
         }
-        self._db.execute(insert(stream_cursor).values(row | values))
 
 
 def _over(batch: Batch) -> frozenset[str]:

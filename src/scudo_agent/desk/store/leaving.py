@@ -14,7 +14,8 @@ from scudo_agent.desk.cadence import OWN_MAILS, OWN_TICKET_US
 from scudo_agent.desk.lifecycle import HEADINGS, Condition, Status, born, joint
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.post import Post, Posting
-from scudo_agent.desk.store.rows import COUNTS, Rows
+from scudo_agent.desk.store.row_statements import COUNTS
+from scudo_agent.desk.store.rows import Rows
 from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.desk.store.tables import incident, ticket, ticket_event
 from scudo_agent.instant import Instant

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from scudo_agent.desk.fact_words import ALTERED, REFUSED
 from scudo_agent.desk.ledger import Timeline, together, witnessed
@@ -39,6 +39,37 @@ BROKEN = "ledger_chain_broken"
 """Kind of the security event: the ledger is not what was told before."""
 
 _log = logging.getLogger(__name__)
+
+# Made once: making a statement costs more than running it.
+_GRANTED = select(agent_epoch.c.epoch).where(
+    agent_epoch.c.agent_id == bindparam("who"),
+    agent_epoch.c.epoch == bindparam("in_epoch"),
+)
+_of_cursor = (
+    stream_cursor.c.agent_id == bindparam("who"),
+    stream_cursor.c.epoch == bindparam("in_epoch"),
+    stream_cursor.c.stream == STREAM,
+)
+_LAST = select(stream_cursor.c.last_seq).where(*_of_cursor)
+_MOVE = update(stream_cursor).where(*_of_cursor)
+_BEGIN = insert(stream_cursor)
+_TAKE = insert(ledger)
+_HASH = select(ledger.c.sha256).where(
+    ledger.c.agent_id == bindparam("who"),
+    ledger.c.epoch == bindparam("in_epoch"),
+    ledger.c.seq == bindparam("number"),
+)
+_of_mark = (
+    ledger_mark.c.agent_id == bindparam("who"),
+    ledger_mark.c.epoch == bindparam("in_epoch"),
+)
+_MARK = update(ledger_mark).where(*_of_mark)
+_NEW_MARK = insert(ledger_mark)
+_REACHED = (
+    update(ledger_mark)
+    .where(*_of_mark, ledger_mark.c.head_seq <= bindparam("reached"))
+    .values(whole_us=ledger_mark.c.said_us)
+)
 
 
 class LedgerBook:
@@ -128,11 +159,8 @@ def greeted(
 
     Within the transaction of the greeting. What differs is a security event, once.
     """
-    mine = (ledger.c.agent_id == who.agent_id, ledger.c.epoch == epoch)
-    last = db.execute(
-        select(stream_cursor.c.last_seq).where(*_cursor(who, epoch))
-    ).scalar()
-    last = int(last or 0)
+    mine = _mine(who, epoch)
+    last = int(db.execute(_LAST, mine).scalar() or 0)
     if hello.epoch != epoch:
         return  # its numbers are of another epoch, and are about to be counted anew
     head = hello.head_seq.get(STREAM, 0)
@@ -142,8 +170,7 @@ def greeted(
         _alarm(db, who, data, now=now, posting=posting)
         return
     for seq, sha in sorted(hello.anchors.items()):
-        query = select(ledger.c.sha256).where(*mine, ledger.c.seq == seq)
-        told = db.execute(query).scalar()
+        told = db.execute(_HASH, mine | {"number": seq}).scalar()
         if told is not None and told != sha:
             why = f"event {seq} is another one than the one that was told"
             data = {"epoch": epoch, "seq": seq, "why": why}
@@ -227,16 +254,11 @@ class _Door:
         self._who = who
         self._epoch = epoch
         self._now = now
-        granted = db.execute(
-            select(agent_epoch.c.epoch).where(
-                agent_epoch.c.agent_id == who.agent_id, agent_epoch.c.epoch == epoch
-            )
-        ).first()
-        if granted is None:
+        self._mine = _mine(who, epoch)
+        self._taken: dict[int, dict[str, Any]] = {}
+        if db.execute(_GRANTED, self._mine).first() is None:
             raise UnknownEpochError(f"epoch {epoch} was not granted to this agent")
-        last = db.execute(
-            select(stream_cursor.c.last_seq).where(*_cursor(who, epoch))
-        ).scalar()
+        last = db.execute(_LAST, self._mine).scalar()
         self._first = last is None
         self.last = int(last or 0)
         self._prev = GENESIS if not self.last else self._hash(self.last)
@@ -262,11 +284,14 @@ class _Door:
             "sha256": sha256,
             "stored_us": self._now,
         }
-        self._db.execute(insert(ledger).values(row | values))
+        self._taken[seq] = row | values
         self.last, self._prev = seq, sha256
 
     def leave(self) -> None:
-        """Write the cursor, and how far the ledger is whole."""
+        """Write what was taken, the cursor, and how far the ledger is whole."""
+        if self._taken:
+            self._db.execute(_TAKE, list(self._taken.values()))
+            self._taken.clear()
         values = {"last_seq": self.last, "moved_us": self._now}
         if self._first:
             row = {
@@ -275,25 +300,15 @@ class _Door:
                 "epoch": self._epoch,
                 "stream": STREAM,
             }
-            self._db.execute(insert(stream_cursor).values(row | values))
+            self._db.execute(_BEGIN, row | values)
         else:
-            mine = _cursor(self._who, self._epoch)
-            self._db.execute(update(stream_cursor).where(*mine).values(values))
-        reached = update(ledger_mark).where(
-            ledger_mark.c.agent_id == self._who.agent_id,
-            ledger_mark.c.epoch == self._epoch,
-            ledger_mark.c.head_seq <= self.last,
-        )
-        self._db.execute(reached.values(whole_us=ledger_mark.c.said_us))
+            self._db.execute(_MOVE, self._mine | values)
+        self._db.execute(_REACHED, self._mine | {"reached": self.last})
 
     def _hash(self, seq: int) -> str | None:
-        return self._db.execute(
-            select(ledger.c.sha256).where(
-                ledger.c.agent_id == self._who.agent_id,
-                ledger.c.epoch == self._epoch,
-                ledger.c.seq == seq,
-            )
-        ).scalar()
+        if seq in self._taken:
+            return str(self._taken[seq]["sha256"])
+        return self._db.execute(_HASH, self._mine | {"number": seq}).scalar()
 
 
 def _mark(
@@ -305,12 +320,11 @@ def _mark(
     said: Instant,
     last: int,
 ) -> None:
-    mine = (ledger_mark.c.agent_id == who.agent_id, ledger_mark.c.epoch == epoch)
     values: dict[str, object] = {"head_seq": head_seq, "said_us": said}
     if last >= head_seq:
         values["whole_us"] = said
-    if db.execute(update(ledger_mark).where(*mine).values(values)).rowcount == 0:
-        db.execute(insert(ledger_mark).values(_identity(who, epoch) | values))
+    if db.execute(_MARK, _mine(who, epoch) | values).rowcount == 0:
+        db.execute(_NEW_MARK, _identity(who, epoch) | values)
 
 
 def _alarm(
@@ -353,12 +367,8 @@ def _identity(who: AgentIdentity, epoch: int) -> dict[str, Any]:
     }
 
 
-def _cursor(who: AgentIdentity, epoch: int) -> tuple[Any, ...]:
-    return (
-        stream_cursor.c.agent_id == who.agent_id,
-        stream_cursor.c.epoch == epoch,
-        stream_cursor.c.stream == STREAM,
-    )
+def _mine(who: AgentIdentity, epoch: int) -> dict[str, Any]:
+    return {"who": who.agent_id, "in_epoch": epoch}
 
 
 def _instant(value: int | None) -> Instant | None:

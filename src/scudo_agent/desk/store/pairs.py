@@ -6,7 +6,7 @@ ticket whichever of them is heard first, or last (`docs/decisions/pair.md`).
 
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from scudo_agent.desk.lifecycle import Condition, Incident
 from scudo_agent.desk.store.contracts import contract_of, last_version
@@ -18,6 +18,27 @@ from scudo_agent.wire import Stage
 
 _REOPEN_US = 4 * HOUR
 """As agents go by without a contract."""
+
+# Made once: making a statement costs more than running it.
+_OTHERS = select(incident.c.ticket_id).where(
+    incident.c.tenant_id == bindparam("tenant"),
+    incident.c.site_id == bindparam("at_site"),
+    incident.c.subject_key == bindparam("subject"),
+    incident.c.agent_id != bindparam("agent"),
+    incident.c.condition == Condition.RECOVERED.value,
+    incident.c.audience == "customer",
+)
+_ANY = _OTHERS.limit(1)
+_NEAREST = (
+    _OTHERS.where(
+        incident.c.ended_us > bindparam("from_us"),
+        incident.c.since_us < bindparam("to_us"),
+    )
+    .order_by(
+        func.abs(incident.c.since_us - bindparam("since")), incident.c.incident_id
+    )
+    .limit(1)
+)
 
 
 class Twins:
@@ -38,31 +59,24 @@ class Twins:
         if stage.audience != "customer" or not self._paired(new):
             return None
         span_us = self._reopen_us()
-        return self._db.execute(
-            select(incident.c.ticket_id)
-            .where(
-                *self._others(new),
-                incident.c.ended_us > new.since - span_us,
-                incident.c.since_us < new.since + span_us,
-            )
-            .order_by(func.abs(incident.c.since_us - new.since), incident.c.incident_id)
-            .limit(1)
-        ).scalar()
+        near = {
+            "from_us": new.since - span_us,
+            "to_us": new.since + span_us,
+            "since": new.since,
+        }
+        return self._db.execute(_NEAREST, self._others(new) | near).scalar()
 
     def _paired(self, new: Incident) -> bool:
         """Whether there is any: most sites have one agent, and need no contract."""
-        query = select(incident.c.incident_id).where(*self._others(new)).limit(1)
-        return self._db.execute(query).first() is not None
+        return self._db.execute(_ANY, self._others(new)).first() is not None
 
-    def _others(self, new: Incident) -> tuple[Any, ...]:
-        return (
-            incident.c.tenant_id == self._who.tenant_id,
-            incident.c.site_id == self._who.site_id,
-            incident.c.subject_key == new.subject_key,
-            incident.c.agent_id != self._who.agent_id,
-            incident.c.condition == Condition.RECOVERED.value,
-            incident.c.audience == "customer",
-        )
+    def _others(self, new: Incident) -> dict[str, Any]:
+        return {
+            "tenant": self._who.tenant_id,
+            "at_site": self._who.site_id,
+            "subject": new.subject_key,
+            "agent": self._who.agent_id,
+        }
 
     def _reopen_us(self) -> int:
         if self._span_us is None:

@@ -11,7 +11,7 @@ many again and again), or `failed` for good. What is folded into a row that gath
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from scudo_agent.desk.cadence import (
     GATHER_US,
@@ -44,6 +44,68 @@ TURNS = (MOVED, STILL_BAD, SEEN_AGAIN)
 
 LATE_US = 15 * MINUTE
 """An opening older than that, over in the same batch, is no live mail (1.5)."""
+
+# Made once: making a statement costs more than running it.
+_of_tenant = mail_outbox.c.tenant_id == bindparam("tenant")
+_of_ticket = (_of_tenant, mail_outbox.c.ticket_id == bindparam("ticket"))
+_unleased = or_(
+    mail_outbox.c.lease_until_us.is_(None),
+    mail_outbox.c.lease_until_us <= bindparam("now"),
+)
+"""Nobody is sending it just now."""
+
+_PUT = insert(mail_outbox)
+_POSTPONE = (
+    update(mail_outbox)
+    .where(mail_outbox.c.mail_id == bindparam("mail"))
+    .values(next_us=bindparam("due"))
+)
+# Looked for by its ticket: going through all mails by number takes the longer the
+# more there are, and SQLite would, for the order (hence the `+`).
+_place = mail_outbox.c.mail_id.op("+")(0)
+_GATHERING = (
+    select(
+        mail_outbox.c.mail_id,
+        mail_outbox.c.message_id,
+        mail_outbox.c.created_us,
+        mail_outbox.c.next_us,
+    )
+    .where(
+        *_of_ticket, mail_outbox.c.state == "pending", mail_outbox.c.digest, _unleased
+    )
+    .order_by(_place.desc())
+    .limit(1)
+)
+_LAST = (
+    select(mail_outbox.c.message_id)
+    .where(*_of_ticket, mail_outbox.c.state.in_(("pending", "sent")))
+    .order_by(_place.desc())
+    .limit(1)
+)
+_FIRST = (
+    select(func.coalesce(mail_outbox.c.folded_into, mail_outbox.c.message_id))
+    .where(*_of_ticket)
+    .order_by(_place)
+    .limit(1)
+)
+_READER = select(tenant.c.mail, tenant.c.language).where(
+    tenant.c.tenant_id == bindparam("tenant")
+)
+_FOLD = (
+    update(mail_outbox)
+    .where(
+        _of_tenant,
+        mail_outbox.c.incident_id == bindparam("incident"),
+        mail_outbox.c.rev < bindparam("before"),
+        mail_outbox.c.kind.in_(bindparam("kinds", expanding=True)),
+        mail_outbox.c.state == "pending",
+        ~mail_outbox.c.digest,
+        _unleased,
+    )
+    .values(
+        state="folded", fold_rule=bindparam("by_rule"), folded_into=bindparam("into")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +188,7 @@ class Post:
                 self._postpone(waiting, due)
             if many.rows:
                 fold = {"state": "folded", "folded_into": into, "fold_rule": rule}
-                self._db.execute(insert(mail_outbox), [r | fold for r in many.rows])
+                self._db.execute(_PUT, [r | fold for r in many.rows])
         self._many.clear()
 
     def _plain(self, row: dict[str, Any], stage: Stage) -> None:
@@ -205,7 +267,7 @@ class Post:
         }
 
     def _put(self, row: dict[str, Any], **values: Any) -> None:
-        self._db.execute(insert(mail_outbox).values(row | values))
+        self._db.execute(_PUT, row | values)
 
     def _gather(
         self, row: dict[str, Any], *, rule: str, due: Instant, thread: int | None = None
@@ -222,28 +284,12 @@ class Post:
         self._put(row, state="folded", **folded)
 
     def _postpone(self, waiting: Any, due: Instant) -> None:
-        mine = mail_outbox.c.mail_id == waiting.mail_id
-        self._db.execute(update(mail_outbox).where(mine).values(next_us=due))
+        self._db.execute(_POSTPONE, {"mail": waiting.mail_id, "due": due})
 
     def _gathering(self, ticket_id: int) -> Any:
         """The ticket's mail that gathers and that nobody is sending just now."""
-        return self._db.execute(
-            select(
-                mail_outbox.c.mail_id,
-                mail_outbox.c.message_id,
-                mail_outbox.c.created_us,
-                mail_outbox.c.next_us,
-            )
-            .where(
-                mail_outbox.c.tenant_id == self._tenant_id,
-                mail_outbox.c.ticket_id == ticket_id,
-                mail_outbox.c.state == "pending",
-                mail_outbox.c.digest,
-                self._unleased,
-            )
-            .order_by(mail_outbox.c.mail_id.desc())
-            .limit(1)
-        ).first()
+        of_ticket = self._of(ticket_id) | {"now": self._now}
+        return self._db.execute(_GATHERING, of_ticket).first()
 
     def _storm_due(self, ticket_id: int, many: _Many) -> Instant:
         """When a storm's next mail leaves: soon, seldom, or when all of it is over."""
@@ -289,45 +335,23 @@ class Post:
 
     def fold(self, into: Stage, *, kinds: tuple[Kind, ...], rule: str) -> None:
         """Fold the incident's earlier mails that nobody is sending just now."""
-        change = (
-            update(mail_outbox)
-            .where(
-                mail_outbox.c.tenant_id == self._tenant_id,
-                mail_outbox.c.incident_id == into.incident_id,
-                mail_outbox.c.rev < into.rev,
-                mail_outbox.c.kind.in_([kind.value for kind in kinds]),
-                mail_outbox.c.state == "pending",
-                ~mail_outbox.c.digest,
-                self._unleased,
-            )
-            .values(
-                state="folded",
-                fold_rule=rule,
-                folded_into=self._message_id(into.incident_id, into.kind, into.rev),
-            )
-        )
-        self._db.execute(change)
+        which = {
+            "tenant": self._tenant_id,
+            "incident": into.incident_id,
+            "before": into.rev,
+            "kinds": [kind.value for kind in kinds],
+            "now": self._now,
+            "by_rule": rule,
+            "into": self._message_id(into.incident_id, into.kind, into.rev),
+        }
+        self._db.execute(_FOLD, which)
 
-    @property
-    def _unleased(self) -> ColumnElement[bool]:
-        """Nobody is sending it just now."""
-        return or_(
-            mail_outbox.c.lease_until_us.is_(None),
-            mail_outbox.c.lease_until_us <= self._now,
-        )
+    def _of(self, ticket_id: int) -> dict[str, Any]:
+        return {"tenant": self._tenant_id, "ticket": ticket_id}
 
     def _last_message(self, ticket_id: int) -> str | None:
         """The ticket's last mail that was sent or will be."""
-        return self._db.execute(
-            select(mail_outbox.c.message_id)
-            .where(
-                mail_outbox.c.tenant_id == self._tenant_id,
-                mail_outbox.c.ticket_id == ticket_id,
-                mail_outbox.c.state.in_(("pending", "sent")),
-            )
-            .order_by(mail_outbox.c.mail_id.desc())
-            .limit(1)
-        ).scalar()
+        return self._db.execute(_LAST, self._of(ticket_id)).scalar()
 
     def _thread(self, ticket_id: int) -> str | None:
         """The mail that opened the ticket; None for that one itself.
@@ -340,15 +364,7 @@ class Post:
         return known
 
     def _first_mail(self, ticket_id: int) -> str | None:
-        return self._db.execute(
-            select(func.coalesce(mail_outbox.c.folded_into, mail_outbox.c.message_id))
-            .where(
-                mail_outbox.c.tenant_id == self._tenant_id,
-                mail_outbox.c.ticket_id == ticket_id,
-            )
-            .order_by(mail_outbox.c.mail_id)
-            .limit(1)
-        ).scalar()
+        return self._db.execute(_FIRST, self._of(ticket_id)).scalar()
 
     def _reader(self, stage: Stage) -> tuple[str, str]:
         """To whom the notice goes, and in which language."""
@@ -359,11 +375,7 @@ class Post:
     def _addressed(self, stage: Stage) -> tuple[str, str]:
         if stage.audience == "provider":
             return self._posting.provider_mail, self._posting.provider_language
-        row = self._db.execute(
-            select(tenant.c.mail, tenant.c.language).where(
-                tenant.c.tenant_id == self._tenant_id
-            )
-        ).one()
+        row = self._db.execute(_READER, {"tenant": self._tenant_id}).one()
         return str(row.mail), str(row.language)
 
     def _message_id(self, incident_id: str, kind: Kind, rev: int) -> str:

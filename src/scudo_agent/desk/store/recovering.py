@@ -5,7 +5,7 @@ again. They are applied as they were, without their mails: those left long ago. 
 provider gets one mail about all of it.
 """
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from scudo_agent.desk.lifecycle import message_id
 from scudo_agent.desk.own_words import RESTORED
@@ -24,6 +24,10 @@ PATIENCE_US = 10 * MINUTE
 _STREAM = "I"
 _NAMED = 20
 
+_HELD = select(agent.c.recover_epoch, agent.c.recover_from, agent.c.recover_seq).where(
+    agent.c.agent_id == bindparam("who")
+)
+
 
 class Recovery:
     """One agent's recovery within the transaction `db`."""
@@ -36,11 +40,7 @@ class Recovery:
         self._now = now
         self._posting = posting
         self._mine = agent.c.agent_id == who.agent_id
-        row = db.execute(
-            select(
-                agent.c.recover_epoch, agent.c.recover_from, agent.c.recover_seq
-            ).where(self._mine)
-        ).one()
+        row = db.execute(_HELD, {"who": who.agent_id}).one()
         self._epoch: int | None = row.recover_epoch
         self._from: int = row.recover_from or 0
         self._seq: int = row.recover_seq or 0

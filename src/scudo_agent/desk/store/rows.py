@@ -1,10 +1,10 @@
 """The rows behind one stage: each method is one statement or two."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row
 
 from scudo_agent.desk.cadence import Steadiness
 from scudo_agent.desk.lifecycle import (
@@ -15,17 +15,13 @@ from scudo_agent.desk.lifecycle import (
     storm_ref,
     ticket_ref,
 )
+from scudo_agent.desk.store import row_statements as do
 from scudo_agent.desk.store.scope import AgentIdentity
-from scudo_agent.desk.store.tables import held_stage, incident, ticket, ticket_event
 from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.wire import Stage
 
 ORIGIN = "AltecMonitor"
 """How a report by an agent came in (`domain.md` 5)."""
-
-
-COUNTS = func.coalesce(incident.c.aside_us, 0) == 0
-"""What is set aside says nothing of how its ticket is (`desk.store.pairs`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,27 +36,35 @@ class KnownIncident:
 
 
 class Rows:
-    """Reads and writes of one agent's tenant within the transaction `db`."""
+    """Reads and writes of one agent's tenant within the transaction `db`.
+
+    What was read or written once is known from then on: nobody else writes to
+    these incidents and tickets while the transaction lasts.
+    """
 
     def __init__(self, db: Connection, who: AgentIdentity, now: Instant) -> None:
         self._db = db
         self._who = who
         self._now = now
+        self._mine = {"tenant": who.tenant_id}
         self._refs: dict[int, str] = {}
+        self._incidents: dict[str, KnownIncident | None] = {}
+        self._tickets: dict[int, Ticket] = {}
+        self._any_held: bool | None = None
+
+    def look_up(self, incidents: Iterable[str]) -> None:
+        """Read these incidents in one go: a batch will ask for each of them."""
+        wanted = [one for one in incidents if one not in self._incidents]
+        self._incidents |= dict.fromkeys(wanted)
+        for row in self._db.execute(do.INCIDENTS, {**self._mine, "ids": wanted}):
+            self._incidents[row.incident_id] = _known(row)
 
     def incident(self, incident_id: str) -> KnownIncident | None:
         """The incident of this tenant with that id."""
-        row = self._db.execute(
-            select(incident).where(*self._incident(incident_id))
-        ).first()
-        if row is None:
-            return None
-        return KnownIncident(
-            incident=_incident(row),
-            site_id=row.site_id,
-            ticket_id=row.ticket_id,
-            aside=bool(row.aside_us),
-        )
+        if incident_id not in self._incidents:
+            row = self._db.execute(do.INCIDENT, self._one(incident_id)).first()
+            self._incidents[incident_id] = None if row is None else _known(row)
+        return self._incidents[incident_id]
 
     def new_incident(
         self, stage: Stage, new: Incident, *, ticket_id: int, subject_open: bool
@@ -77,103 +81,70 @@ class Rows:
             "previous": stage.previous,
             "stored_us": self._now,
         }
-        self._db.execute(insert(incident).values(row | _columns(new)))
+        self._db.execute(do.NEW_INCIDENT, row | _columns(new))
+        self._incidents[stage.incident_id] = KnownIncident(
+            incident=new, site_id=self._who.site_id, ticket_id=ticket_id
+        )
 
     def put_incident(
         self, incident_id: str, new: Incident, *, subject_open: bool
     ) -> None:
         """Write what a stage changed."""
         values = {**_columns(new), "subject_open": subject_open}
-        if new.condition is not Condition.BAD:
+        bad = new.condition is Condition.BAD
+        if not bad:
             values["aside_us"] = None
-        self._db.execute(
-            update(incident).where(*self._incident(incident_id)).values(values)
-        )
+        self._db.execute(do.PUT_INCIDENT, self._one(incident_id) | values)
+        if (known := self._incidents.get(incident_id)) is not None:
+            aside = known.aside and bad
+            self._incidents[incident_id] = replace(known, incident=new, aside=aside)
 
     def move_incident(self, incident_id: str, ticket_id: int) -> None:
         """Point an incident to another ticket."""
         self._db.execute(
-            update(incident)
-            .where(*self._incident(incident_id))
-            .values(ticket_id=ticket_id)
+            do.PUT_INCIDENT, self._one(incident_id) | {"ticket_id": ticket_id}
         )
+        if (known := self._incidents.get(incident_id)) is not None:
+            self._incidents[incident_id] = replace(known, ticket_id=ticket_id)
 
     def holder(self, subject_key: str, *, besides: str) -> int | None:
         """Ticket of the other open incident that holds the subject."""
-        return self._db.execute(
-            select(incident.c.ticket_id).where(
-                *self._subject(subject_key),
-                incident.c.subject_open,
-                incident.c.incident_id != besides,
-            )
-        ).scalar()
+        subject = self._subject(subject_key) | {"besides": besides}
+        return self._db.execute(do.HOLDER, subject).scalar()
 
     def hand_over(self, subject_key: str) -> None:
         """If nobody holds the subject, the first incident still bad on it does."""
         if self.holder(subject_key, besides="") is not None:
             return
-        heir = self._db.execute(
-            select(incident.c.incident_id)
-            .where(
-                *self._subject(subject_key),
-                incident.c.condition == Condition.BAD.value,
-                COUNTS,
-            )
-            .order_by(incident.c.opened_us, incident.c.incident_id)
-            .limit(1)
-        ).scalar()
+        heir = self._db.execute(do.HEIR, self._subject(subject_key)).scalar()
         if heir is not None:
-            self._db.execute(
-                update(incident).where(*self._incident(heir)).values(subject_open=True)
-            )
+            self._db.execute(do.PUT_INCIDENT, self._one(heir) | {"subject_open": True})
 
     def conditions(self, ticket_id: int, *, besides: str) -> Sequence[Condition]:
         """How the other incidents of a ticket are, each condition once.
 
         One look into the index for each: a storm has thousands of incidents.
         """
+        of_ticket = {**self._mine, "ticket": ticket_id, "besides": besides}
         return [
             condition
             for condition in Condition
-            if self._db.execute(
-                select(incident.c.incident_id)
-                .where(
-                    incident.c.tenant_id == self._who.tenant_id,
-                    incident.c.ticket_id == ticket_id,
-                    incident.c.condition == condition.value,
-                    incident.c.incident_id != besides,
-                    COUNTS,
-                )
-                .limit(1)
-            ).first()
+            if self._db.execute(do.IS_SO, {**of_ticket, "so": condition.value}).first()
         ]
 
     def ended(self, ticket_id: int, *, besides: str) -> int | None:
         """When the last of a ticket's other incidents was over."""
-        query = select(func.max(incident.c.ended_us)).where(
-            incident.c.tenant_id == self._who.tenant_id,
-            incident.c.ticket_id == ticket_id,
-            incident.c.incident_id != besides,
-        )
-        return self._db.execute(query).scalar()
+        of_ticket = {**self._mine, "ticket": ticket_id, "besides": besides}
+        return self._db.execute(do.ENDED, of_ticket).scalar()
 
     def reported(self, ticket_id: int, *, besides: str) -> int | None:
         """The worst severity that agents reported of a ticket's other incidents."""
-        query = select(func.min(incident.c.severity)).where(
-            incident.c.tenant_id == self._who.tenant_id,
-            incident.c.ticket_id == ticket_id,
-            incident.c.incident_id != besides,
-        )
-        return self._db.execute(query).scalar()
+        of_ticket = {**self._mine, "ticket": ticket_id, "besides": besides}
+        return self._db.execute(do.WORST, of_ticket).scalar()
 
     def hold(self, stage: Stage) -> None:
         """Keep a stage whose predecessor has not arrived."""
-        mine = (
-            held_stage.c.tenant_id == self._who.tenant_id,
-            held_stage.c.incident_id == stage.incident_id,
-            held_stage.c.rev == stage.rev,
-        )
-        if self._db.execute(select(held_stage.c.rev).where(*mine)).first():
+        if self._db.execute(do.HELD, self._held(stage.incident_id, stage.rev)).first():
             return
         row = {
             "tenant_id": self._who.tenant_id,
@@ -183,53 +154,41 @@ class Rows:
             "stage": stage.model_dump(mode="json"),
             "stored_us": self._now,
         }
-        self._db.execute(insert(held_stage).values(row))
+        self._db.execute(do.HOLD, row)
+        self._any_held = True
 
     def release(self, incident_id: str, rev: int) -> Stage | None:
         """Take a held stage out."""
-        mine = (
-            held_stage.c.tenant_id == self._who.tenant_id,
-            held_stage.c.incident_id == incident_id,
-            held_stage.c.rev == rev,
-            held_stage.c.agent_id == self._who.agent_id,
-        )
-        data = self._db.execute(select(held_stage.c.stage).where(*mine)).scalar()
+        if self._any_held is None:
+            self._any_held = (
+                self._db.execute(do.ANY_HELD, self._own()).first() is not None
+            )
+        if not self._any_held:
+            return None
+        mine = self._held(incident_id, rev) | self._own()
+        data = self._db.execute(do.OWN_HELD, mine).scalar()
         if data is None:
             return None
-        self._db.execute(delete(held_stage).where(*mine))
+        self._db.execute(do.RELEASE, mine)
         return Stage.model_validate(data)
 
     def ref_of(self, incident_id: str) -> str:
         """Number of the ticket that an incident belongs to, or an empty text."""
-        mine = select(incident.c.ticket_id).where(*self._incident(incident_id))
-        ticket_id = self._db.execute(mine).scalar()
-        if ticket_id is None:
-            return ""
+        known = self.incident(incident_id)
+        return "" if known is None else self._ref(known.ticket_id)
+
+    def _ref(self, ticket_id: int) -> str:
         if ticket_id not in self._refs:
-            ref = select(ticket.c.ref).where(ticket.c.ticket_id == ticket_id)
-            self._refs[ticket_id] = str(self._db.execute(ref).scalar_one())
+            ref = self._db.execute(do.REF, {"ticket": ticket_id}).scalar_one()
+            self._refs[ticket_id] = str(ref)
         return self._refs[ticket_id]
 
     def ticket(self, ticket_id: int) -> Ticket:
         """What a stage can change of a ticket."""
-        row = self._db.execute(
-            select(ticket).where(ticket.c.ticket_id == ticket_id)
-        ).one()
-        return Ticket(
-            title=row.title,
-            status=Status(row.status),
-            condition=Condition(row.condition),
-            severity=row.severity,
-            rule=row.rule,
-            reopen_count=row.reopen_count,
-            recovered=row.recovered_us,
-            steadiness=Steadiness(
-                relapses=tuple((row.relapses or {}).get("us", ())),
-                unstable=row.unstable_us,
-            ),
-            storm=row.storm_us,
-            edited=row.edited,
-        )
+        if ticket_id not in self._tickets:
+            row = self._db.execute(do.TICKET, {"ticket": ticket_id}).one()
+            self._tickets[ticket_id] = _ticket(row)
+        return self._tickets[ticket_id]
 
     def new_ticket(self, stage: Stage, new: Ticket) -> int:
         """Insert the ticket of an opening under a number that is free.
@@ -251,16 +210,22 @@ class Rows:
             "received_us": parse_instant(stage.at),
             "stored_us": self._now,
         }
-        query = insert(ticket).values(row | _ticket_columns(new))
-        return int(self._db.execute(query.returning(ticket.c.ticket_id)).scalar_one())
+        made = self._db.execute(do.NEW_TICKET, row | _ticket_columns(new))
+        ticket_id = int(made.scalar_one())
+        self._tickets[ticket_id], self._refs[ticket_id] = new, ref
+        return ticket_id
 
     def put_ticket(self, ticket_id: int, new: Ticket) -> None:
-        """Write what a stage changed."""
-        self._put(ticket_id, _ticket_columns(new))
+        """Write what a stage changed, if it changed anything."""
+        if self.ticket(ticket_id) != new:
+            self._put(ticket_id, _ticket_columns(new))
+            self._tickets[ticket_id] = new
 
     def put_condition(self, ticket_id: int, condition: Condition) -> None:
         """Write the condition alone."""
         self._put(ticket_id, {"condition": condition.value})
+        if (known := self._tickets.get(ticket_id)) is not None:
+            self._tickets[ticket_id] = replace(known, condition=condition)
 
     def mark_late(self, ticket_id: int) -> None:
         """Its incident was over when the desk heard of it."""
@@ -268,58 +233,74 @@ class Rows:
 
     def note(self, stage: Stage, ticket_id: int, after: Ticket) -> int:
         """One entry of history for one stage; return its id."""
-        row = {
-            "tenant_id": self._who.tenant_id,
-            "ticket_id": ticket_id,
-            "incident_id": stage.incident_id,
+        row = self._entry(stage, ticket_id) | {
             "kind": stage.kind.value,
-            "at_us": parse_instant(stage.at),
-            "stored_us": self._now,
-            "actor": self._who.actor,
-            "rev": stage.rev,
             "severity": after.severity,
             "rule": after.rule,
             "data": {"stage": stage.model_dump(mode="json")},
         }
-        query = insert(ticket_event).values(row).returning(ticket_event.c.event_id)
-        return int(self._db.execute(query).scalar_one())
+        return int(self._db.execute(do.NOTE, row).scalar_one())
 
     def note_moved(self, stage: Stage, ticket_id: int, holder: int) -> None:
         """The ticket that an incident left says where it went."""
-        ref = select(ticket.c.ref).where(ticket.c.ticket_id == holder)
-        row = {
+        told = {"kind": "moved", "data": {"ticket": self._ref(holder)}}
+        self._db.execute(do.NOTE, self._entry(stage, ticket_id) | told)
+
+    def _entry(self, stage: Stage, ticket_id: int) -> dict[str, Any]:
+        return {
             "tenant_id": self._who.tenant_id,
             "ticket_id": ticket_id,
             "incident_id": stage.incident_id,
-            "kind": "moved",
             "at_us": parse_instant(stage.at),
             "stored_us": self._now,
             "actor": self._who.actor,
             "rev": stage.rev,
-            "data": {"ticket": self._db.execute(ref).scalar_one()},
         }
-        self._db.execute(insert(ticket_event).values(row))
 
     def _put(self, ticket_id: int, values: dict[str, Any]) -> None:
-        mine = ticket.c.ticket_id == ticket_id
-        self._db.execute(update(ticket).where(mine).values(values))
+        self._db.execute(do.PUT_TICKET, {"ticket": ticket_id, **values})
 
     def _taken(self, ref: str) -> bool:
-        query = select(ticket.c.ticket_id).where(ticket.c.ref == ref)
-        return self._db.execute(query).first() is not None
+        return self._db.execute(do.TAKEN, {"number": ref}).first() is not None
 
-    def _incident(self, incident_id: str) -> tuple[Any, ...]:
-        return (
-            incident.c.tenant_id == self._who.tenant_id,
-            incident.c.incident_id == incident_id,
-        )
+    def _one(self, incident_id: str) -> dict[str, Any]:
+        return {**self._mine, "id": incident_id}
 
-    def _subject(self, subject_key: str) -> tuple[Any, ...]:
-        return (
-            incident.c.tenant_id == self._who.tenant_id,
-            incident.c.site_id == self._who.site_id,
-            incident.c.subject_key == subject_key,
-        )
+    def _subject(self, subject_key: str) -> dict[str, Any]:
+        return {**self._mine, "at_site": self._who.site_id, "subject": subject_key}
+
+    def _own(self) -> dict[str, Any]:
+        return {**self._mine, "agent": self._who.agent_id}
+
+    def _held(self, incident_id: str, rev: int) -> dict[str, Any]:
+        return {**self._mine, "id": incident_id, "number": rev}
+
+
+def _known(row: Row[Any]) -> KnownIncident:
+    return KnownIncident(
+        incident=_incident(row),
+        site_id=row.site_id,
+        ticket_id=row.ticket_id,
+        aside=bool(row.aside_us),
+    )
+
+
+def _ticket(row: Row[Any]) -> Ticket:
+    return Ticket(
+        title=row.title,
+        status=Status(row.status),
+        condition=Condition(row.condition),
+        severity=row.severity,
+        rule=row.rule,
+        reopen_count=row.reopen_count,
+        recovered=row.recovered_us,
+        steadiness=Steadiness(
+            relapses=tuple((row.relapses or {}).get("us", ())),
+            unstable=row.unstable_us,
+        ),
+        storm=row.storm_us,
+        edited=row.edited,
+    )
 
 
 def _incident(row: Row[Any]) -> Incident:

@@ -27,6 +27,9 @@ LIST_LIMIT = 500
 HISTORY_LIMIT = 400
 """Entries of a history that are read at once: its first few, and the latest."""
 
+MAIL_ENTRIES = ("mail_accepted", "mail_refused")
+"""Kinds of the entries that say what became of a mail."""
+
 _FIRST = 20
 _TELLING = (*(kind.value for kind in HEADINGS), MOVED_HERE)
 
@@ -164,17 +167,20 @@ class Views:
             )
             return tuple(lines + [_line(row) for row in db.execute(latest)])
 
-    def ticket(self, scope: Scope, ref: str, *, page: int = 1) -> TicketView | None:
+    def ticket(
+        self, scope: Scope, ref: str, *, page: int = 1, mails_only: bool = False
+    ) -> TicketView | None:
         """One ticket, or None: not there and not allowed look the same.
 
-        `page` is that of a storm ticket's incidents.
+        `page` is that of a storm ticket's incidents. With `mails_only` the history
+        has nothing but what became of its mails, and there is no such page.
         """
         with self._database.read() as db:
             row = db.execute(_lines(scope).where(ticket.c.ref == ref)).first()
             if row is None:
                 return None
             line = _line(row)
-            entries, left_out = _entries(db, line)
+            entries, left_out = _entries(db, line, mails_only=mails_only)
             stages = [e.stage for e in entries if e.stage is not None]
             linked = {i for stage in stages for i in stage.linked}
             previous = {stage.previous for stage in stages if stage.previous}
@@ -188,7 +194,7 @@ class Views:
                 attachments=listed(db, line.tenant_id, line.ticket_id),
                 left_out=left_out,
                 storm=storm_page(db, line.tenant_id, line.ticket_id, page=page)
-                if line.storm
+                if line.storm and not mails_only
                 else None,
             )
 
@@ -267,12 +273,16 @@ def _stage(data: Any) -> Stage | None:
     return None if kept is None else Stage.model_validate(kept)
 
 
-def _entries(db: Connection, line: TicketLine) -> tuple[tuple[Entry, ...], int]:
+def _entries(
+    db: Connection, line: TicketLine, *, mails_only: bool
+) -> tuple[tuple[Entry, ...], int]:
     """The history, or its begin and its end, and how many are left out."""
-    mine = (
+    mine = [
         ticket_event.c.tenant_id == line.tenant_id,
         ticket_event.c.ticket_id == line.ticket_id,
-    )
+    ]
+    if mails_only:
+        mine.append(ticket_event.c.kind.in_(MAIL_ENTRIES))
     count = select(func.count()).select_from(ticket_event).where(*mine)
     left_out = max(int(db.execute(count).scalar_one()) - HISTORY_LIMIT, 0)
     query, place = select(ticket_event).where(*mine), ticket_event.c.event_id
