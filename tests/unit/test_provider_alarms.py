@@ -188,6 +188,10 @@ def test_a_stage_in_quarantine_is_told_and_a_second_one_joins_it(
     run(whole())
 
 
+def _befell(agent: AgentStore, loss: Loss) -> None:
+    agent._writer.submit(lambda db: damage.note(db, loss)).result()
+
+
 def _told(agent: AgentStore) -> dict[str, Any]:
     found = agent.reader.read(damage.last_told)
     assert found is not None
@@ -205,7 +209,7 @@ def test_a_store_that_was_made_anew_is_told_once(pair: Pair) -> None:
             kept=40,
             lost=lost,
         )
-        pair.agent._writer.submit(lambda db, one=loss: damage.note(db, one)).result()
+        _befell(pair.agent, loss)
         for _ in range(2):
             pair.desk.hello(pair.agent, damaged=_told(pair.agent))
         assert pair.tickets() == [(*DAMAGED, "bad")]
@@ -214,7 +218,7 @@ def test_a_store_that_was_made_anew_is_told_once(pair: Pair) -> None:
 
 def test_what_befell_a_store_long_ago_is_no_news_to_a_new_desk(pair: Pair) -> None:
     loss = Loss(at=format_instant(T0), why="w", aside="a", since=None)
-    pair.agent._writer.submit(lambda db: damage.note(db, loss)).result()
+    _befell(pair.agent, loss)
     pair.desk.clock.forward(2 * OLD_US / SECOND)
     pair.desk.hello(pair.agent, damaged=_told(pair.agent))
     assert pair.tickets() == []

@@ -50,6 +50,7 @@ from scudo_agent.clock import Clock, SystemClock
 from scudo_agent.config import load
 from scudo_agent.config.desk_answer import PATH
 from scudo_agent.config.site import Site
+from scudo_agent.contract.year import kept_since
 from scudo_agent.daily_backup import DailyBackup
 from scudo_agent.deliver import Delivery, DeliveryEvent
 from scudo_agent.errors import ScudoError
@@ -328,7 +329,8 @@ def _calendar(agent: Agent, options: Options, stack: AsyncExitStack) -> None:
     async def keep_house() -> None:
         contract = agent.runtime.site.contract
         reopen_us = contract.tickets.reopen_us if contract else 4 * HOUR
-        await wait(agent.runtime.store.house_keep(reopen_us))
+        since = kept_since(contract, agent.runtime.timeline.now())
+        await wait(agent.runtime.store.house_keep(reopen_us, since=since))
 
     planned = [CalendarJob(name="keep-house", cron="10 3 * * *", action=keep_house)]
     if not options.simulated:

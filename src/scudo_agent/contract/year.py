@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from scudo_agent.contract.hours import local_day, wall
 from scudo_agent.contract.model import Contract
 from scudo_agent.errors import InputError
-from scudo_agent.instant import Instant
+from scudo_agent.instant import DAY, Instant
 
 
 def contract_year(contract: Contract, at: Instant) -> tuple[Instant, Instant]:
@@ -28,6 +28,26 @@ def contract_year(contract: Contract, at: Instant) -> tuple[Instant, Instant]:
     year = day.year if day >= first else day.year - 1
     starts = [_anniversary(contract.year_start, y) for y in (year, year + 1)]
     return wall(zone, starts[0], 0), wall(zone, starts[1], 0)
+
+
+KEPT_YEARS = 11
+"""So many contract years before the running one are kept of ledger and incidents."""
+
+
+def kept_since(contract: Contract | None, now: Instant) -> Instant:
+    """The start of the oldest contract year that is kept: eleven before this one.
+
+    Without a contract, or before it began, twelve years of 366 days.
+    """
+    far = Instant(now - (KEPT_YEARS + 1) * 366 * DAY)
+    if contract is None:
+        return far
+    zone = ZoneInfo(contract.timezone)
+    day = local_day(zone, now)
+    if day < contract.year_start:
+        return far
+    year = day.year - (day < _anniversary(contract.year_start, day.year))
+    return wall(zone, _anniversary(contract.year_start, year - KEPT_YEARS), 0)
 
 
 def _anniversary(start: date, year: int) -> date:

@@ -125,6 +125,10 @@ def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
             "%d closed tickets are still bad, and re-opened",
         ),
         Duty(
+            store.retention.drop_due,
+            "%d rows were kept for as long as they are to be, and are dropped",
+        ),
+        Duty(
             store.facts.end_due,
             "%d of the provider's tickets had no further alarm for an hour",
         ),

@@ -28,6 +28,7 @@ from scudo_agent.store import (
     leave,
     ledger,
     outbox,
+    retention,
     schema,
     waiting,
 )
@@ -255,9 +256,11 @@ class AgentStore:
         """Drop the hours of all other checks and measures."""
         return self._writer.submit(lambda db: hours.keep(db, measures))
 
-    def house_keep(self, reopen_us: int = 4 * HOUR) -> "Future[tuple[int, int]]":
-        """Seal what cannot re-open, drop what was acknowledged 35 days ago and hours
-        of eight weeks ago.
+    def house_keep(
+        self, reopen_us: int = 4 * HOUR, *, since: Instant | None = None
+    ) -> "Future[tuple[int, int]]":
+        """Seal what cannot re-open, drop what was acknowledged 35 days ago, hours of
+        eight weeks ago, and what is told of time before `since`.
 
         Returns how many incidents were sealed and how many rows dropped.
         """
@@ -266,7 +269,10 @@ class AgentStore:
         def work(db: Connection) -> tuple[int, int]:
             sealed = outbox.seal(db, Instant(now - reopen_us))
             hours.trim(db, now)
-            return sealed, outbox.prune(db, STREAM, now)
+            dropped = outbox.prune(db, STREAM, now)
+            if since is not None:
+                dropped += retention.drop_before(db, since, at=now)
+            return sealed, dropped
 
         return self._writer.submit(work)
 

@@ -4,7 +4,7 @@ Each row says "from `since` on `state`; what began then or later is undone"
 (`intervals.enter`), and carries the hash of the row before it. What is told is the
 difference between the timeline that was told and the one that now follows from the
 checks' changes, so that dating back and withdrawals need no words of their own.
-Rows stay as long as the changes they come from: a new desk is told all of it.
+Rows stay as long as the changes they come from (`retention`): a new desk is told all.
 """
 
 import hashlib
@@ -163,6 +163,13 @@ def rules(connection: Connection) -> list[ServiceRule]:
         ServiceRule(id=row.service, checks=tuple(json.loads(row.checks)), need=row.need)
         for row in connection.execute(_RULES)
     ]
+
+
+def tell_again(
+    connection: Connection, service: str, state: State, *, since: Instant, at: Instant
+) -> None:
+    """Say anew how a service stands: the row that said so is to be dropped."""
+    _write(connection, [_Entry(service, state, since)], at)
 
 
 def timeline(connection: Connection, service: str) -> Timeline:

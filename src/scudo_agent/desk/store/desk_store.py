@@ -27,6 +27,7 @@ from scudo_agent.desk.store.open_incidents import OpenIncidents
 from scudo_agent.desk.store.own_facts import Facts
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.retention import Retention
 from scudo_agent.desk.store.silence import Silence
 from scudo_agent.desk.store.statements import Statements
 from scudo_agent.desk.store.tables import (
@@ -99,6 +100,7 @@ class DeskStore:
         self.people = People(self.database, self.now)
         self.statements = Statements(self.database, self.now, posting)
         self.unsent = UnsentMails(self.database, self.now)
+        self.retention = Retention(self.database, self.now)
         self.views = Views(self.database)
         self.windows = WindowBook(self.database, self.now, posting)
 
