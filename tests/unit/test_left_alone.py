@@ -149,7 +149,7 @@ def test_the_next_planned_window_says_what_it_covers_and_takes() -> None:
     later = PLANNED | {"window": "w3"}
     _, lines = table(planned=[PLANNED])
     assert lines == [
-        "ordinary window w2 is planned, 05 Mar 22:00 to 06 Mar 02:00, erp: new disks; "
+        "ordinary window w2 is planned, 05 Mar 22:00 – 06 Mar 02:00, erp: new disks; "
         "4 h of it will be excluded"
     ]
     _, lines = table(planned=[PLANNED | {"excluded": 0}, later])
@@ -187,7 +187,7 @@ def test_the_lines_in_italian_have_no_english_left() -> None:
         "crm/web: controlli fermi fino alle 12:30, da anna: disk",
         "finestra ordinaria w2 fino al 05 mar alle 12:30, tutto: new disks; "
         "tempo escluso: 4 h",
-        "finestra ordinaria w2 prevista, dal 05 mar 22:00 al 06 mar 02:00, erp: "
+        "finestra ordinaria w2 prevista, 05 mar 22:00 – 06 mar 02:00, erp: "
         "new disks; tempo che sarà escluso: 4 h",
         "un’altra finestra è prevista",
     ]

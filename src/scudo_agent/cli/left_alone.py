@@ -47,9 +47,8 @@ class LeftAlone:
         planned = document.get("planned", ())
         for one in planned[:_PLANNED_SHOWN]:
             head = T(
-                "{kind} window {window} is planned, {start} to {end}, {services}",
-                start=self._day(one["start"]),
-                end=self._day(one["end"]),
+                "{kind} window {window} is planned, {span}, {services}",
+                span=self._span(one["start"], one["end"]),
                 **self._facts(one),
             )
             yield self._window(head, one, _to_be_taken(one))
@@ -93,9 +92,13 @@ class LeftAlone:
             said = T("until {day} {time}", day=self._date(at), time=time)
         return {"text": said.to_json()}
 
-    def _day(self, instant: str) -> str:
-        at = parse_instant(instant)
-        return f"{self._date(at)} {local(at, self._zone):%H:%M}"
+    def _span(self, start: str, end: str) -> str:
+        """`05 Mar 22:00 – 06 Mar 02:00`, the second day only if it is another."""
+        begun, ended = parse_instant(start), parse_instant(end)
+        until = f"{local(ended, self._zone):%H:%M}"
+        if self._date(begun) != self._date(ended):
+            until = f"{self._date(ended)} {until}"
+        return f"{self._date(begun)} {local(begun, self._zone):%H:%M} – {until}"
 
     def _date(self, at: Instant) -> str:
         """`05 Mar`."""

@@ -105,8 +105,8 @@ class _Teller:
         since = service["since"]
         when = f" since {self._when(since)}" if since else ""
         asked = "" if self._document["live"] else ", as it was when the agent stopped"
-        said = f"{name} ({service['service']}) is {service['state']}{when}{asked}"
-        yield f"{said}   (times: {self._document['zone']})"
+        yield f"{name} ({service['service']}) is {service['state']}{when}{asked}"
+        yield f"times: {self._document['zone']}"
         checks = {c["check"]: c["state"] for c in self._document["checks"]}
         members = ", ".join(f"{path} {checks[path]}" for path in service["checks"])
         yield f"it needs {service['need']} of: {members}"
