@@ -1,6 +1,7 @@
 """Windows live at the desk: announced, moved, cancelled, corrected (`domain.md` 4)."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
+from scudo_agent.contract.model import Announcement, Window, WindowKind
 from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.tables import mail_outbox
 from scudo_agent.desk.store.window_tables import APPEND_ONLY, window_announcement
-from scudo_agent.instant import format_instant, parse_instant
+from scudo_agent.desk.windows import TooLateError, check_open
+from scudo_agent.instant import Instant, format_instant, parse_instant
 from support.desk_scene import play
 from support.desking import T0, Bench
 from support.window_desk import LATER, NEW, SELF, SERIES, SERVICES, SPAN, planner
@@ -520,3 +523,19 @@ def test_a_peak_notice_may_come_with_a_later_announcement(tmp_path: Path) -> Non
         assert moved.json()["windows"][0]["peak_notice"] == told
 
     play(tmp_path, scene)
+
+
+def test_a_refusal_names_whole_seconds() -> None:
+    told = Announcement(announced=T0, start=T0, end=Instant(T0 + 3_600_123_456))
+    window = Window(
+        id="w1",
+        kind=WindowKind.ORDINARY,
+        services=("erp",),
+        announcements=(told,),
+        cancelled=Instant(T0 + 5_123_456),
+    )
+    with pytest.raises(TooLateError, match=r"was cancelled at \S{19}Z: "):
+        check_open(window, T0)
+    over = replace(window, cancelled=None)
+    with pytest.raises(TooLateError, match=r"w1 ended at \S{19}Z: "):
+        check_open(over, told.end)

@@ -78,6 +78,8 @@ def test_a_statement_that_was_not_touched_verifies(
     assert said == f"{path}: revision 1, sha256 {digest_said}\n"
     assert main(["contract", "uptime", "--verify", str(path)]) == 0
     assert "revision 1 of erp: every figure follows" in capsys.readouterr().out
+    assert main(["contract", "uptime", "--verify", str(path), "--language", "it"]) == 0
+    assert "revisione 1 di erp: ogni cifra deriva" in capsys.readouterr().out
     contract = str(tmp_path / "contract.yaml")
     words = ["contract", "uptime", contract, "--verify", str(path), "--json"]
     assert main(words) == 0

@@ -10,7 +10,7 @@ import pytest
 
 from scudo_agent.agent.accounts import Accounts
 from scudo_agent.agent.stored import stored_document
-from scudo_agent.cli import desk_door
+from scudo_agent.cli import desk_agents, desk_door
 from scudo_agent.cli.main import main
 from scudo_agent.clock import SystemClock
 from scudo_agent.config import load
@@ -219,3 +219,21 @@ def test_a_statement_is_told_in_one_language_and_zone(
         "2026-07 so far: it is not closed yet; as known at 2026-06-01 14:00:00 +02:00",
         "  erp: available 85.7134 % of the time that counts, 2 h of it down",
     ]
+
+
+def test_desk_agents_says_whole_seconds_and_their_zone() -> None:
+    one = {
+        "agent": "acme/prova/1",
+        "heard": "2026-03-01T12:00:00.123456Z",
+        "key_since": None,
+        "revoked": None,
+        "frozen": None,
+        "epoch": 1,
+        "version": "1.0",
+    }
+    head, line = desk_agents._table([one])
+    assert "heard (UTC)" in head
+    assert "2026-03-01 12:00:00  –" in line
+    assert line.index("epoch") == head.index("state")
+    gone = list(desk_agents._table([one | {"revoked": "2026-03-02T00:00:00.5Z"}]))[1]
+    assert gone.endswith("revoked 2026-03-02 00:00:00 UTC")

@@ -120,12 +120,25 @@ def verify(args: argparse.Namespace) -> int:
         print(dumps({"verified": not found, "differences": shown}))
         return 1 if found else 0
     _refuse(found, args.verify)
-    services = ", ".join(stated["inputs"]["services"]) or "no service"
-    print(
-        f"{args.verify}: revision {stated['revision']} of {services}: every figure "
-        f"follows from its inputs\nsha256 {stated['sha256']}"
-    )
+    print(f"{_sound_words(args, stated)}\nsha256 {stated['sha256']}")
     return 0
+
+
+def _sound_words(args: argparse.Namespace, stated: dict[str, Any]) -> str:
+    from scudo_agent.locale import translator
+    from scudo_agent.text import T
+
+    speaks = translator(args.language)
+    services = ", ".join(stated["inputs"]["services"])
+    return speaks.render(
+        T(
+            "{path}: revision {revision} of {services}: every figure follows from its "
+            "inputs",
+            path=str(args.verify),
+            revision=stated["revision"],
+            services=services or speaks.render(T("no service")),
+        )
+    )
 
 
 def _sound(stated: dict[str, Any], path: Path) -> None:

@@ -128,15 +128,21 @@ def _table(agents: list[dict[str, Any]]) -> Iterator[str]:
         yield "no agent is enrolled here"
         return
     width = max(len(one["agent"]) for one in agents)
-    yield f"{'agent'.ljust(width)}  heard                 key since             state"
+    # A desk has sites of many zones.
+    yield f"{'agent'.ljust(width)}  heard (UTC)          key since (UTC)      state"
     for one in agents:
-        heard, key = one["heard"] or "never", one["key_since"] or "–"
-        yield f"{one['agent'].ljust(width)}  {heard:20.20}  {key:20.20}  {_state(one)}"
+        heard, key = _utc(one["heard"]) or "never", _utc(one["key_since"]) or "–"
+        yield f"{one['agent'].ljust(width)}  {heard:19}  {key:19}  {_state(one)}"
+
+
+def _utc(instant: str | None) -> str:
+    """`2026-11-22 07:10:11` of an instant of JSON; nothing of none."""
+    return "" if instant is None else instant[:19].replace("T", " ")
 
 
 def _state(one: dict[str, Any]) -> str:
     if one["revoked"] is not None:
-        return f"revoked {one['revoked']:.19}"
+        return f"revoked {_utc(one['revoked'])} UTC"
     if one["frozen"] is not None:
         return "frozen: there are two of it (desk unfreeze AGENT)"
     return f"epoch {one['epoch']}, version {one['version'] or '–'}"

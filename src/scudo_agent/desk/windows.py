@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from scudo_agent.contract.model import Announcement, Window, WindowKind
 from scudo_agent.errors import InputError
-from scudo_agent.instant import DAY, Instant, format_instant, parse_instant
+from scudo_agent.instant import DAY, SECOND, Instant, format_instant, parse_instant
 from scudo_agent.wire import WindowState
 
 HORIZON_US = 732 * DAY
@@ -80,13 +80,13 @@ def check_span(start: Instant, end: Instant, now: Instant) -> None:
     _ordered(start, end)
     if now >= end:
         raise RefusedError(
-            f"the window ended at {format_instant(end)}: a customer is told before "
+            f"the window ended at {_said(end)}: a customer is told before "
             "the end, and what is past is no longer announced"
         )
     if end > now + HORIZON_US:
         raise RefusedError(
-            f"the window ends at {format_instant(end)}: at most two years ahead, "
-            f"until {format_instant(Instant(now + HORIZON_US))}"
+            f"the window ends at {_said(end)}: at most two years ahead, "
+            f"until {_said(Instant(now + HORIZON_US))}"
         )
 
 
@@ -102,13 +102,13 @@ def check_open(window: Window, now: Instant) -> None:
     """Nothing is announced of what is cancelled or over (a cancellation neither)."""
     if window.cancelled is not None:
         raise TooLateError(
-            f"{window.id} was cancelled at {format_instant(window.cancelled)}: "
+            f"{window.id} was cancelled at {_said(window.cancelled)}: "
             "announce a new window"
         )
     end = standing(window).end
     if now >= end:
         raise TooLateError(
-            f"{window.id} ended at {format_instant(end)}: write a correction, which "
+            f"{window.id} ended at {_said(end)}: write a correction, which "
             "is shown apart, or announce a new window"
         )
 
@@ -143,7 +143,7 @@ def check_peak(kind: str, peak: Instant | None, now: Instant) -> None:
         raise RefusedError(f"a peak notice belongs to an upgrade, and this is {kind}")
     if peak > now:
         raise RefusedError(
-            f"the peak notice is of {format_instant(peak)}, which is yet to come: "
+            f"the peak notice is of {_said(peak)}, which is yet to come: "
             "say when the customer told"
         )
 
@@ -151,6 +151,11 @@ def check_peak(kind: str, peak: Instant | None, now: Instant) -> None:
 def _ordered(start: Instant, end: Instant) -> None:
     if end <= start:
         raise RefusedError(
-            f"the window ends at {format_instant(end)}, which is not after its start "
-            f"at {format_instant(start)}"
+            f"the window ends at {_said(end)}, which is not after its start "
+            f"at {_said(start)}"
         )
+
+
+def _said(at: Instant) -> str:
+    """An instant in a refusal: people read it, so whole seconds."""
+    return format_instant(Instant(at - at % SECOND))
