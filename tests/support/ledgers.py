@@ -1,7 +1,10 @@
 """Ledgers for tests: changes of checks into a store, and its rows to a desk."""
 
 import json
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 from scudo_agent.desk.store.agents import Enrolment
@@ -55,6 +58,32 @@ def own(store: AgentStore, rule: ServiceRule) -> Timeline:
 def told(store: AgentStore, rule: ServiceRule) -> Timeline:
     """The service's timeline as stream L told it."""
     return known(store.reader.read(lambda db: ledger.timeline(db, rule.id)))
+
+
+def merged_down_us(stores: Sequence[Path], service: str) -> int:
+    """How long several agents' ledgers together have a service down, second by second.
+
+    With plain SQL and the rule word for word: up or degraded if either saw it, else
+    down if either did.
+    """
+    lives = []
+    for path in stores:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+            query = (
+                "SELECT since_us, state FROM ledger_outbox"
+                " WHERE service = ? AND undone_seq IS NULL ORDER BY since_us"
+            )
+            lives.append(db.execute(query, (service,)).fetchall())
+    moments = sorted({since for life in lives for since, _ in life})
+    down = 0
+    for start, end in pairwise(moments):
+        states = {
+            next((state for since, state in life[::-1] if since <= start), "unknown")
+            for life in lives
+        }
+        if "down" in states and not states & {"up", "degraded"}:
+            down += end - start
+    return down
 
 
 def known(points: Iterable[tuple[State, Instant]]) -> Timeline:

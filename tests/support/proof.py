@@ -76,6 +76,8 @@ def judge(evidence: Evidence, *, repeats: int = 0) -> Verdict:
                 _agent(verdict, agent, told)
                 verdict.add("I4", _ledger(agent, desk))
                 known |= {r["incident_id"] for r in _rows(agent, "incident")}
+        verdict.add("I1", _pairs(desk))
+        known |= {r["incident_id"] for r in _rows(desk, "incident") if _own(r)}
         verdict.add("I2", _strangers(desk, told, known))
         verdict.add("I6", _leaks(desk, evidence))
         verdict.add("I7", _cursors(desk))
@@ -286,6 +288,25 @@ def _strangers(desk: sqlite3.Connection, told: _Told, known: set[str]) -> Iterat
         id_ = row["incident_id"]
         if id_ is not None and (id_ not in known or row["ticket_id"] not in named):
             yield f"ticket {row['ref']} names no incident that an agent has"
+
+
+def _own(row: Row) -> bool:
+    """An incident of the desk's own, about an agent that is silent, say."""
+    return bool(row["agent_id"] == "desk")
+
+
+def _pairs(desk: sqlite3.Connection) -> Iterator[str]:
+    """Two agents of a site that saw one subject bad at one time share its ticket."""
+    rows = desk.execute(
+        "SELECT a.incident_id AS one, b.incident_id AS other FROM incident a"
+        " JOIN incident b ON b.tenant_id = a.tenant_id AND b.site_id = a.site_id"
+        " AND b.subject_key = a.subject_key AND b.agent_id > a.agent_id"
+        " WHERE a.ticket_id != b.ticket_id"
+        " AND a.since_us < coalesce(b.ended_us, 1 << 62)"
+        " AND b.since_us < coalesce(a.ended_us, 1 << 62)"
+    )
+    for row in rows:
+        yield f"{row['one']} and {row['other']} are one outage, and have two tickets"
 
 
 def _cursors(desk: sqlite3.Connection) -> Iterator[str]:
