@@ -122,7 +122,7 @@ class Delivery:
             store_id=store.store_id,
             head_seq={STREAM: marks.head_seq, ledger.STREAM: told.head_seq},
             acked_seq={STREAM: marks.acked_seq, ledger.STREAM: told.acked_seq},
-            anchors=dict(told.hashes),
+            anchors={seq: sha for seq, sha in told.hashes.items() if sha},
             wall=format_instant(self._clock.wall()),
             mono_us=self._clock.monotonic_us(),
             boot_id=self._clock.boot_id,

@@ -6,11 +6,14 @@ with the process, since what must not be forgotten is in the store.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from scudo_agent.link import Link, again_and_again
+from scudo_agent.model import SPAN_LIMIT
+from scudo_agent.store import ledger
 from scudo_agent.store.agent_store import wait
 from scudo_agent.store.values import (
     LedgerRow,
@@ -32,9 +35,12 @@ from scudo_agent.ticketing.progress import (
     DeliveryKind,
     words,
 )
-from scudo_agent.wire import BatchReply, Gap, LedgerGap
+from scudo_agent.wire import GENESIS, BatchReply, Gap, LedgerGap
 
 R = TypeVar("R")
+DROPPED = "acknowledged more than 35 days ago, and no longer kept"
+"""Why an event that the desk wants again never comes."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -143,16 +149,13 @@ class Drainer:
 
     async def _drain(self) -> bool:
         """One request; false when nothing waits."""
-        rows = await off(lambda: self._store.rows(self.stream, self._limit))
+        (head, acked), rows = await off(self._waiting)
+        if acked < (rows[0].seq - 1 if rows else head):
+            await self._tell_gone(rows, acked + 1, head)
+            return True
         if not rows:
             return False
-        if rows[0].quarantined is None:
-            stop = next(
-                (place for place, row in enumerate(rows) if row.quarantined), len(rows)
-            )
-            rows = rows[:stop]
-        else:
-            rows = rows[:1]
+        rows = _sendable(rows)
         try:
             reply = await self._say(rows)
         except Rejected as exc:
@@ -164,6 +167,42 @@ class Drainer:
         else:
             await self._accept(rows, reply)
         return True
+
+    def _waiting(self) -> tuple[tuple[int, int], Sequence[LedgerRow]]:
+        """How far the stream is, and its next rows; the marks first.
+
+        What is written in between then looks like no row that is gone.
+        """
+        marks = self._store.head(self.stream)
+        return marks, self._store.rows(self.stream, self._limit)
+
+    async def _tell_gone(
+        self, rows: Sequence[LedgerRow], first: int, head: int
+    ) -> None:
+        """The desk wants what was dropped 35 days after it had it: it never comes."""
+        last = rows[0].seq - 1 if rows else head
+        until = min(last, first + SPAN_LIMIT - 1)
+        sha = GENESIS
+        if self.stream == ledger.STREAM and rows and until == last:
+            sha = json.loads(rows[0].body)["prev"]  # what follows builds on it
+        epoch = self._link.state.epoch or 1
+        gone = _gone(self.stream, epoch, (first, until), sha)
+        try:
+            reply = await self._link.desk.gap(self.stream, gone)
+        except Conflict as exc:
+            await self._disagree(rows, exc)
+        except DeskError as exc:
+            await self._postpone(rows, exc)
+        else:
+            text = T(
+                "events {first} to {last} are no more, and the desk was told so",
+                first=first,
+                last=until,
+            )
+            _log.error("stream %s: %d to %d are no more", self.stream, first, until)
+            await wait(self._store.acknowledge(self.stream, reply.ack_seq, {}))
+            self._nothing_waits()
+            self._link.tell(DeliveryKind.REWOUND, text)
 
     async def _say(self, rows: Sequence[LedgerRow]) -> BatchReply:
         first = rows[0]
@@ -270,6 +309,35 @@ class Drainer:
         self.error = error
         self.failures += 1
         self._send_at = self._link.after(self.failures)
+
+
+def _sendable(rows: Sequence[LedgerRow]) -> Sequence[LedgerRow]:
+    """The first rows that go in one request: a run, or one that is set aside."""
+    if rows[0].quarantined is not None:
+        return rows[:1]
+    whole = 0
+    for place, row in enumerate(rows):
+        if row.quarantined is not None or row.seq != rows[0].seq + place:
+            break
+        whole += 1
+    return rows[:whole]
+
+
+def _gone(stream: str, epoch: int, span: tuple[int, int], sha: str) -> Gap | LedgerGap:
+    first, until = span
+    if stream == ledger.STREAM:
+        return LedgerGap(
+            epoch=epoch, seq=first, until=until, sha256=sha, reason=DROPPED
+        )
+    return Gap(
+        epoch=epoch,
+        seq=first,
+        until=until,
+        incident_id="",
+        rev=1,
+        sha256=sha,
+        reason=DROPPED,
+    )
 
 
 def _gap(row: LedgerRow, epoch: int) -> Gap | LedgerGap:

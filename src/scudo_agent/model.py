@@ -52,6 +52,9 @@ class Kind(StrEnum):
 MAILED = frozenset({Kind.OPEN, Kind.RAISE, Kind.RECOVER, Kind.REOPEN})
 """Stages that become a mail."""
 
+SPAN_LIMIT = 10_000
+"""Events of a stream that one gap stands for, at most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:

@@ -142,7 +142,6 @@ class Batch(_Message):
 
 GENESIS = "0" * 64
 """What the first row of a ledger builds on."""
-
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -171,23 +170,24 @@ class LedgerBatch(_Message):
 
 
 class LedgerGap(_Message):
-    """`POST /v1/agents/self/streams/L/gaps`: event `seq` will never come."""
+    """`POST /v1/agents/self/streams/L/gaps`: as `Gap`; `sha256` is the last one's."""
 
     epoch: Annotated[int, Field(ge=1)]
     seq: Annotated[int, Field(ge=1)]
+    until: Annotated[int, Field(ge=1)] | None = None
     sha256: Sha256
     reason: str
 
 
 class Gap(_Message):
-    """`POST /v1/agents/self/streams/I/gaps`: event `seq` will never come.
+    """`POST /v1/agents/self/streams/I/gaps`: `seq`, refused for good, never comes.
 
-    The desk refused it for good, and the agent keeps it in quarantine; the desk
-    records a tombstone in its place so that the sequence stays contiguous.
+    With `until` all up to there are no longer kept (`incident_id` is empty then).
     """
 
     epoch: Annotated[int, Field(ge=1)]
     seq: Annotated[int, Field(ge=1)]
+    until: Annotated[int, Field(ge=1)] | None = None
     incident_id: str
     rev: Annotated[int, Field(ge=1)]
     sha256: str

@@ -116,12 +116,16 @@ def test_another_epoch_tells_everything_that_is_kept_from_one_on(
     tmp_path: Path,
 ) -> None:
     clock = StoppedClock()
-    store = filled(tmp_path, 4, clock)
-    store.acknowledge("I", 2, {}).result()
+    store = filled(tmp_path, 2, clock)
+    for number in (1, 2):
+        store.commit(told(number, Kind.RECOVER)).result()
+    store.acknowledge("I", 4, {}).result()
+    for number in (3, 4):
+        store.commit(told(number)).result()
     clock.pass_s(36 * 86_400)
-    store.house_keep().result()
+    assert store.house_keep().result() == (2, 4)
     store.commit(told(3, Kind.RECOVER)).result()
-    assert waiting(store) == [3, 4, 5]
+    assert waiting(store) == [5, 6, 7]
     assert store.grant(2).result() is True
     rows = store.pending()
     assert [row.seq for row in rows] == [1, 2, 3]

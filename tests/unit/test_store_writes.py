@@ -401,18 +401,24 @@ def test_what_a_device_says_never_stops_a_write(tmp_path: Path) -> None:
 
 
 def test_acknowledged_rows_go_after_35_days_and_others_never(tmp_path: Path) -> None:
+    """With their incident: an open one, or one that is not whole there, stays whole."""
     clock = StoppedClock()
     store = opened(tmp_path, clock)
-    for number in range(1, 6):
+    for number in range(1, 5):
         store.commit(told(number)).result()
+    for number in (1, 2, 4):  # the third stays open
+        store.commit(told(number, Kind.RECOVER)).result()
     store.quarantine("I", 2, "refused").result()
-    store.acknowledge("I", 3, {}).result()
+    store.acknowledge("I", 6, {}).result()
     clock.pass_s(34 * 86_400)
-    assert store.house_keep().result() == (0, 0)
+    assert store.house_keep().result() == (2, 0)
     clock.pass_s(2 * 86_400)
     assert store.house_keep().result() == (0, 2)
-    assert [row.seq for row in store.pending()] == [4, 5]
-    assert store.head() == (5, 3)
+    assert [row.seq for row in store.pending()] == [7]
+    assert store.head() == (7, 6)
+    store.rewind("I", 0).result()
+    assert [row.seq for row in store.pending()] == [2, 3, 4, 6, 7]
+    store.acknowledge("I", 6, {}).result()
     assert store.outbox_age_us(store.timeline.now()) == 36 * DAY
     store.close()
 

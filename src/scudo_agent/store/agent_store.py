@@ -21,6 +21,7 @@ from scudo_agent.errors import DamagedError, StoreError, SuspectError
 from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.judge.site import ServiceRule
 from scudo_agent.store import (
+    aging,
     copies,
     damage,
     engine,
@@ -267,9 +268,9 @@ class AgentStore:
         now = self.timeline.now()
 
         def work(db: Connection) -> tuple[int, int]:
-            sealed = outbox.seal(db, Instant(now - reopen_us))
+            sealed = aging.seal(db, Instant(now - reopen_us))
             hours.trim(db, now)
-            dropped = outbox.prune(db, STREAM, now)
+            dropped = aging.prune(db, STREAM, now)
             if since is not None:
                 dropped += retention.drop_before(db, since, at=now)
             return sealed, dropped

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    ScalarSelect,
     Table,
     delete,
     select,
@@ -19,20 +18,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
-from scudo_agent.instant import DAY, Instant
+from scudo_agent.instant import Instant
 from scudo_agent.model import Kind
 from scudo_agent.store import ledger, schema
 from scudo_agent.store import outbox_statements as do
 from scudo_agent.store.values import (
-    IncidentState,
     LedgerRow,
     OutboxRow,
     OutboxStatus,
 )
 from scudo_agent.wire import canonical
-
-KEPT_US = 35 * DAY
-"""So long acknowledged rows stay: a desk restored from a backup can be refilled."""
 
 ERROR_LENGTH = 500
 """Characters of an error that are kept; a desk's page of HTML is no error text."""
@@ -254,35 +249,6 @@ def renew(connection: Connection, store_id: str) -> None:
     connection.execute(delete(schema.meta).where(schema.meta.c.key == do.EPOCH))
 
 
-def seal(connection: Connection, before: Instant) -> int:
-    """Seal what recovered before `before`, is acknowledged and cannot re-open."""
-    done = connection.execute(
-        update(_incident)
-        .where(
-            _incident.c.state == IncidentState.RECOVERED_ACKED.value,
-            _incident.c.recovered_us < before,
-        )
-        .values(state=IncidentState.SEALED.value)
-    )
-    return done.rowcount
-
-
-def prune(connection: Connection, stream: str, now: Instant) -> int:
-    """Drop rows acknowledged more than 35 days ago; never one that is not.
-
-    The last row stays, so that the numbers go on where they were.
-    """
-    done = connection.execute(
-        _outbox.delete().where(
-            _outbox.c.stream == stream,
-            _outbox.c.acked_us < now - KEPT_US,
-            _outbox.c.seq <= _acked(stream),
-            _outbox.c.quarantined_us.is_(None),
-        )
-    )
-    return done.rowcount
-
-
 def _rows(stream: str) -> Table:
     return _TABLES.get(stream, _outbox)
 
@@ -302,10 +268,6 @@ def _note(connection: Connection, key: str, value: str) -> None:
 def _number(connection: Connection, key: str) -> int | None:
     value = connection.execute(do.NUMBER, {"of": key}).scalar_one_or_none()
     return None if value is None else int(value)
-
-
-def _acked(stream: str) -> ScalarSelect[int]:
-    return select(_heads.c.acked_seq).where(_heads.c.stream == stream).scalar_subquery()
 
 
 def _instant(value: int | None) -> Instant | None:

@@ -22,8 +22,15 @@ from scudo_agent.desk.store.tables import (
     stream_cursor,
 )
 from scudo_agent.instant import Instant
-from scudo_agent.model import Kind
-from scudo_agent.wire import Batch, BatchReply, Gap, Stage, StageResult
+from scudo_agent.model import SPAN_LIMIT, Kind
+from scudo_agent.wire import (
+    Batch,
+    BatchReply,
+    Gap,
+    LedgerGap,
+    Stage,
+    StageResult,
+)
 
 # Made once: making a statement costs more than running it.
 _GRANTED = select(agent_epoch.c.epoch).where(
@@ -116,7 +123,8 @@ class Inbox:
         """Put a tombstone where an event will never come, and move on.
 
         The agent keeps the event in quarantine; here the sequence stays whole
-        and the provider finds the reason. The same gap twice is the same gap.
+        and the provider finds the reason. The same gap twice is the same gap. Of a
+        span that the agent keeps no longer each number gets one.
         """
         now = self._now()
         with self._database.write() as db:
@@ -124,7 +132,7 @@ class Inbox:
             if gap.seq > door.last + 1:
                 raise OutOfOrderError(door.last + 1)
             if gap.seq == door.last + 1:
-                door.bury(gap, now)
+                door.bury(gap, last_of(gap), now)
                 door.move(now)
                 again = Recovery(db, who, now=now, posting=self._posting)
                 again.moved(gap.epoch, door.last)
@@ -146,6 +154,12 @@ class Inbox:
         }
         with self._database.write() as db:
             db.execute(insert(security_event).values(row))
+
+
+def last_of(gap: Gap | LedgerGap) -> int:
+    """The last number that a gap stands for; 10,000 at most: more comes in parts."""
+    until = gap.seq if gap.until is None else gap.until
+    return min(max(until, gap.seq), gap.seq + SPAN_LIMIT - 1)
 
 
 class _ForgedError(BadEventError):
@@ -182,27 +196,35 @@ class _Door:
     def record(self, stage: Stage, sha: str, now: Instant) -> None:
         """Take the next event."""
         self._insert(
-            seq=stage.seq,
-            sha256=sha,
-            incident_id=stage.incident_id,
-            rev=stage.rev,
-            stored_us=now,
+            {
+                "seq": stage.seq,
+                "sha256": sha,
+                "incident_id": stage.incident_id,
+                "rev": stage.rev,
+                "stored_us": now,
+            }
         )
 
-    def bury(self, gap: Gap, now: Instant) -> None:
-        """Take the next event's tombstone."""
+    def bury(self, gap: Gap, until: int, now: Instant) -> None:
+        """Take the tombstones of the next event and those behind it."""
         self._insert(
-            seq=gap.seq,
-            sha256=gap.sha256,
-            incident_id=gap.incident_id,
-            rev=gap.rev,
-            stored_us=now,
-            gap_reason=gap.reason,
+            *(
+                {
+                    "seq": seq,
+                    "sha256": gap.sha256,
+                    "incident_id": gap.incident_id,
+                    "rev": gap.rev,
+                    "stored_us": now,
+                    "gap_reason": gap.reason,
+                }
+                for seq in range(gap.seq, until + 1)
+            )
         )
 
-    def _insert(self, **values: Any) -> None:
-        self.last = int(values["seq"])
-        self._taken[self.last] = self._identity() | values
+    def _insert(self, *values: dict[str, Any]) -> None:
+        for one in values:
+            self.last = int(one["seq"])
+            self._taken[self.last] = self._identity() | one
 
     def move(self, now: Instant) -> None:
         """Write what was taken, and the cursor."""

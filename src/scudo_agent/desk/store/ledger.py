@@ -17,6 +17,7 @@ from scudo_agent.desk.store.inbox import (
     BadEventError,
     OutOfOrderError,
     UnknownEpochError,
+    last_of,
 )
 from scudo_agent.desk.store.ledger_tables import ledger, ledger_mark
 from scudo_agent.desk.store.own import OwnIncidents
@@ -116,7 +117,8 @@ class LedgerBook:
             if gap.seq > door.last + 1:
                 raise OutOfOrderError(door.last + 1)
             if gap.seq == door.last + 1:
-                door.take(gap.seq, sha256=gap.sha256, gap_reason=gap.reason)
+                for seq in range(gap.seq, last_of(gap) + 1):
+                    door.take(seq, sha256=gap.sha256, gap_reason=gap.reason)
                 door.leave()
                 self._refused(db, who, gap)
         return BatchReply(ack_seq=door.last, results=[])

@@ -5,14 +5,14 @@ again. They are applied as they were, without their mails: those left long ago. 
 provider gets one mail about all of it.
 """
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from scudo_agent.desk.lifecycle import message_id
 from scudo_agent.desk.own_words import RESTORED
 from scudo_agent.desk.store.own import OwnIncidents
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.scope import AgentIdentity
-from scudo_agent.desk.store.tables import agent, mail_outbox, ticket
+from scudo_agent.desk.store.tables import agent, inbox, mail_outbox, ticket
 from scudo_agent.instant import MINUTE, Instant
 from scudo_agent.text import TN
 from scudo_agent.wire import Hello
@@ -95,14 +95,39 @@ class Recovery:
             ).scalars()
         )
         named = ", ".join(refs[:_NAMED]) + ("…" if len(refs) > _NAMED else "")
+        gone = self._gone()
         note = TN(
             "One event was told again; tickets: {tickets}.",
             "{n} events were told again; tickets: {tickets}.",
-            n=self._seq - self._from,
+            n=self._seq - self._from - gone,
             tickets=named or "–",
         )
+        if gone:
+            note = TN(
+                "One event is lost: the agent no longer has it, since the desk "
+                "had acknowledged it more than 35 days ago. Told again: {again}; "
+                "tickets: {tickets}.",
+                "{n} events are lost: the agent no longer has them, since the desk "
+                "had acknowledged them more than 35 days ago. Told again: {again}; "
+                "tickets: {tickets}.",
+                n=gone,
+                again=self._seq - self._from - gone,
+                tickets=named or "–",
+            )
         self._own().recover(RESTORED, self._now, note=note, gathers=RULE)
         self._put(None, None, None)
+
+    def _gone(self) -> int:
+        """How many of them will never come."""
+        query = select(func.count()).where(
+            inbox.c.agent_id == self._who.agent_id,
+            inbox.c.epoch == self._epoch,
+            inbox.c.stream == _STREAM,
+            inbox.c.seq > self._from,
+            inbox.c.seq <= self._seq,
+            inbox.c.gap_reason.is_not(None),
+        )
+        return int(self._db.execute(query).scalar_one())
 
     def _put(self, epoch: int | None, first: int | None, seq: int | None) -> None:
         values = {"recover_epoch": epoch, "recover_from": first, "recover_seq": seq}
