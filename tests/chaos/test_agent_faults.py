@@ -1,7 +1,9 @@
 """A whole agent as a process of its own, and what machines do to processes."""
 
 import re
+import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -120,33 +122,92 @@ def test_the_clock_is_set_by_an_hour_both_ways(agent: RealAgent) -> None:
     assert agent.end() == 0
 
 
-def test_a_full_disk_loses_nothing_and_is_told(agent: RealAgent) -> None:
+def mounted(agent: RealAgent, mount: str) -> None:
+    """Start it with a small disk that is there for that process alone."""
     agent.state.mkdir()
-    mount = f"mount -t tmpfs -o size=2m tmpfs {agent.told_state} && exec "
-    agent.start(before=("unshare", "-m", "sh", "-c", f'{mount}"$0" "$@"'), wait=False)
-    # The small disk is mounted for that process alone: this is the way in.
+    command = f'{mount} {agent.told_state} && exec "$0" "$@"'
+    agent.start(before=("unshare", "-m", "sh", "-c", command), wait=False)
+    # This is the way in.
     agent.state = Path(f"/proc/{agent.running.pid}/root{agent.told_state}")
-    agent.until_state("up")
-    fill = agent.state / "fill"
-    with suppress(OSError), fill.open("wb", buffering=0) as file:
+
+
+def fill_up(path: Path) -> None:
+    """Write until nothing more goes in."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(512))
+
+
+def test_a_full_disk_loses_nothing_and_is_told(agent: RealAgent) -> None:
+    mounted(agent, "mount -t tmpfs -o size=4m tmpfs")
+    agent.until_state("up")
+    reserve = agent.state / "agent.reserve"
+    kept = reserve.stat().st_size
+    assert 2**18 <= kept <= 2**20, "a quarter of what is free"
+    fill_up(agent.state / "fill")
     agent.erp.close()
+    ticket = agent.until_ticket("bad")
+    assert not reserve.exists(), "the last events live on it"
+    status = status_of(agent)
+    assert (status["store_error"], status["store_reserve_used"]) == (None, True)
+    assert 'scudo_store_reserve_used{customer="acme",site="acme-milano"} 1' in (
+        agent.metrics()
+    )
+    fill_up(agent.state / "more")  # now there is nothing left
+    agent.erp.open()
     agent.until(lambda: bool(status_of(agent)["store_error"]), "it says so")
     assert "full" in status_of(agent)["store_error"]
-    agent.until_state("down")
-    assert agent.tickets() == [], "what is not stored is not told"
-    fill.unlink()
-    ticket = agent.until_ticket("bad")
-    assert status_of(agent)["store_error"] is None
-    agent.erp.open()
+    agent.until_state("up")
+    assert agent.ticket()["condition"] == "bad", "what is not stored is not told"
+    for name in ("fill", "more"):
+        (agent.state / name).unlink()
     ticket = agent.until_ticket("recovered")
+    agent.until(reserve.exists, "space is kept again")
+    assert reserve.stat().st_size == kept
+    status = status_of(agent)
+    assert (status["store_error"], status["store_reserve_used"]) == (None, False)
     assert kinds(ticket) == ["first_failure", "open", "recover"]
     log = agent.log.read_text()
-    assert log.count("is full") <= 3, "the log would fill the next disk"
+    assert log.count("is full") <= 4, "the log would fill the next disk"
+    assert "there is space again" in log
     assert "takes commits again" in log
     assert "Traceback" not in log
     assert agent.end() == 0
+
+
+def test_a_disk_that_turns_read_only_tells_nothing_that_is_not_stored(
+    agent: RealAgent,
+) -> None:
+    image = agent.folder / "disk.img"
+    with image.open("wb") as file:
+        file.truncate(16 * 2**20)
+    mkfs = shutil.which("mkfs.ext4", path="/usr/sbin:/sbin:/usr/bin")
+    assert mkfs, "mkfs.ext4 is needed (apt-get install e2fsprogs)"
+    subprocess.run([mkfs, "-q", str(image)], check=True)
+    mounted(agent, f"mount -o loop,errors=remount-ro {image}")
+    agent.until_state("up")
+    # As after an error of the disk itself: the kernel lets nobody write any more.
+    trigger = Path("/sys/fs/ext4", device_of(agent)) / "trigger_fs_error"
+    trigger.write_text("1")
+    agent.erp.close()
+    agent.until(lambda: bool(status_of(agent)["store_error"]), "it says so")
+    agent.until(lambda: agent.check()["failing"] >= 5, "it goes on measuring")
+    assert agent.check()["state"] == "down"
+    assert agent.check("crm/db")["state"] == "up"
+    assert agent.tickets() == [], "what is not stored is not told"
+    log = agent.log.read_text()
+    assert "Traceback" not in log
+    assert log.count("refuses commits") == 1, "once, not at each commit"
+    agent.end(signal.SIGTERM)
+
+
+def device_of(agent: RealAgent) -> str:
+    """The block device of its small disk."""
+    mounts = Path(f"/proc/{agent.running.pid}/mounts").read_text().splitlines()
+    (device,) = (
+        one.split()[0] for one in mounts if one.split()[1] == str(agent.told_state)
+    )
+    return Path(device).name
 
 
 def test_a_second_agent_is_refused_and_the_first_goes_on(agent: RealAgent) -> None:

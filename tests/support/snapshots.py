@@ -75,6 +75,7 @@ def snapshot(*checks: CheckSnapshot, **changes: Any) -> Snapshot:
         "liveness": AT,
         "store_bytes": 4096,
         "free_bytes": 2**30,
+        "reserve_used": False,
         "windows_copied": AT,
         "config_taken": AT,
         "config_hash": "c0ffee",

@@ -186,6 +186,8 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
             options.state, site=site.id, clock=clock, inline=options.simulated
         )
         stack.callback(store.close)
+        if not options.simulated:
+            store.keep_reserve()
         recorder = record_into(options.record, store.timeline.now())
         if recorder is not None:
             stack.callback(recorder.close)

@@ -104,6 +104,7 @@ class Measures:
                 "L": _stream(self._backlog.ledger, runtime.timeline.now()),
             },
             free_bytes=_free(self._state),
+            reserve_used=runtime.store.reserve_used,
             desk_up=desk.connected if desk.last_answer or desk.failures else None,
             desk_answered=desk.last_answer,
             clock_offset_s=runtime.timeline.offset_us() / SECOND,

@@ -211,7 +211,10 @@ class Runtime:
     def _idle_us(self) -> int:
         """How long nothing is due: no probe, no judgement, no sign of life."""
         now = self.clock.monotonic_us()
-        idle = [self._alive_us + LIVENESS_US - now]
+        failing = self.pipeline.commit_error is not None
+        # While nothing can be stored, probing and judging go on; the commit waits.
+        alive_us = self._retry_us if failing else self._alive_us + LIVENESS_US
+        idle = [alive_us - now]
         if (due := self.probing.schedule.next_due_us()) is not None:
             idle.append(due - now)
         wall = self.timeline.now()
@@ -219,8 +222,6 @@ class Runtime:
             idle.append(judged - wall)
         if (ends := self.interventions.next_pause_end(wall)) is not None:
             idle.append(ends - wall)
-        if self.pipeline.commit_error is not None:
-            return max(min(idle), self._retry_us - now)
         return min(idle)
 
     def _holds(self, at: Instant) -> tuple[Hold, ...]:

@@ -61,6 +61,7 @@ class StatusView:
             },
             "not_measured_us": runtime.gap_us,
             "store_error": _said(runtime.pipeline.commit_error),
+            "store_reserve_used": runtime.store.reserve_used,
             "store_losses": [str(loss) for loss in runtime.store.losses],
             "site_file": self._site_file(),
             "services": [self._service(s) for s in site.services.values()],

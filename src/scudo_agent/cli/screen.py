@@ -96,6 +96,8 @@ class Screen:
             yield f"the wall clock is {offset / SECOND:+.1f} s off what is recorded"
         if document["store_error"]:
             yield f"nothing is stored: {document['store_error']}"
+        if document.get("store_reserve_used"):
+            yield "the disk is full: the store lives on its reserve, make space"
         yield from document.get("store_losses", [])[-1:]
         yield from self._refused(document.get("site_file") or {})
         desk = document["desk"]

@@ -1,5 +1,6 @@
 """SQLite's module, and what its errors mean for the file."""
 
+import errno
 import importlib
 import os
 import shutil
@@ -45,7 +46,17 @@ def disk_full(exc: BaseException | None, path: Path) -> bool:
 
 
 def _read_only(path: Path) -> bool:
-    return bool(os.statvfs(path.parent).f_flag & os.ST_RDONLY)
+    """Whether nothing can be written there, whatever the file system calls it.
+
+    One that the kernel made read-only after an error does not say so: it refuses.
+    """
+    probe = path.with_name(f"{path.name}.probe")
+    try:
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT, 0o600))
+        probe.unlink()
+    except OSError as exc:
+        return exc.errno == errno.EROFS
+    return False
 
 
 def _code(exc: BaseException | None) -> int:

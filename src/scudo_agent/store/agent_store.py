@@ -37,6 +37,7 @@ from scudo_agent.store.apply import STREAM, apply
 from scudo_agent.store.lock import FolderLock
 from scudo_agent.store.migrations import migrate
 from scudo_agent.store.read import FILE, StoreReader, known
+from scudo_agent.store.reserve import Reserve
 from scudo_agent.store.values import (
     Intervention,
     LedgerRow,
@@ -117,7 +118,19 @@ class AgentStore:
             self._writer.close()
             mark_closed(self._path)
             self._lock.release()
+            if self._writer.reserve is not None:
+                self._writer.reserve.remove()
         self._closed = True
+
+    def keep_reserve(self) -> None:
+        """Keep space for the last events from now on (`store.reserve`)."""
+        self._writer.reserve = Reserve(self._path.parent)
+
+    @property
+    def reserve_used(self) -> bool:
+        """Whether the disk was full, and the reserve has been let go of."""
+        reserve = self._writer.reserve
+        return reserve is not None and reserve.released
 
     def on_suspect(self, tell: Callable[[SuspectError], None]) -> None:
         """Call `tell`, in the writing thread, once a sync failed."""

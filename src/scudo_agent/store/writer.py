@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from scudo_agent.dbfile.sqlite import sync_failed
+from scudo_agent.dbfile.sqlite import disk_full, sync_failed
 from scudo_agent.errors import StoreError, SuspectError
+from scudo_agent.store.reserve import Reserve
 
 T = TypeVar("T")
 _Work = tuple[Callable[[Connection], Any], "Future[Any]"]
@@ -32,7 +33,8 @@ class Writer:
     """Runs functions inside transactions of the one writing connection.
 
     After a sync that failed it takes no more work (`suspect` says why): `on_suspect`
-    is called once, in the writing thread.
+    is called once, in the writing thread. When the disk is full, `reserve` is let go
+    of, and the commit done again.
     """
 
     def __init__(self, connection: Connection, path: Path, *, inline: bool) -> None:
@@ -40,6 +42,7 @@ class Writer:
         self._path = path
         self.suspect: SuspectError | None = None
         self.on_suspect: Callable[[SuspectError], None] = lambda error: None
+        self.reserve: Reserve | None = None
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         self._closed = False
         self._fault: str | None = None
@@ -100,6 +103,24 @@ class Writer:
             for _, future in running:
                 future.set_exception(self.suspect)
             return
+        error = self._attempt(running)
+        if error is not None and self._make_room(error):
+            error = self._attempt([one for one in running if not one[1].done()])
+        if error is not None:
+            refusal = self._error(error)
+            for _, future in running:
+                if not future.done():
+                    future.set_exception(refusal)
+        elif self.reserve is not None:
+            self.reserve.restore()
+
+    def _make_room(self, exc: DatabaseError) -> bool:
+        if self.reserve is None or not disk_full(exc.orig, self._path):
+            return False
+        return self.reserve.release()
+
+    def _attempt(self, running: list[_Work]) -> DatabaseError | None:
+        """One transaction; what the database says if nothing of it is stored."""
         done: list[tuple[Future[Any], Any]] = []
         try:
             with self._connection.begin() as whole:
@@ -111,16 +132,13 @@ class Writer:
                     if part is not whole and part.is_active:
                         part.commit()
         except DatabaseError as exc:
-            error = self._error(exc)
-            for _, future in running:
-                if not future.done():
-                    future.set_exception(error)
-            return
+            return exc
         if done and self._fault is not None:
             self._fault = None
             _log.warning("%s takes commits again", self._path)
         for future, value in done:
             future.set_result(value)
+        return None
 
     def _error(self, exc: DatabaseError) -> StoreError:
         """What the futures of a group are told whose COMMIT failed."""

@@ -261,6 +261,13 @@ AGENT_METRICS = (
         "What is free on the disk of the agent's store.",
         example="scudo_store_free_bytes < 200e6",
     ),
+    gauge(
+        "scudo_store_reserve_used",
+        "0 or 1",
+        SITE,
+        "Whether the disk was full, so that the store's reserve was let go of.",
+        example="scudo_store_reserve_used == 1",
+    ),
     counter(
         "scudo_store_damaged_total",
         "times",

@@ -245,6 +245,7 @@ def _agent(snapshot: Snapshot, site: tuple[str, str]) -> Iterable[Family]:
         ("scudo_desk_last_answer_timestamp_seconds", _moment(snapshot.desk_answered)),
         ("scudo_store_size_bytes", snapshot.store_bytes),
         ("scudo_store_free_bytes", snapshot.free_bytes),
+        ("scudo_store_reserve_used", int(snapshot.reserve_used)),
         ("scudo_windows_copied_timestamp_seconds", _moment(snapshot.windows_copied)),
     ):
         yield from _optional(name, site, value)

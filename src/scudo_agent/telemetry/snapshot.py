@@ -92,8 +92,8 @@ class Snapshot:
     the site file was last taken, `reload_refused` whether a newer one was not.
     `damaged` is how often the store was, `backups` when each was taken last.
     `store_bytes` is the size of the store's files, `free_bytes` what is left on their
-    disk, `liveness` the last instant at
-    which the store was told that the agent lives.
+    disk, `reserve_used` whether that was none and the reserve is let go of, `liveness`
+    the last instant at which the store was told that the agent lives.
     """
 
     checks: Sequence[CheckSnapshot] = ()
@@ -108,6 +108,7 @@ class Snapshot:
     liveness: Instant | None = None
     store_bytes: int | None = None
     free_bytes: int | None = None
+    reserve_used: bool = False
     windows_copied: Instant | None = None
     accounts: Sequence[SlaSnapshot] = ()
     damaged: int = 0
