@@ -19,6 +19,9 @@ _FOR_S = 60.0
 """A mail that has not left so long after it was due is looked for no more."""
 _AHEAD_S = 600.0
 """A mail that gathers is waited for if it is due within this time."""
+_AT_ONCE = 16
+"""Tickets that are followed. A drain of days brings hundreds: to read all of them
+back, again and again, would keep the desk from its work."""
 _KEPT = 10_000
 
 
@@ -32,7 +35,8 @@ class TicketSource(Protocol):
 class NoticeWatch:
     """Follows the tickets of delivered stages until their mails have left.
 
-    It looks when a mail is due and not before: a storm's waits for a minute, and an
+    Only some at once, the latest; what the others' mails did stands at the desk. It
+    looks when a mail is due and not before: a storm's waits for a minute, and an
     unstable ticket's for hours, which is not waited for.
     """
 
@@ -61,7 +65,9 @@ class NoticeWatch:
         for kept in (self.tickets, self._told):
             while len(kept) > _KEPT:
                 del kept[next(iter(kept))]
-        for ref in set(event.tickets.values()):
+        for ref in reversed(dict.fromkeys(event.tickets.values())):
+            if len(self._tasks) >= _AT_ONCE:
+                break
             running = self._tasks.get(ref)
             if running is None or running.done():
                 task = asyncio.get_running_loop().create_task(self._follow(ref))
