@@ -7,12 +7,14 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scudo_agent.desk.problems import Problem
+from scudo_agent.statement.render import STYLE_SOURCE
 
 BODY_LIMIT = 2 * 1024 * 1024
 BODY_DEADLINE_S = 30.0
+# A statement brings its one style sheet along, which its hash allows.
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    f"default-src 'none'; style-src 'self' {STYLE_SOURCE}; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _HEADERS = (
     (b"content-security-policy", POLICY.encode()),

@@ -4,6 +4,7 @@ They work without JavaScript. Whoever has no session sees how to get one, and
 nothing else, whatever the address.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,21 +13,27 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from scudo_agent.contract.exact import loads
 from scudo_agent.desk import auth
 from scudo_agent.desk.forms import Forms, RefusedError, own, read_form
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.pages import Page
 from scudo_agent.desk.settings import DeskSettings
+from scudo_agent.desk.statement_pages import list_content, site_content
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import Person, Scope
+from scudo_agent.desk.store.statement_views import SiteStatements
 from scudo_agent.desk.window_pages import window_content
+from scudo_agent.errors import ConfigError, InputError
 from scudo_agent.locale import translator
+from scudo_agent.statement.render import render_statement
 
 COOKIE = "scudo_session"
 LANGUAGES = ("it", "en")
 _STATIC = Path(__file__).parent / "static"
 _FILES = {"desk.css": "text/css", "icon.svg": "image/svg+xml"}
 _ZONE = "UTC"
+_NUMBER = re.compile(r"[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +110,8 @@ class Portal:
         status: int = 200,
     ) -> Response:
         ref = request.path_params["ref"].upper()
-        given = request.query_params.get("page", "1")
-        page = int(given) if given.isascii() and given.isdigit() else 1
-        views, scope = self._store.views, _scope(person)
-        view = await offload(lambda: views.ticket(scope, ref, page=min(page, 10**6)))
+        page, views, scope = _page(request), self._store.views, _scope(person)
+        view = await offload(lambda: views.ticket(scope, ref, page=page))
         if view is None:
             return self._missing(request, reader)
         content = self._page(reader).ticket(view) | {"refused": refused}
@@ -155,6 +160,59 @@ class Portal:
         speaks, now = translator(reader.language), self._store.now()
         content = await offload(window_content, lines, speaks, now)
         return self._answer(request, reader, "windows.html", content)
+
+    async def statements(self, request: Request) -> Response:
+        """Statements of all sites."""
+        reader = await self._reader(request)
+        if reader.person is None:
+            return self._stranger(request, reader)
+        found = await offload(self._store.stated.sites, _scope(reader.person))
+        speaks, now = translator(reader.language), self._store.now()
+        content = await offload(list_content, found, speaks, now)
+        return self._answer(request, reader, "statements.html", content)
+
+    async def site_statements(self, request: Request) -> Response:
+        """Statements of one site, a page of them."""
+        reader = await self._reader(request)
+        if reader.person is None:
+            return self._stranger(request, reader)
+        page = _page(request)
+        found = await self._stated(request, reader.person, page=page)
+        if found is None:
+            return self._missing(request, reader)
+        speaks, now = translator(reader.language), self._store.now()
+        content = await offload(site_content, found, speaks, now, page=page)
+        return self._answer(request, reader, "statements_site.html", content)
+
+    async def statement(self, request: Request) -> Response:
+        """One statement: as a page, or with `.json` the bytes that are kept."""
+        reader = await self._reader(request)
+        if reader.person is None:
+            return self._stranger(request, reader)
+        found = await self._stated(request, reader.person)
+        period, dot, _ = request.path_params["period"].partition(".json")
+        given = request.query_params.get("revision")
+        if found is None or not (given is None or _NUMBER.fullmatch(given)):
+            return self._missing(request, reader)
+        revision = None if given is None else int(given)
+        try:
+            stated = await offload(
+                self._store.statements.get, found.who, period, revision=revision
+            )
+        except (InputError, ConfigError):
+            return self._missing(request, reader)
+        headers = {"Cache-Control": "no-store"}
+        if dot:
+            return Response(stated.body, media_type="application/json", headers=headers)
+        html = await offload(_shown, stated.body, reader.language)
+        return HTMLResponse(html, headers=headers)
+
+    async def _stated(
+        self, request: Request, person: Person, *, page: int = 1
+    ) -> SiteStatements | None:
+        where = (request.path_params["tenant"], request.path_params["site"])
+        scope = _scope(person)
+        return await offload(self._store.stated.site, scope, *where, page=page)
 
     async def log_in(self, request: Request) -> Response:
         """Use a login link: it works once."""
@@ -290,6 +348,10 @@ def add_pages(
     app.add_route("/t/{ref}/files/{attachment:int}", portal.attachment, methods=["GET"])
     app.add_route("/t/{ref}/{act}", portal.act, methods=["POST"])
     app.add_route("/maintenance", portal.windows, methods=["GET"])
+    app.add_route("/statements", portal.statements, methods=["GET"])
+    site = "/statements/{tenant}/{site}"
+    app.add_route(site, portal.site_statements, methods=["GET"])
+    app.add_route(f"{site}/{{period}}", portal.statement, methods=["GET"])
     app.add_route("/in/{code}", portal.log_in, methods=["GET"])
     app.add_route("/out", portal.log_out, methods=["POST"])
     app.add_route("/language/{language}", portal.speak, methods=["GET"])
@@ -300,6 +362,16 @@ def add_pages(
 def _scope(_: Person) -> Scope:
     """Staff of the provider see everything; customers' people come later."""
     return Scope.of_staff()
+
+
+def _page(request: Request) -> int:
+    """Which page of a list is asked for; the first where that says nothing."""
+    given = request.query_params.get("page", "")
+    return min(max(int(given), 1), 10**6) if _NUMBER.fullmatch(given) else 1
+
+
+def _shown(body: bytes, language: str) -> str:
+    return render_statement(loads(body), language=language)
 
 
 def _wished(request: Request) -> str | None:

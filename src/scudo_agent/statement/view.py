@@ -24,6 +24,7 @@ from scudo_agent.statement.reasons import (
 from scudo_agent.statement.words import KIND_WORDS, Words
 from scudo_agent.text import T, Text, Value
 
+_PLAIN = 120
 OUTAGES_SHOWN = 200
 """The dearest; the rest is one line of the table."""
 
@@ -188,7 +189,9 @@ def _correction(given: Mapping[str, Any] | None) -> Correction | None:
 
 
 def _plain(value: Any) -> str:
-    return dumps(value, indent=0).replace("\n", " ")
+    text = dumps(value, indent=0).replace("\n", " ")
+    # A service that came or went is a whole block of figures.
+    return text if len(text) <= _PLAIN else f"{text[: _PLAIN - 1]}…"
 
 
 def _sections(

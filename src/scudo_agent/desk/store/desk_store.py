@@ -29,6 +29,7 @@ from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.retention import Retention
 from scudo_agent.desk.store.silence import Silence
+from scudo_agent.desk.store.statement_views import StatementViews
 from scudo_agent.desk.store.statements import Statements
 from scudo_agent.desk.store.tables import (
     agent,
@@ -100,6 +101,7 @@ class DeskStore:
         self.people = People(self.database, self.now)
         self.statements = Statements(self.database, self.now, posting)
         self.unsent = UnsentMails(self.database, self.now)
+        self.stated = StatementViews(self.database)
         self.retention = Retention(self.database, self.now)
         self.views = Views(self.database)
         self.windows = WindowBook(self.database, self.now, posting)
