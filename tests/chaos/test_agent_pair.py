@@ -7,7 +7,9 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -177,8 +179,10 @@ def stated_down_us(rig: PairRig, tmp_path: Path) -> int:
 
     assert wait_until(whole, limit_s=2 * LIMIT_S), rig.told()
     site, out = ("--site", str(rig.folder / "site.yaml")), tmp_path / "stated.json"
-    month = loads(call("uptime", *site, "--json").stdout)[0]["at"][:7]
-    done = call("statement", *site, "--month", month, "--json", str(out))
+    ((at,),) = rig.rows("SELECT max(since_us) FROM ledger")
+    assert isinstance(at, int)
+    month = datetime.fromtimestamp(at // 1_000_000, ZoneInfo("Europe/Rome"))
+    done = call("statement", *site, "--month", f"{month:%Y-%m}", "--json", str(out))
     assert done.returncode == 0, done.stderr
     seconds = loads(out.read_bytes())["figures"][0]["month"]["seconds"]
     return int(seconds["down"] * 1_000_000)

@@ -25,7 +25,7 @@ def test_connections_that_say_nothing_are_cut(
     monkeypatch.setattr(limits, "HEADERS_S", 1.0)
     with served_desk(tmp_path) as desk:
         host, port = desk.address.removeprefix("http://").split(":")
-        slow = [socket.create_connection((host, int(port))) for _ in range(200)]
+        slow = [socket.create_connection((host, int(port))) for _ in range(500)]
         for one in slow:
             one.sendall(b"GET /-/healthy HTTP/1.1\r\nHost: desk\r\nX-")
         began = time.monotonic()
