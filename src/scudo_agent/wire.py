@@ -351,6 +351,25 @@ class Windows(_Message):
     windows: list[WindowState]
 
 
+class Intervention(_Message):
+    """A mute or a pause of an agent: of what, from when to when, by whom and why."""
+
+    id: Annotated[str, Field(min_length=1, max_length=40)]
+    kind: Literal["mute", "pause"]
+    scope: Literal["service", "target", "check"]
+    name: Annotated[str, Field(min_length=1, max_length=300)]
+    since: When
+    until: When
+    reason: Annotated[str, Field(max_length=1000)]
+    actor: Annotated[str, Field(max_length=300)]
+
+
+class Interventions(_Message):
+    """`PUT /v1/agents/self/interventions`: all that is in force now."""
+
+    interventions: Annotated[list[Intervention], Field(max_length=1000)]
+
+
 def canonical(event: BaseModel | Mapping[str, Any]) -> bytes:
     """The one way to write an event down: sorted keys, no spaces, UTF-8.
 

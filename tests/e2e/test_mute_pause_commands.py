@@ -7,10 +7,11 @@ import re
 import signal
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from scudo_agent.agent.control import SOCKET, address
@@ -58,6 +59,16 @@ def document(agent: RealAgent) -> dict[str, Any]:
     return found
 
 
+def until_page(agent: RealAgent, holds: Callable[[str], bool]) -> None:
+    """Wait until it holds of the desk's list of tickets, read by a person."""
+    done = call("desk", "login", str(agent.site))
+    assert done.returncode == 0, done.stderr
+    link = httpx.URL(done.stdout.strip())
+    with httpx.Client(follow_redirects=True, trust_env=False) as client:
+        assert client.get(link).status_code == 200
+        agent.until(lambda: holds(client.get(link.join("/")).text), "the page is so")
+
+
 def test_a_mute_holds_the_ticket_over_a_kill_until_it_is_ended(
     agent: RealAgent,
 ) -> None:
@@ -70,6 +81,7 @@ def test_a_mute_holds_the_ticket_over_a_kill_until_it_is_ended(
     assert agent.tickets() == []
     assert "erp is muted until" in said(agent, "status")
     assert "its ticket waits for the end of the mute" in said(agent, "why", "erp")
+    until_page(agent, lambda text: "changing the disk" in text)
 
     agent.end(signal.SIGKILL)
     assert (agent.state / SOCKET).exists(), "left behind, and no harm"
@@ -80,6 +92,7 @@ def test_a_mute_holds_the_ticket_over_a_kill_until_it_is_ended(
     assert (mute["name"], mute["actor"]) == ("erp", ME)
 
     said(agent, "unmute", "erp")
+    until_page(agent, lambda text: "changing the disk" not in text)
     ticket = agent.until_ticket("bad")
     told = json.dumps(ticket["history"])
     assert "Its tickets were muted until now: changing the disk" in told

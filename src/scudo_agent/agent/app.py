@@ -31,6 +31,7 @@ from scudo_agent.agent.desks import (
 )
 from scudo_agent.agent.document import Document
 from scudo_agent.agent.events import EventLog
+from scudo_agent.agent.intervention_news import InterventionNews
 from scudo_agent.agent.key_renewal import KeyRenewal
 from scudo_agent.agent.marks import more_descriptors
 from scudo_agent.agent.measures import Measures, in_loop
@@ -110,6 +111,11 @@ class Agent:
         ]
         self.renewal = KeyRenewal(desk.keys, desk.client, desk.key_file)
         self.on_hello.append(self.renewal.heard)
+        self.news = InterventionNews(
+            desk.reader,
+            lambda: runtime.interventions.in_force(runtime.timeline.now()),
+        )
+        self.on_hello.append(self.news.greeted)
         self.contracts: ContractWatch | None = None
         client: TicketSystem = desk.client
         if desk.embedded is None:
@@ -318,6 +324,7 @@ async def _deliver(agent: Agent, stack: AsyncExitStack) -> None:
         await asyncio.wait([delivering])
         await agent.notices.close()
         await agent.runtime.windows.close()
+        await agent.news.close()
         await agent.renewal.close()
         if agent.contracts is not None:
             await agent.contracts.close()

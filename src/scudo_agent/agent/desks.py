@@ -34,6 +34,7 @@ from scudo_agent.wire import (
     Gap,
     Hello,
     HelloReply,
+    Interventions,
     LedgerGap,
     OpenIncident,
     Windows,
@@ -111,6 +112,20 @@ class DeskReader:
             if not page:
                 return found
             found += page
+
+    async def tell_interventions(self, told: Interventions) -> None:
+        """Tell what is muted and paused; raises `DeskError`.
+
+        A desk that has no such request does not show it; that is no fault.
+        """
+        try:
+            reply = await self._client.put(
+                "/v1/agents/self/interventions", json=told.model_dump(mode="json")
+            )
+            if reply.status_code not in (404, 405):
+                reply.raise_for_status()
+        except (httpx.HTTPError, OSError, ValueError) as exc:
+            raise NoAnswer(str(exc) or type(exc).__name__) from None
 
     async def windows(self) -> Windows:
         """All windows of this site; raises `DeskError`."""

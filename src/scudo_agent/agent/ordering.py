@@ -92,6 +92,8 @@ class Ordering:
         first = orders[0]
         checks = checks_of(site, first.scope, first.name)
         runtime.note(checks, note)
+        # The desk's pages show it: told with a greeting, and that is now.
+        self._greet()
         self._events.add(runtime.timeline.now(), first.name, word, detail=said)
         return {
             "zone": site.timezone,

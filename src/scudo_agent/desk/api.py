@@ -18,6 +18,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from scudo_agent.desk.api_interventions import add_intervention_routes
 from scudo_agent.desk.api_keys import add_key_routes
 from scudo_agent.desk.api_ledger import add_ledger_routes, conflict
 from scudo_agent.desk.api_statements import add_statement_routes
@@ -240,6 +241,7 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
         return view_json(view, translator("en"))
 
     _add_evidence(router, api)
+    add_intervention_routes(router, store, api.agent)
     add_window_routes(router, store, committed, api.agent)
     add_statement_routes(router, store, api.agent)
     return router

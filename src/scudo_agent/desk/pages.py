@@ -131,11 +131,11 @@ class Page:
             "title": f"{line.ref} · {what}",
             "what": what,
             "line": line,
-            "opened": self._when(line.received, line.zone),
-            "since": self._when(line.since, line.zone),
+            "opened": self.when(line.received, line.zone),
+            "since": self.when(line.since, line.zone),
             "recovered": None
             if line.recovered is None
-            else self._when(line.recovered, line.zone),
+            else self.when(line.recovered, line.zone),
             "length": self._length(line),
             "severity": self._severity(line.severity),
             "condition": self._condition(line),
@@ -150,7 +150,7 @@ class Page:
                 Shot(
                     href=f"/t/{line.ref}/files/{one.attachment_id}",
                     source=one.source or "",
-                    taken=self._when(one.taken, line.zone),
+                    taken=self.when(one.taken, line.zone),
                     width=one.width or 0,
                     height=one.height or 0,
                 )
@@ -161,7 +161,7 @@ class Page:
             "previous": view.previous,
             "linked": view.linked,
             "timeline": [
-                (self._when(one.at, line.zone), one, self._actor(one))
+                (self.when(one.at, line.zone), one, self._actor(one))
                 for one in sorted(
                     timeline(view, self._translator), key=lambda one: one.at
                 )
@@ -186,10 +186,10 @@ class Page:
                     "site": one.site_id,
                     "severity": self._severity(one.severity),
                     "condition": self._condition_of(one.condition, one.severity),
-                    "since": self._when(one.since, line.zone),
+                    "since": self.when(one.since, line.zone),
                     "until": None
                     if one.ended is None
-                    else self._when(one.ended, line.zone),
+                    else self.when(one.ended, line.zone),
                 }
                 for one in page.lines
             ],
@@ -203,7 +203,7 @@ class Page:
             site=line.site_id,
             severity=self._severity(line.severity),
             condition=self._condition(line),
-            since=self._when(line.since, line.zone),
+            since=self.when(line.since, line.zone),
             length=self._length(line),
             provider_only=line.audience == "provider",
         )
@@ -272,15 +272,16 @@ class Page:
             expected=render(member.expected, zone=zone)
             if member.expected and amiss
             else "",
-            since=self._when(parse_instant(member.since), zone),
-            last_good=self._when(parse_instant(member.last_good), zone)
+            since=self.when(parse_instant(member.since), zone),
+            last_good=self.when(parse_instant(member.last_good), zone)
             if member.last_good
             else None,
             reproduce=member.reproduce,
             state=self._state(member),
         )
 
-    def _when(self, at: Instant, zone: str) -> When:
+    def when(self, at: Instant, zone: str) -> When:
+        """An instant in the site's time, with its day unless that is today."""
         translator = self._translator
         there, now = formats.local(at, zone), formats.local(self._now, zone)
         short = translator.time(at, zone)

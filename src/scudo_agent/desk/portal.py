@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from scudo_agent.contract.exact import loads
 from scudo_agent.desk import auth
 from scudo_agent.desk.forms import Forms, RefusedError, own, read_form
+from scudo_agent.desk.intervention_pages import InterventionRow, left_alone
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.pages import Page
 from scudo_agent.desk.settings import DeskSettings
@@ -23,6 +24,7 @@ from scudo_agent.desk.statement_pages import list_content, site_content
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import Person, Scope
 from scudo_agent.desk.store.statement_views import SiteStatements
+from scudo_agent.desk.store.views import TicketView
 from scudo_agent.desk.window_pages import window_content
 from scudo_agent.errors import ConfigError, InputError
 from scudo_agent.locale import translator
@@ -63,8 +65,9 @@ class Portal:
         if reader.person is None:
             return self._stranger(request, reader)
         lines = await offload(self._store.views.tickets, _scope(reader.person))
-        page = self._page(reader)
-        return self._answer(request, reader, "tickets.html", page.queue(lines))
+        content = self._page(reader).queue(lines)
+        content["left"] = await self._left(reader)
+        return self._answer(request, reader, "tickets.html", content)
 
     async def ticket(self, request: Request) -> Response:
         """One ticket; what is not there and what is not allowed look the same."""
@@ -115,6 +118,7 @@ class Portal:
         if view is None:
             return self._missing(request, reader)
         content = self._page(reader).ticket(view) | {"refused": refused}
+        content["left"] = await self._left(reader, view)
         return self._answer(
             request,
             reader,
@@ -159,6 +163,7 @@ class Portal:
         lines = await offload(self._store.windows.lines, _scope(reader.person))
         speaks, now = translator(reader.language), self._store.now()
         content = await offload(window_content, lines, speaks, now)
+        content["left"] = await self._left(reader)
         return self._answer(request, reader, "windows.html", content)
 
     async def statements(self, request: Request) -> Response:
@@ -301,6 +306,14 @@ class Portal:
             session=session,
             language=language or _wished(request) or self._settings.provider.language,
         )
+
+    async def _left(
+        self, reader: _Reader, view: TicketView | None = None
+    ) -> list[InterventionRow]:
+        """What is muted or paused; of a ticket, what of that it is about."""
+        assert reader.person is not None
+        scope, speaks = _scope(reader.person), translator(reader.language)
+        return await offload(left_alone, self._store, scope, speaks, view)
 
     def _page(self, reader: _Reader) -> Page:
         return Page(translator(reader.language), self._store.now())

@@ -14,6 +14,7 @@ from scudo_agent.desk.store.closing import Closing
 from scudo_agent.desk.store.contracts import Contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import Inbox
+from scudo_agent.desk.store.interventions import InterventionBook
 from scudo_agent.desk.store.invitations import Invitations
 from scudo_agent.desk.store.keeping import opened
 from scudo_agent.desk.store.keys import AgentKeys
@@ -92,6 +93,7 @@ class DeskStore:
         self.open_incidents = OpenIncidents(self.database)
         self.inbox = Inbox(self.database, self.now, posting)
         self.facts = Facts(self.database, self.now, posting)
+        self.interventions = InterventionBook(self.database, self.now)
         self.leaving = Leaving(self.database, self.now, posting)
         self.ledger = LedgerBook(self.database, self.now, posting)
         self.mail = Mailbox(self.database, self.now, owner=owner)
