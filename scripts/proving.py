@@ -20,11 +20,17 @@ from typing import Any
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path.insert(0, str(TESTS))
 
-from chaos import test_bad_lines, test_kill_points, test_power_loss  # noqa: E402
+from chaos import (  # noqa: E402
+    test_bad_lines,
+    test_kill_points,
+    test_offline,
+    test_power_loss,
+)
 from support import kill_points  # noqa: E402
+from support.offline import in_memory  # noqa: E402
 
-GOALS = {"kill": 0.9, "power": 2_000, "proxy": 20_000}
-"""Share of the counted points, images, incidents: then the proof is done."""
+GOALS = {"kill": 0.9, "random": 5_000, "power": 2_000, "proxy": 20_000, "offline": 1}
+"""Share of the counted points, kills, images, incidents, times: then it is done."""
 
 IMAGES = 200
 INCIDENTS = 1_500
@@ -54,6 +60,27 @@ def kill(state: State, folder: Path, seed: int) -> str:
     )
 
 
+def at_random(state: State, folder: Path, seed: int) -> str:
+    """Two services' lives, with kills at random instants."""
+    done = test_kill_points.random_trial(folder / "trial", seed)
+    state["done"] = state.get("done", 0) + len(done.back_s)
+    state["slowest_s"] = max([state.get("slowest_s", 0), *done.back_s])
+    state["repeats"] = state.get("repeats", 0) + done.repeats
+    return (
+        f"{state['done']} kills, back in {state['slowest_s']:.1f} s at most,"
+        f" {state['repeats']} mails came again"
+    )
+
+
+def offline(state: State, folder: Path, _seed: int) -> str:
+    """72 hours of 1,000 checks without a desk, and the drain over a thin line."""
+    with in_memory() as place:
+        drained = test_offline.drain(test_offline.WHOLE, place / "rig")
+    drained.check(test_offline.WHOLE)
+    state["done"] = state.get("done", 0) + 1
+    return str(drained)
+
+
 def power(state: State, folder: Path, seed: int) -> str:
     """One recorded run and its crash images, of an agent's store and a desk in turn."""
     names = list(test_power_loss.KINDS)
@@ -76,19 +103,28 @@ def proxy(state: State, folder: Path, seed: int) -> str:
 
 ROUNDS: dict[str, Callable[[State, Path, int], str]] = {
     "kill": kill,
+    "random": at_random,
     "power": power,
     "proxy": proxy,
+    "offline": offline,
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Rounds until the goal or the end of the time."""
     parser = argparse.ArgumentParser(prog="scripts/prove", description=__doc__)
-    parser.add_argument("what", choices=ROUNDS)
+    parser.add_argument("what", choices=[one for one in ROUNDS if one != "random"])
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, help="of the first round")
     parser.add_argument("--state", type=Path, help="the progress file to go on with")
+    parser.add_argument(
+        "--random", action="store_true", help="kill at random instants, 5,000 times"
+    )
     args = parser.parse_args(argv)
+    if args.random:
+        if args.what != "kill":
+            parser.error("--random goes with 'kill'")
+        args.what = "random"
     file = args.state or Path(f"prove-{args.what}.json")
     state: State = json.loads(file.read_text()) if file.exists() else {}
     if state.setdefault("what", args.what) != args.what:

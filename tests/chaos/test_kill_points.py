@@ -21,6 +21,7 @@ from support.kill_points import (
     every,
     killed,
     lifecycle,
+    struck,
 )
 from support.proof_rig import Rig
 from support.smtp_server import smtp_server
@@ -49,6 +50,19 @@ def trial(folder: Path, points: list[Point], seed: int) -> Kills:
             more = killed(rig, service, drawn(points, rng))
             kills.hit += more.hit
             kills.missed += more.missed
+            kills.back_s += more.back_s
+            kills.repeats += more.repeats
+        check(rig, kills)
+        return kills
+
+
+def random_trial(folder: Path, seed: int) -> Kills:
+    """Two lifecycles with kills at random instants, and the checker."""
+    rng = random.Random(seed)
+    with running(folder) as rig:
+        kills = Kills()
+        for service in ("s1", "s2"):
+            more = struck(rig, service, rng)
             kills.back_s += more.back_s
             kills.repeats += more.repeats
         check(rig, kills)

@@ -3,7 +3,8 @@
 Before a desk it works on whole requests: one may not arrive, arrive twice (the
 second time later, after others), or its reply may be lost when it has been
 committed. Before a mail server a connection may be cut at any byte of the client's,
-or after the mail was taken and before its 250 arrives.
+or after the mail was taken and before its 250 arrives. As a plain `line` it only
+has so many bits a second in each direction.
 """
 
 import asyncio
@@ -13,9 +14,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from time import monotonic
 
 _HOST = "127.0.0.1"
 _END_OF_MAIL = b"\r\n.\r\n"
+RATE = 10_000_000 / 8
+"""Bytes a second of a `line`: 10 Mbit/s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,7 @@ class ChaosProxy:
         self._rng = rng
         self._weather = weather
         self._later: set[asyncio.Task[None]] = set()
+        self._free_at = {"up": 0.0, "down": 0.0}
 
     async def http(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -86,6 +91,36 @@ class ChaosProxy:
             return await _message(reader)
         finally:
             writer.close()
+
+    async def line(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """One connection over a line that all share."""
+        self.counts["connections"] += 1
+        with suppress(OSError):
+            server_in, server_out = await asyncio.open_connection(_HOST, self.upstream)
+            try:
+                await asyncio.gather(
+                    self._carried("up", reader, server_out),
+                    self._carried("down", server_in, writer),
+                )
+            finally:
+                server_out.close()
+        writer.close()
+
+    async def _carried(
+        self, way: str, source: asyncio.StreamReader, sink: asyncio.StreamWriter
+    ) -> None:
+        """One direction, to its end: a chunk leaves when those before it have."""
+        while data := await source.read(8192):
+            self.counts[f"bytes {way}"] += len(data)
+            begins = max(self._free_at[way], monotonic())
+            self._free_at[way] = begins + len(data) / RATE
+            await asyncio.sleep(self._free_at[way] - monotonic())
+            sink.write(data)
+            await sink.drain()
+        if sink.can_write_eof():
+            sink.write_eof()
 
     async def smtp(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -173,13 +208,14 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
 def chaos_proxy(
     upstream: int, *, speaks: str, seed: int, weather: Weather | None = None
 ) -> Iterator[ChaosProxy]:
-    """A proxy of `http` or `smtp` in a thread of its own, until the end."""
+    """A proxy of `http`, `smtp` or a `line` in a thread of its own, until the end."""
     proxy = ChaosProxy(upstream, random.Random(seed), weather or Weather())
     ready, stop = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        handle = proxy.http if speaks == "http" else proxy.smtp
+        handles = {"http": proxy.http, "smtp": proxy.smtp, "line": proxy.line}
+        handle = handles[speaks]
         server = await asyncio.start_server(handle, _HOST, 0, limit=1 << 22)
         proxy.port = server.sockets[0].getsockname()[1]
         ready.set()

@@ -29,6 +29,9 @@ CALLS = (
 _ONE_AT_A_TIME = threading.Lock()
 """Trials side by side must not measure each other's restarts."""
 
+_WITHIN_S = 2.0
+"""A step takes about as long: a random kill comes within it."""
+
 MAILS = {"end": "recover"}
 """The kind of mail that ends a step, where it is not named like it."""
 
@@ -214,6 +217,25 @@ def drawn(points: list[Point], rng: random.Random) -> dict[str, list[Point]]:
             if here:
                 chosen.setdefault(step, []).append(rng.choice(here))
     return chosen
+
+
+def struck(rig: Rig, service: str, rng: random.Random) -> Kills:
+    """A lifecycle with one of the programs killed at a random instant of each step."""
+    kills = Kills()
+    for step in STEPS:
+        victim = rng.choice((rig.agent, rig.desk))
+        timer = threading.Timer(rng.uniform(0, _WITHIN_S), victim.kill)
+        timer.start()
+        try:
+            drive(rig, service, step, kills)
+        finally:
+            timer.cancel()
+            timer.join()
+    for process in (rig.agent, rig.desk):
+        if process.dead:
+            _again(rig, process, kills)
+    assert wait_until(rig.drained, limit_s=LIMIT_S), rig.told()
+    return kills
 
 
 def check(rig: Rig, kills: Kills) -> None:

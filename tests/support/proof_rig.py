@@ -121,6 +121,12 @@ class Process:
         return self.running.pid
 
     @property
+    def cpu_s(self) -> float:
+        """Processor time that it has used."""
+        told = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def dead(self) -> bool:
         """Whether it has ended."""
         return self.running is not None and self.running.poll() is not None
@@ -130,6 +136,11 @@ class Process:
         if self.running is not None and self.running.poll() is None:
             self.running.terminate()
             assert self.running.wait(LIMIT_S) == 0, self.tail()
+
+    def kill(self) -> None:
+        """Kill it, whatever it is doing."""
+        if self.running is not None and self.running.poll() is None:
+            self.running.kill()
 
     def close(self) -> None:
         """End it if a failed test left it running."""
