@@ -25,7 +25,7 @@ from support.smtp_server import smtp_server
 
 pytestmark = pytest.mark.chaos
 
-SHORT = Life(checks=100, outages=5, interval_s=3_600, alive_s=600)
+SHORT = Life(checks=100, outages=5, interval_s=1_800, alive_s=600)
 """CI's; the long form (`scripts/prove offline`) asks ten times as many as often as
 agents do, and writes each sign of life."""
 WHOLE = Life(checks=1_000, outages=1, interval_s=60)
