@@ -54,6 +54,7 @@ class Delivery:
         on_hello: Callable[[HelloReply], None] = lambda reply: None,
         adopt: Callable[[HelloReply], Awaitable[None]] | None = None,
         config_hash: str = "",
+        unstored: Callable[[], Text | None] = lambda: None,
     ) -> None:
         self._store = store
         self._desk = desk
@@ -62,6 +63,7 @@ class Delivery:
         self._adopt = adopt
         self._run_id = uuid.uuid4().hex
         self.config_hash = config_hash
+        self._unstored = unstored
         self._link = Link(store, desk, rng=rng, on_event=on_event)
         first = Drainer(self._link, STREAM)
         self._drainers = (first, Drainer(self._link, ledger.STREAM, after=first))
@@ -115,7 +117,7 @@ class Delivery:
         link.hello_at = asyncio.get_running_loop().time() + HELLO_S
         marks = await off(store.reader.outbox)
         told = await off(lambda: store.reader.read(ledger.status))
-        now = store.timeline.now()
+        now, unstored = store.timeline.now(), self._unstored()
         age_us = 0 if marks.oldest is None else max(0, now - marks.oldest)
         hello = Hello(
             epoch=marks.epoch,
@@ -131,6 +133,7 @@ class Delivery:
             version=__version__,
             run_id=self._run_id,
             damaged=await off(lambda: store.reader.read(damage.last_told)),
+            unstored=None if unstored is None else unstored.to_json(),
         )
         try:
             reply = await self._desk.hello(hello)

@@ -221,7 +221,7 @@ class Hello(_Message):
     `acked_seq` are by stream, `I` and `L`. `anchors` are hashes of the ledger's rows
     by number, the head's among them: the desk holds them against its own.
     `run_id` names the process that speaks, at random: two that speak in turns are two
-    agents. `damaged` is the last that befell the agent's store; left out if nothing.
+    agents. `damaged`: what last befell the store; `unstored`: that it takes nothing.
     """
 
     epoch: int | None
@@ -237,6 +237,7 @@ class Hello(_Message):
     version: str = ""
     run_id: str = ""
     damaged: Sentence | None = None
+    unstored: Sentence | None = None
 
 
 class HelloReply(_Message):
@@ -245,8 +246,7 @@ class HelloReply(_Message):
     `agent_id`, `tenant_id` and `site_id` are those bound to the credential.
     `adoptable` is how many open incidents of this agent the desk has that another
     store than this one has told of: they are to be taken over. `frozen`: there are
-    two of this agent, and nothing is taken until people have decided. `renew_key`:
-    the key is old, and the agent is to put another one in its place if it can.
+    two of this agent, nothing is taken. `renew_key`: the key is to be replaced.
     """
 
     epoch: int

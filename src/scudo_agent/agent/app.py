@@ -45,6 +45,7 @@ from scudo_agent.agent.screenshots import begin
 from scudo_agent.agent.status import StatusView
 from scudo_agent.agent.taken import keep_taken
 from scudo_agent.agent.telemetry import Telemetry
+from scudo_agent.agent.unstored import Unstored
 from scudo_agent.agent.vital import Vital, guard
 from scudo_agent.calendar_jobs import CalendarJob, CalendarJobs
 from scudo_agent.clock import Clock, SystemClock
@@ -133,6 +134,7 @@ class Agent:
             on_hello=self._greeted,
             adopt=adopter.adopt,
             config_hash=runtime.site.config_hash,
+            unstored=Unstored(runtime).said,
         )
         self.status = StatusView(
             runtime,

@@ -5,8 +5,9 @@ from scudo_agent.text import T, Text
 ALTERED = "ledger-altered"
 DAMAGED = "store-damaged"
 REFUSED = "report-refused"
+UNSTORED = "store-takes-nothing"
 
-FACTS = (ALTERED, DAMAGED, REFUSED)
+FACTS = (ALTERED, DAMAGED, REFUSED, UNSTORED)
 """What happened, and is over when nothing more of it comes (`desk.store.own_facts`)."""
 
 
@@ -16,6 +17,8 @@ def headline(about: str, site: str) -> Text:
         return T("Ledger altered: {site}", site=site)
     if about == DAMAGED:
         return T("Agent's store damaged: {site}", site=site)
+    if about == UNSTORED:
+        return T("Agent's disk full or failing: {site}", site=site)
     return T("Report refused: {site}", site=site)
 
 
@@ -25,6 +28,8 @@ def over_line(about: str, *, ref: str, site: str) -> Text:
         return T("[{ref}] Ledger in order again: {site}", ref=ref, site=site)
     if about == DAMAGED:
         return T("[{ref}] Agent's store in order again: {site}", ref=ref, site=site)
+    if about == UNSTORED:
+        return T("[{ref}] Agent's disk in order again: {site}", ref=ref, site=site)
     return T("[{ref}] Nothing more refused: {site}", ref=ref, site=site)
 
 
@@ -44,6 +49,13 @@ def lead(about: str, site: str) -> Text:
             "not measured.",
             site=site,
         )
+    if about == UNSTORED:
+        return T(
+            "The agent of {site} has a disk that is full or takes nothing. What it "
+            "cannot store it tells to nobody: look after its disk now; the ticket's "
+            "history says what it sees meanwhile.",
+            site=site,
+        )
     return T(
         "The desk cannot take something that the agent of {site} reports. The agent "
         "keeps it aside (“scudo-agent outbox list”); everything else goes on.",
@@ -57,4 +69,6 @@ def recovered(about: str, site: str) -> Text:
         return T("the ledger of {site} has been in order for an hour.", site=site)
     if about == DAMAGED:
         return T("the store of {site} has been in order for an hour.", site=site)
+    if about == UNSTORED:
+        return T("the disk of {site} has been in order for an hour.", site=site)
     return T("nothing more from {site} was refused for an hour.", site=site)

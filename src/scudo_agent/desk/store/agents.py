@@ -18,7 +18,7 @@ from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.keys import due, forget_keys
 from scudo_agent.desk.store.ledger import greeted
 from scudo_agent.desk.store.open_incidents import count_open
-from scudo_agent.desk.store.own_facts import note_damage
+from scudo_agent.desk.store.own_facts import note_damage, note_unstored
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.recovering import Recovery
 from scudo_agent.desk.store.scope import FIRST, AgentIdentity, agent_of
@@ -204,6 +204,7 @@ class Agents:
             frozen = note_run(db, who, hello, now=now, posting=posting)
             greeted(db, who, hello, epoch, now=now, posting=posting)
             note_damage(db, who, hello.damaged, now=now, posting=posting)
+            note_unstored(db, who, hello.unstored, now=now, posting=posting)
             contract_id, revision = contract_of(db, who)
             windows_revision = revision_of_windows(db, who)
             # Until the agent says this epoch itself it may have kept nothing.

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select
 
-from scudo_agent.desk.fact_words import ALTERED, DAMAGED, FACTS
+from scudo_agent.desk.fact_words import ALTERED, DAMAGED, FACTS, UNSTORED
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.ledger_tables import ledger_mark
 from scudo_agent.desk.store.own import OwnIncidents
@@ -33,7 +33,7 @@ _LATER_US = 10 * MINUTE
 
 _REASON = 300
 _LONGEST = 4_096
-_DAMAGED_KIND = "store_damaged"
+_DAMAGED_KIND, _UNSTORED_KIND = "store_damaged", "store_takes_nothing"
 
 
 def tell_fact(
@@ -72,28 +72,51 @@ def note_damage(
     posting: Posting,
 ) -> None:
     """The agent says in its greetings what last befell its store: told once."""
-    if damaged is None or len(canonical(damaged)) > _LONGEST:
+    if damaged is None or not _first(db, who, _DAMAGED_KIND, damaged, now=now):
         return
-    known = db.execute(
-        select(security_event.c.data).where(
-            security_event.c.tenant_id == who.tenant_id,
-            security_event.c.kind == _DAMAGED_KIND,
-            security_event.c.actor == who.actor,
-        )
-    ).scalars()
-    if any(one == damaged for one in known):
-        return
-    row = {
-        "tenant_id": who.tenant_id,
-        "kind": _DAMAGED_KIND,
-        "actor": who.actor,
-        "at_us": now,
-        "data": damaged,
-    }
-    db.execute(insert(security_event).values(row))
     if now - _when(damaged) <= OLD_US:
         note = Text.from_json(damaged)
         tell_fact(db, who, DAMAGED, note, now=now, posting=posting)
+
+
+def note_unstored(
+    db: Connection,
+    who: AgentIdentity,
+    unstored: Sentence | None,
+    *,
+    now: Instant,
+    posting: Posting,
+) -> None:
+    """The agent says in its greetings that its store takes nothing just now."""
+    if unstored is not None and _first(db, who, _UNSTORED_KIND, unstored, now=now):
+        note = Text.from_json(unstored)
+        tell_fact(db, who, UNSTORED, note, now=now, posting=posting)
+
+
+def _first(
+    db: Connection, who: AgentIdentity, kind: str, said: Sentence, *, now: Instant
+) -> bool:
+    """Whether this agent says so for the first time; it is kept then."""
+    if len(canonical(said)) > _LONGEST:
+        return False
+    known = db.execute(
+        select(security_event.c.data).where(
+            security_event.c.tenant_id == who.tenant_id,
+            security_event.c.kind == kind,
+            security_event.c.actor == who.actor,
+        )
+    ).scalars()
+    if any(one == said for one in known):
+        return False
+    row = {
+        "tenant_id": who.tenant_id,
+        "kind": kind,
+        "actor": who.actor,
+        "at_us": now,
+        "data": said,
+    }
+    db.execute(insert(security_event).values(row))
+    return True
 
 
 def _when(damaged: Sentence) -> int:
