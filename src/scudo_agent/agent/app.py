@@ -6,8 +6,6 @@ probe; when one refuses, what was opened before it is closed again.
 
 import asyncio
 import gc
-import json
-import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,6 +15,7 @@ from pathlib import Path
 
 from scudo_agent.agent.account_watch import AccountWatch
 from scudo_agent.agent.adoption import Adopter
+from scudo_agent.agent.announce import announce
 from scudo_agent.agent.backlog import Backlog
 from scudo_agent.agent.contracts import ContractWatch, with_kept
 from scudo_agent.agent.control import Control
@@ -55,7 +54,6 @@ from scudo_agent.config.site import Site
 from scudo_agent.contract.year import kept_since
 from scudo_agent.daily_backup import DailyBackup
 from scudo_agent.deliver import Delivery, DeliveryEvent
-from scudo_agent.errors import ScudoError
 from scudo_agent.instant import HOUR
 from scudo_agent.pipeline import Committed
 from scudo_agent.probes.registry import SETTINGS, engine
@@ -63,8 +61,6 @@ from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.backup import AGENT
 from scudo_agent.ticketing.port import TicketSystem
 from scudo_agent.wire import HelloReply
-
-RUNNING = "agent.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +221,14 @@ async def running(site: Site, options: Options) -> AsyncIterator[Agent]:
             telemetry.server.start()
             agent.links["metrics"] = telemetry.server.url
         await _listen(agent, options, stack)
-        _announce(agent, options, stack)
+        where: Document = {
+            "metrics": agent.links.get("metrics"),
+            "desk": agent.desk.url,
+            # Not its public name, which may lead through a proxy.
+            "desk_address": desk.embedded.address if desk.embedded else None,
+            "log": str(options.log_file) if options.log_file else None,
+        }
+        stack.callback(announce(options.state, where))
         if not options.simulated:
             # What was loaded stays: collections need not look at it again.
             gc.freeze()
@@ -373,25 +376,6 @@ async def _listen(agent: Agent, options: Options, stack: AsyncExitStack) -> None
     control = Control(options.state, handlers)
     await control.start()
     stack.push_async_callback(control.close)
-
-
-def _announce(agent: Agent, options: Options, stack: AsyncExitStack) -> None:
-    """Leave word where this agent is, for the other commands."""
-    path = options.state / RUNNING
-    log = options.log_file
-    data = {
-        "pid": os.getpid(),
-        "metrics": agent.links.get("metrics"),
-        "desk": agent.desk.url,
-        # Not its public name, which may lead through a proxy.
-        "desk_address": agent.desk.embedded.address if agent.desk.embedded else None,
-        "log": str(log) if log else None,
-    }
-    try:
-        path.write_text(json.dumps(data) + "\n", "utf-8")
-    except OSError as exc:
-        raise ScudoError(f"{path}: cannot be written: {exc.strerror}") from None
-    stack.callback(path.unlink, missing_ok=True)
 
 
 async def serve(
