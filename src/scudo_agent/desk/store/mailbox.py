@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, func, select, update
 
 from scudo_agent.desk.lifecycle import HEADINGS, Condition
+from scudo_agent.desk.store import mail_statements as do
 from scudo_agent.desk.store import promises
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.digests import FlapNews, StormNews, news
@@ -19,7 +20,6 @@ from scudo_agent.desk.store.statement_post import (
 from scudo_agent.desk.store.tables import (
     incident,
     mail_outbox,
-    site,
     ticket,
     ticket_event,
 )
@@ -102,20 +102,12 @@ class Mailbox:
         """
         now = self._now()
         with self._database.write() as db:
-            while (row := db.execute(_DUE, {"now": now}).first()) is not None:
+            while (row := db.execute(do.DUE, {"now": now}).first()) is not None:
                 if _superseded(db, row):
                     continue
-                fence = db.execute(
-                    update(mail_outbox)
-                    .where(mail_outbox.c.mail_id == row.mail_id)
-                    .values(
-                        owner=self._owner,
-                        lease_until_us=now + LEASE_US,
-                        fence=mail_outbox.c.fence + 1,
-                        attempts=mail_outbox.c.attempts + 1,
-                    )
-                    .returning(mail_outbox.c.fence)
-                ).scalar_one()
+                lease = {"who": self._owner, "until_us": now + LEASE_US}
+                taken = db.execute(do.LEASE, {"mail": row.mail_id, **lease})
+                fence = taken.scalar_one()
                 return _of(row)(db, row, int(fence))
         return None
 
@@ -166,7 +158,7 @@ class Mailbox:
     def next_due(self) -> Instant | None:
         """When the next pending mail wants to be looked at; None if there is none."""
         with self._database.read() as db:
-            due = db.execute(_NEXT_DUE).scalar()
+            due = db.execute(do.NEXT_DUE).scalar()
         return None if due is None else Instant(int(due))
 
     def backlog(self) -> tuple[int, Instant | None]:
@@ -179,60 +171,8 @@ class Mailbox:
         return int(count), oldest
 
     def _complete(self, db: Connection, errand: Posted, values: dict[str, Any]) -> bool:
-        change = (
-            update(mail_outbox)
-            .where(
-                mail_outbox.c.mail_id == errand.mail_id,
-                mail_outbox.c.owner == self._owner,
-                mail_outbox.c.fence == errand.fence,
-                mail_outbox.c.state == "pending",
-            )
-            .values(values)
-        )
-        return db.execute(change).rowcount == 1
-
-
-def _due() -> Any:
-    """The oldest mail to send `:now` whose thread has no older one still waiting."""
-    earlier = mail_outbox.alias()
-    blocked = (
-        select(earlier.c.mail_id)
-        .where(
-            or_(
-                earlier.c.ticket_id == mail_outbox.c.ticket_id,
-                earlier.c.window_thread == mail_outbox.c.window_thread,
-            ),
-            earlier.c.state == "pending",
-            earlier.c.mail_id < mail_outbox.c.mail_id,
-        )
-        .exists()
-    )
-    return (
-        select(mail_outbox)
-        .where(
-            mail_outbox.c.state == "pending",
-            mail_outbox.c.next_us <= bindparam("now"),
-            or_(
-                mail_outbox.c.lease_until_us.is_(None),
-                mail_outbox.c.lease_until_us <= bindparam("now"),
-            ),
-            ~blocked,
-        )
-        .order_by(mail_outbox.c.mail_id)
-        .limit(1)
-    )
-
-
-def _next_due() -> Any:
-    """When the first pending mail wants to be looked at."""
-    leased = mail_outbox.c.lease_until_us > mail_outbox.c.next_us
-    at = case((leased, mail_outbox.c.lease_until_us), else_=mail_outbox.c.next_us)
-    return select(at).where(mail_outbox.c.state == "pending").order_by(at).limit(1)
-
-
-# Asked twice a minute; making a statement costs more than running it.
-_DUE = _due()
-_NEXT_DUE = _next_due()
+        held = {"mail": errand.mail_id, "who": self._owner, "held": errand.fence}
+        return db.execute(do.COMPLETE, held | values).rowcount == 1
 
 
 def _superseded(db: Connection, row: Any) -> bool:
@@ -266,35 +206,13 @@ def _superseded(db: Connection, row: Any) -> bool:
 
 
 def _errand(db: Connection, row: Any, fence: int) -> Errand:
-    facts = db.execute(
-        select(
-            ticket.c.ref,
-            ticket.c.site_id,
-            ticket.c.incident_id,
-            ticket.c.condition,
-            ticket.c.closed_us,
-            ticket.c.closed_by,
-            site.c.timezone,
-            site.c.contract_id,
-        )
-        .join(
-            site,
-            (site.c.tenant_id == ticket.c.tenant_id)
-            & (site.c.site_id == ticket.c.site_id),
-        )
-        .where(ticket.c.ticket_id == row.ticket_id)
-    ).one()
-    history = db.execute(
-        select(ticket_event.c.kind, ticket_event.c.severity, ticket_event.c.data)
-        .where(
-            ticket_event.c.tenant_id == row.tenant_id,
-            ticket_event.c.incident_id == row.incident_id,
-            ticket_event.c.rev.is_not(None),
-            ticket_event.c.rev <= row.rev,
-            ticket_event.c.kind.in_([kind.value for kind in Kind]),
-        )
-        .order_by(ticket_event.c.rev)
-    ).all()
+    facts = db.execute(do.FACTS, {"ticket": row.ticket_id}).one()
+    told = {
+        "tenant": row.tenant_id,
+        "incident": row.incident_id,
+        "upto": row.rev,
+    }
+    history = db.execute(do.HISTORY, told).all()
     stages = [Stage.model_validate(one.data["stage"]) for one in history]
     stage = stages[-1]
     headings = [one for one in stages[::-1] if one.kind in HEADINGS]
@@ -349,14 +267,12 @@ def _left(db: Connection, row: Any) -> str:
 
 def _late(db: Connection, row: Any) -> bool:
     """Whether the opening of the same incident is told by this mail."""
-    query = select(mail_outbox.c.mail_id).where(
-        mail_outbox.c.tenant_id == row.tenant_id,
-        mail_outbox.c.incident_id == row.incident_id,
-        mail_outbox.c.folded_into == row.message_id,
-        mail_outbox.c.fold_rule == "late",
-        mail_outbox.c.kind == Kind.OPEN.value,
-    )
-    return db.execute(query).first() is not None
+    mine = {
+        "tenant": row.tenant_id,
+        "incident": row.incident_id,
+        "into": row.message_id,
+    }
+    return db.execute(do.LATE, mine).first() is not None
 
 
 def _refs(
@@ -390,4 +306,4 @@ def _history(
         "rev": errand.stage.rev,
         "data": data,
     }
-    db.execute(insert(ticket_event).values(row))
+    db.execute(do.ENTER, row)
