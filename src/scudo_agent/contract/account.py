@@ -11,6 +11,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from itertools import islice
 
 from scudo_agent.contract.calendar import Calendar
 from scudo_agent.contract.exclusion import KINDS, Exclusion, Maintenance
@@ -283,15 +284,15 @@ def _split(history: Timeline, period: Interval) -> dict[State, Spans]:
     first = bisect_right(history, start, key=_since)
     current = history[first - 1][0] if first else State.UNKNOWN
     since = start
-    for place in range(first, len(history)):
-        state, at = history[place]
+    starts, ends = edges[current]
+    for state, at in islice(history, first, None):
         if at >= end:
             break
         if state is not current:
-            starts, ends = edges[current]
             starts.append(since)
             ends.append(at)
             current, since = state, at
+            starts, ends = edges[state]
     if since < end:
         edges[current][0].append(since)
         edges[current][1].append(end)

@@ -20,7 +20,7 @@ from scudo_agent.contract.model import (
     WindowKind,
 )
 from scudo_agent.contract.spans import Pieces, intersected, subtracted
-from scudo_agent.instant import Instant
+from scudo_agent.instant import DAY, Instant
 from scudo_agent.intervals import Interval
 
 _LONG_BEFORE = timedelta(days=366)
@@ -99,6 +99,10 @@ class WindowRules:
         start, end = now.start, now.end
         if within is not None:
             start, end = max(start, within[0]), min(end, within[1])
+        if len(told) == 1 and window.cancelled is None and start < end:
+            plain = self._plain(window, now, at, (start, end))
+            if plain is not None:
+                return plain
         rest: Pieces = [(start, end)] if start < end else []
         refused: list[Part] = []
         for limit, why in self._limits(window, now, at, (start, end)):
@@ -116,6 +120,49 @@ class WindowRules:
         return Assessment(
             window=window, now=now, granted=tuple(granted), refused=tuple(refused)
         )
+
+    def _plain(
+        self, window: Window, now: Announcement, at: Instant, span: Interval
+    ) -> Assessment | None:
+        """The same for nearly every window: announced once, and not cancelled.
+
+        Its span is cut at two instants at most, and no set is needed for that. None
+        where the general way is to be gone.
+        """
+        clause, (start, end), refused = self._clauses[window.kind], span, []
+        if isinstance(clause, OrdinaryRule):
+            if not self._enough(clause, now):
+                why = Refusal.SHORT_NOTICE
+                part = Part(announcement=now, span=span, refusal=why)
+                return Assessment(window=window, now=now, granted=(), refused=(part,))
+            part = Part(announcement=now, span=span)
+            return Assessment(window=window, now=now, granted=(part,), refused=())
+        if clause is None or window.kind is WindowKind.OCCASIONAL:
+            return None
+        if isinstance(clause, UpgradeRule):
+            hour = Instant(now.start + clause.max_us)
+            if _peak_refusal(window, now, at) is not None or hour <= start:
+                return None
+            if hour < end:
+                why = Refusal.BEYOND_UPGRADE
+                refused = [Part(announcement=now, span=(hour, end), refusal=why)]
+                end = hour
+        if (told := now.announced) > start:
+            untold = start, min(told, end)
+            why = Refusal.BEFORE_TOLD
+            refused.insert(0, Part(announcement=now, span=untold, refusal=why))
+            start = untold[1]
+        granted = [Part(announcement=now, span=(start, end))] if start < end else []
+        return Assessment(
+            window=window, now=now, granted=tuple(granted), refused=tuple(refused)
+        )
+
+    def _enough(self, clause: OrdinaryRule, one: Announcement) -> bool:
+        """Whether the notice suffices, by dates."""
+        # However a zone's clocks are set between them, by less than a day.
+        if one.start - one.announced >= (clause.notice_days + 1) * DAY:
+            return True
+        return self.notice_days(one) >= clause.notice_days
 
     def notice_days(self, announcement: Announcement) -> int:
         """Calendar days from the day it was announced to the day of its start."""
@@ -184,8 +231,7 @@ class WindowRules:
     def _claim(self, kind: WindowKind, one: Announcement) -> Pieces:
         clause = self._clauses[kind]
         if isinstance(clause, OrdinaryRule):
-            enough = self.notice_days(one) >= clause.notice_days
-            return [(one.start, one.end)] if enough else []
+            return [(one.start, one.end)] if self._enough(clause, one) else []
         return [(max(one.start, one.announced), one.end)]
 
     def _remains(
