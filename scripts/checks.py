@@ -130,6 +130,8 @@ def environment() -> dict[str, str]:
     env = dict(os.environ)
     env["PATH"] = f"{BIN}:{env.get('PATH', '/usr/bin:/bin')}:/usr/sbin:/sbin"
     env["SCUDO_DEMO_GATEWAY"] = "stand-in"  # tests touch nothing but loopback
+    # Hundreds of programs start: none should compile the same modules again.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     return env
 
 

@@ -4,16 +4,21 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from scudo_agent.desk.store import desk_store
 from support import quick_schema
 
+# How long an example takes says more of the machine than of the code.
+settings.register_profile(
+    "scudo", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("scudo")
 # What generated input finds is found while working; the same commit has the same
 # result wherever it is checked.
-settings.register_profile("ci", derandomize=True, print_blob=True)
+settings.register_profile("scudo-ci", derandomize=True, print_blob=True)
 if os.environ.get("CI"):
-    settings.load_profile("ci")
+    settings.load_profile("scudo-ci")
 
 FOLDERS = {
     "real": "real",
