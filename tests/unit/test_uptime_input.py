@@ -260,40 +260,22 @@ def test_without_a_history_nothing_is_computed(tmp_path: Path, capsys: Capture) 
     assert "--history is missing" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("word", ["uptime", "window"])
 def test_a_window_about_an_unknown_service_is_told_with_its_place(
-    tmp_path: Path, capsys: Capture, word: str
-) -> None:
-    crm = {**UP, "service": "crm"}
-    bad = {**GOOD, "id": "w2", "services": ["erp", "erpp", "x"]}
-    words = write(tmp_path, [UP, crm], [{**GOOD, "services": ["*", "erp"]}, bad])
-    if word == "window":
-        words[1:3] = ["window", words[2], "--kind", "ordinary"]
-        words += ["--start", "2026-06-03T00:30:00+02:00"]
-        words += ["--end", "2026-06-03T04:30:00+02:00"]
-    assert main([*words, *(AT if word == "uptime" else []), "--json"]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    column = json.dumps(bad).index('"services"') + 1
-    place = f"{tmp_path}/windows.jsonl:2:{column}: "
-    right = "; of a service without one the history needs a line with the state"
-    assert err.splitlines() == [
-        f"{place}'erpp' is no service of the history; did you mean 'erp'?{right} "
-        "'unknown'",
-        f"{place}'x' is no service of the history; it is about crm, erp{right} "
-        "'unknown'",
-    ]
-
-
-def test_a_service_without_a_history_is_declared_as_unknown(
     tmp_path: Path, capsys: Capture
 ) -> None:
-    crm = {**UP, "service": "crm", "state": "unknown"}
-    windows = [{**GOOD, "services": ["crm"]}]
-    assert main([*write(tmp_path, [UP, crm], windows), *AT, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [one["service"] for one in found] == ["crm", "erp"]
-    assert found[0]["seconds"]["unknown"] == found[0]["seconds"]["elapsed"]
+    crm = {**UP, "service": "crm"}
+    odd = {**GOOD, "id": "w2", "services": ["erp", "erpp"]}
+    words = write(tmp_path, [UP, crm], [{**GOOD, "services": ["*", "erp"]}, odd])
+    assert main([*words, *AT, "--json"]) == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert [one["service"] for one in found] == ["crm", "erp", "erpp"]
+    assert found[2]["seconds"]["unknown"] == found[2]["seconds"]["elapsed"]
+    column = json.dumps(odd).index('"services"') + 1
+    assert err.splitlines()[0] == (
+        f"warning: {tmp_path}/windows.jsonl:2:{column}: the history has no line about "
+        "'erpp': all of its time is unknown; did you mean 'erp'?"
+    )
 
 
 def test_a_line_that_cannot_be_read_makes_no_service_unknown(

@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     if args.verify is not None:
         return verify(args)
     sound, history, windows = read_inputs(args.file, args.history, args.windows)
-    services = _services(args.service, history)
+    services = _services(args.service, history, windows)
     if args.month is not None and args.year is None:
         args.year = _year_of_month(args, sound)
     accounts = _accounts(args, sound, history, windows, services)
@@ -166,12 +166,16 @@ _OTHERS = (
 )  # fmt: skip
 
 
-def _services(asked: str | None, history: "History") -> list[str]:
-    """Of the history (and so of the windows), sorted, or the one asked for."""
+def _services(
+    asked: str | None, history: "History", windows: "WindowFile"
+) -> list[str]:
+    """Of the history and the windows, sorted, or the one asked for (`domain.md` 9)."""
     from scudo_agent.config.suggest import or_choices
 
     if asked is None:
-        return sorted(history.services)
+        for stranger in windows.strangers:
+            print(f"warning: {stranger}", file=sys.stderr)
+        return sorted({*history.services, *windows.services})
     if asked not in history.services:
         near = or_choices(asked, history.services, there="it is about")
         print(

@@ -5,7 +5,7 @@ fault here: the account computes such files by the rules and warns.
 """
 
 from collections.abc import Collection, Container, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,19 @@ _KINDS = tuple(kind.value for kind in WindowKind)
 
 @dataclass(frozen=True, slots=True)
 class WindowFile:
-    """Windows in order of their ids, and the data they were read from."""
+    """Windows in order of their ids, and the data they were read from.
+
+    `strangers` are the places where one names a service that nobody knows.
+    """
 
     windows: tuple[Window, ...]
     body: list[dict[str, Any]]
+    strangers: tuple[Fault, ...] = ()
+
+    @property
+    def services(self) -> set[str]:
+        """The services that the windows name, without `*`."""
+        return {name for one in self.windows for name in one.services} - {"*"}
 
 
 def read_windows(
@@ -35,13 +44,15 @@ def read_windows(
 ) -> tuple[WindowFile, list[Fault]]:
     """The windows in a file and all that is wrong with it.
 
-    With the `services` that there are, a window that names another one is a fault.
+    With the `services` that there are, each other one that is named is a stranger.
     """
     lines, faults = read_lines(path)
+    strangers: list[Fault] = []
     if services is not None:
         for line, data in lines:
-            _known(line, data, services)
-    return _windows(lines, faults)
+            _known(replace(line, faults=strangers), data, services)
+    found, faults = _windows(lines, faults)
+    return replace(found, strangers=tuple(strangers)), faults
 
 
 def _known(line: Line, data: dict[str, Any], services: Collection[str]) -> None:
@@ -51,8 +62,8 @@ def _known(line: Line, data: dict[str, Any], services: Collection[str]) -> None:
             near = or_choices(name, sorted(services), there="it is about")
             line.fault(
                 "services",
-                f"'{name}' is no service of the history{near}; of a service without "
-                "one the history needs a line with the state 'unknown'",
+                f"the history has no line about '{name}': all of its time is "
+                f"unknown{near}",
             )
 
 
