@@ -86,6 +86,17 @@ class _Waiting:
         told = self.events or self.batches or self.runs or self.drafts
         return not (told or self.adoptions or self.gone)
 
+    def then(self, later: "_Waiting") -> "_Waiting":
+        """This, and what came after it."""
+        return _Waiting(
+            events=self.events + later.events,
+            batches=self.batches + later.batches,
+            runs=self.runs + later.runs,
+            adoptions=self.adoptions + later.adoptions,
+            gone=self.gone + later.gone,
+            drafts=self.drafts + later.drafts,
+        )
+
 
 class Pipeline:
     """The one way from a probe's report to the ledger, incidents and outbox."""
@@ -315,20 +326,26 @@ class Pipeline:
         waiting = self._waiting
         if waiting.empty and liveness is None:
             return NOTHING
+        # What comes while this is written goes with the next commit.
+        self._waiting = _Waiting()
         write = self._as_write(waiting, liveness)
         if write is None:
             return self._publish(waiting, ())
+        written = False
         try:
             stages = await self._store.acommit(write)
+            written = True
         except StoreError as exc:
             self.commit_error = exc
             return None
+        finally:
+            if not written:
+                self._waiting = waiting.then(self._waiting)
         self.commit_error = None
         self._hours = []
         return self._publish(waiting, stages)
 
     def _publish(self, done: _Waiting, stages: tuple[Stage, ...]) -> Committed | None:
-        self._waiting = _Waiting()
         if self._recorder is not None and done.events:
             self._recorder.write(done.events)
         for adoption in done.adoptions:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class Bench:
         for name, outcome in outcomes.items():
             path = name.replace("isp_a", "isp-a").replace("_", "/", 1)
             self.pipeline.report(path, outcome)
-        self.pipeline.judge_now()
+        self.judged = self.pipeline.judge_now()
         return asyncio.run(self.pipeline.commit())
 
     def fail_web(self, times: int = 3) -> None:
@@ -139,6 +140,31 @@ def test_a_refused_commit_is_told_to_nobody_and_goes_with_the_next(
     assert [stage.kind for stage in stages] == [Kind.OPEN]
     memory = {m.check: m for m in bench.store.load().checks}
     assert memory["erp/web"].state is State.DOWN
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_comes_while_a_commit_is_under_way_goes_with_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    bench.tick(erp_web=GOOD, switch_ping=GOOD, gateway_ping=GOOD)
+    commit = bench.store.acommit
+
+    async def slow(write: Any) -> Any:
+        [opening] = bench.judged.stages
+        news = replace(opening, kind=Kind.NOTE)
+        bench.pipeline.note(news, T("somebody is on the way"))
+        if refused:
+            raise StoreError("database or disk is full")
+        return await commit(write)
+
+    bench.fail_web(2)
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.store, "acommit", slow)
+        bench.fail_web(1)
+    bench.tick()
+    kinds = [stage.kind for done in bench.told for stage in done.stages]
+    assert kinds == [Kind.OPEN, Kind.NOTE]
+    assert [row.rev for row in bench.store.pending()] == [1, 2]
 
 
 def test_two_ticks_never_share_an_instant(bench: Bench) -> None:
