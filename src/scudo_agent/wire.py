@@ -32,11 +32,13 @@ Sentence = dict[str, Any]
 """`Text.to_json()`."""
 
 
-class _Message(BaseModel):
+class Message(BaseModel):
+    """What is said: unknown keys are refused, and nothing changes afterwards."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Named(_Message):
+class Named(Message):
     """A thing with an id and titles by language (`{"it": …, "en": …}`)."""
 
     id: str
@@ -49,7 +51,7 @@ class SiteService(Named):
     contracted: bool = True
 
 
-class Evidence(_Message):
+class Evidence(Message):
     """What is known of one member of an incident when the stage happened."""
 
     check: str
@@ -63,7 +65,7 @@ class Evidence(_Message):
     last_good: When | None = None
 
 
-class Cost(_Message):
+class Cost(Message):
     """What an incident cost of the year's budgets, all in microseconds.
 
     Sums over the contracted services that it took along, by their ids; `used_us` is
@@ -76,7 +78,7 @@ class Cost(_Message):
     services: list[str]
 
 
-class Outage(_Message):
+class Outage(Message):
     """An incident's length, in whole microseconds, from `since` to `until`.
 
     down + degraded + unknown + up add up to until - since; `up` is time between
@@ -93,7 +95,7 @@ class Outage(_Message):
     budget: Cost | None = None
 
 
-class PendingStage(_Message):
+class PendingStage(Message):
     """One stage of one incident, before the store has numbered it.
 
     `at` is when it happened (a recovery's date is `outage.until`). `severity`
@@ -132,7 +134,7 @@ class Stage(PendingStage):
     rev: Annotated[int, Field(ge=1)]
 
 
-class Batch(_Message):
+class Batch(Message):
     """`POST /v1/agents/self/streams/I/events`."""
 
     epoch: Annotated[int, Field(ge=1)]
@@ -145,7 +147,7 @@ GENESIS = "0" * 64
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class LedgerEvent(_Message):
+class LedgerEvent(Message):
     """An event of stream L: from `since` on the service is in `state`.
 
     What was told of the service from `since` on is undone by it. `prev` is the
@@ -161,7 +163,7 @@ class LedgerEvent(_Message):
     decided: When
 
 
-class LedgerBatch(_Message):
+class LedgerBatch(Message):
     """`POST /v1/agents/self/streams/L/events`."""
 
     epoch: Annotated[int, Field(ge=1)]
@@ -169,7 +171,7 @@ class LedgerBatch(_Message):
     events: Annotated[list[LedgerEvent], Field(min_length=1, max_length=200)]
 
 
-class LedgerGap(_Message):
+class LedgerGap(Message):
     """`POST /v1/agents/self/streams/L/gaps`: as `Gap`; `sha256` is the last one's."""
 
     epoch: Annotated[int, Field(ge=1)]
@@ -179,7 +181,7 @@ class LedgerGap(_Message):
     reason: str
 
 
-class Gap(_Message):
+class Gap(Message):
     """`POST /v1/agents/self/streams/I/gaps`: `seq`, refused for good, never comes.
 
     With `until` all up to there are no longer kept (`incident_id` is empty then).
@@ -194,27 +196,27 @@ class Gap(_Message):
     reason: str
 
 
-class StageResult(_Message):
+class StageResult(Message):
     """What became of one event: the public number of its ticket."""
 
     seq: int
     ticket: str
 
 
-class BatchReply(_Message):
+class BatchReply(Message):
     """Everything up to and including `ack_seq` is durable at the desk."""
 
     ack_seq: int
     results: list[StageResult]
 
 
-class EvidenceReply(_Message):
+class EvidenceReply(Message):
     """`PUT /v1/agents/self/incidents/{incident_id}/evidence/{rev}`: it is kept."""
 
     ticket: str
 
 
-class Hello(_Message):
+class Hello(Message):
     """`POST /v1/agents/self/hello`, every 30 s.
 
     `epoch` is null until the desk has granted one to this store. `head_seq` and
@@ -240,7 +242,7 @@ class Hello(_Message):
     unstored: Sentence | None = None
 
 
-class HelloReply(_Message):
+class HelloReply(Message):
     """What the desk has: the agent trusts it over its own mark.
 
     `agent_id`, `tenant_id` and `site_id` are those bound to the credential.
@@ -264,13 +266,13 @@ class HelloReply(_Message):
     renew_key: bool = False
 
 
-class KeyRenewal(_Message):
+class KeyRenewal(Message):
     """`POST /v1/agents/self/key` and its answer: the hash of the agent's next key."""
 
     key_sha256: Sha256
 
 
-class OpenIncident(_Message):
+class OpenIncident(Message):
     """One of `GET /v1/agents/self/incidents`: bad, as far as the desk has heard.
 
     `rev` is the number of its last stage, `members` the states that this stage
@@ -288,86 +290,6 @@ class OpenIncident(_Message):
     reopen_count: int
     ticket: str
     members: dict[str, State]
-
-
-class ContractState(_Message):
-    """`GET /v1/agents/self/contract`: the version of the contract that holds.
-
-    `body` is the contract file's data with its decimals as texts, `sha256` that of
-    its canonical form. The reply to `hello` has the same id and revision (0: the
-    desk has none), so that an agent knows when to ask.
-    """
-
-    contract_id: str
-    revision: Annotated[int, Field(ge=1)]
-    sha256: str
-    body: dict[str, Any]
-
-
-class WindowAnnouncement(_Message):
-    """When the customer was told, and of which span."""
-
-    announced: When
-    start: When
-    end: When
-
-
-class WindowCorrection(_Message):
-    """What somebody set right afterwards: shown apart, it excludes nothing."""
-
-    at: When
-    by: str
-    change: str
-    reason: str
-
-
-class WindowState(_Message):
-    """A maintenance window with everything that was announced of it.
-
-    `services` may hold `*`. `reason` is what the customer read. `series` is the id
-    that the occurrences of one recurring window share.
-    """
-
-    id: Annotated[str, Field(min_length=1, max_length=100)]
-    kind: Literal["ordinary", "extraordinary", "upgrade", "occasional"]
-    services: Annotated[list[str], Field(min_length=1)]
-    announcements: Annotated[list[WindowAnnouncement], Field(min_length=1)]
-    cancelled: When | None = None
-    peak_notice: When | None = None
-    reason: str = ""
-    series: str | None = None
-    corrections: list[WindowCorrection] = []
-
-
-class Windows(_Message):
-    """`GET /v1/agents/self/windows`: all windows of the site, at a revision.
-
-    The revision grows with every announcement and cancellation, and no other desk,
-    this one put back from a copy included, gives it for other windows; the same
-    number stands in the reply to `hello`, so that an agent knows when to ask.
-    """
-
-    revision: Annotated[int, Field(ge=0)]
-    windows: list[WindowState]
-
-
-class Intervention(_Message):
-    """A mute or a pause of an agent: of what, from when to when, by whom and why."""
-
-    id: Annotated[str, Field(min_length=1, max_length=40)]
-    kind: Literal["mute", "pause"]
-    scope: Literal["service", "target", "check"]
-    name: Annotated[str, Field(min_length=1, max_length=300)]
-    since: When
-    until: When
-    reason: Annotated[str, Field(max_length=1000)]
-    actor: Annotated[str, Field(max_length=300)]
-
-
-class Interventions(_Message):
-    """`PUT /v1/agents/self/interventions`: all that is in force now."""
-
-    interventions: Annotated[list[Intervention], Field(max_length=1000)]
 
 
 def canonical(event: BaseModel | Mapping[str, Any]) -> bytes:

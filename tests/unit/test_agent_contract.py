@@ -15,7 +15,8 @@ from scudo_agent.contract.model import Contract
 from scudo_agent.instant import HOUR
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.ticketing.port import DeskError, NoAnswer
-from scudo_agent.wire import ContractState, HelloReply
+from scudo_agent.wire import HelloReply
+from scudo_agent.wire_site import ContractState
 from support.desking import HandClock, contract, site
 
 

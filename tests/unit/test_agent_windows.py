@@ -19,7 +19,7 @@ from scudo_agent.probes.registry import SETTINGS
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.values import InterventionKind, Scope
 from scudo_agent.ticketing.port import DeskError, NoAnswer
-from scudo_agent.wire import Windows
+from scudo_agent.wire_site import Windows
 from support.sites import write_site
 from support.storing import T0, StoppedClock
 

@@ -6,7 +6,7 @@ from scudo_agent.agent.intervention_news import AGAIN_AFTER, InterventionNews
 from scudo_agent.instant import Instant
 from scudo_agent.store.values import Intervention, InterventionKind, Scope
 from scudo_agent.ticketing.port import DeskError, NoAnswer
-from scudo_agent.wire import Interventions
+from scudo_agent.wire_site import Interventions
 
 
 class Taker:

@@ -21,7 +21,7 @@ from scudo_agent.probes.registry import SETTINGS
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.read import StoreReader
 from scudo_agent.store.values import Intervention, InterventionKind, Scope
-from scudo_agent.wire import WindowAnnouncement, Windows, WindowState
+from scudo_agent.wire_site import WindowAnnouncement, Windows, WindowState
 from support.json_page import WHY, validator
 from support.ledgers import change, commit
 from support.sites import write_site

@@ -20,7 +20,8 @@ from scudo_agent.errors import ConfigError, Fault, StoreError
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.read import StoreReader
 from scudo_agent.ticketing.port import DeskError
-from scudo_agent.wire import ContractState, HelloReply
+from scudo_agent.wire import HelloReply
+from scudo_agent.wire_site import ContractState
 
 _log = logging.getLogger(__name__)
 

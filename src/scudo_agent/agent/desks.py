@@ -28,17 +28,8 @@ from scudo_agent.text import T
 from scudo_agent.ticketing.desk import DeskClient
 from scudo_agent.ticketing.key import KeyRing
 from scudo_agent.ticketing.port import DeskError, NoAnswer, Parcel, TicketSystem
-from scudo_agent.wire import (
-    BatchReply,
-    ContractState,
-    Gap,
-    Hello,
-    HelloReply,
-    Interventions,
-    LedgerGap,
-    OpenIncident,
-    Windows,
-)
+from scudo_agent.wire import BatchReply, Gap, Hello, HelloReply, LedgerGap, OpenIncident
+from scudo_agent.wire_site import ContractState, Interventions, Windows
 
 if TYPE_CHECKING:
     from scudo_agent.desk.app import Desk

@@ -27,7 +27,7 @@ from scudo_agent.store.damage import Loss, losses
 from scudo_agent.store.read import FILE, StoreReader
 from scudo_agent.store.values import Intervention, InterventionKind, WindowCopy
 from scudo_agent.ticketing.key import bearer
-from scudo_agent.wire import ContractState
+from scudo_agent.wire_site import ContractState
 
 _LOW_BYTES = 200 * 2**20
 _TIMEOUT_S = 5.0

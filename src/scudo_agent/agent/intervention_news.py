@@ -13,7 +13,7 @@ from typing import Protocol
 from scudo_agent.instant import Instant, format_instant
 from scudo_agent.store.values import Intervention as Order
 from scudo_agent.ticketing.port import DeskError
-from scudo_agent.wire import Intervention, Interventions
+from scudo_agent.wire_site import Intervention, Interventions
 
 AGAIN_AFTER = 20
 """Greetings, ten minutes of them, until it is told once more without a change."""

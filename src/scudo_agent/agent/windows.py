@@ -22,7 +22,7 @@ from scudo_agent.judge.holds import Hold
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.values import WindowCopy
 from scudo_agent.ticketing.port import DeskError
-from scudo_agent.wire import Windows, WindowState
+from scudo_agent.wire_site import Windows, WindowState
 
 PREFIX = "window:"
 """Of the ids of holds that windows make."""

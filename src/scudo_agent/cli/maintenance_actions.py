@@ -33,7 +33,7 @@ from scudo_agent.desk.windows import (
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.instant import Instant, format_instant
 from scudo_agent.locale.formats import zone_info
-from scudo_agent.wire import Windows, WindowState
+from scudo_agent.wire_site import Windows, WindowState
 
 _ALIVE = (Phase.PLANNED, Phase.OPEN)
 

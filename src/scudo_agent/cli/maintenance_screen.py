@@ -25,7 +25,7 @@ from scudo_agent.locale import Translator, translator
 from scudo_agent.locale.formats import babel_locale, clean, local
 from scudo_agent.statement.words import KIND_WORDS
 from scudo_agent.text import T, Text, Value
-from scudo_agent.wire import WindowState
+from scudo_agent.wire_site import WindowState
 
 _SHIFTS = {
     Shift.SHORTER: "shorter: the clock is put forward",

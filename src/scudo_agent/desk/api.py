@@ -48,7 +48,6 @@ from scudo_agent.picture import MEDIA_TYPE, NoPictureError
 from scudo_agent.wire import (
     Batch,
     BatchReply,
-    ContractState,
     EvidenceReply,
     Gap,
     Hello,
@@ -56,6 +55,7 @@ from scudo_agent.wire import (
     OpenIncident,
     canonical,
 )
+from scudo_agent.wire_site import ContractState
 
 _INTEGER_LIMIT = 1 << 63
 _HALF = re.compile("[\ud800-\udfff]")

@@ -9,7 +9,7 @@ from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import AgentIdentity
-from scudo_agent.wire import Interventions
+from scudo_agent.wire_site import Interventions
 
 Agent = Callable[..., Coroutine[Any, Any, AgentIdentity]]
 

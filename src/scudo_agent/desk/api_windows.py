@@ -34,7 +34,8 @@ from scudo_agent.desk.window_requests import (
 )
 from scudo_agent.desk.windows import RefusedError, TooLateError
 from scudo_agent.locale import translator
-from scudo_agent.wire import Windows, WindowState, canonical
+from scudo_agent.wire import canonical
+from scudo_agent.wire_site import Windows, WindowState
 
 Agent = Callable[..., Coroutine[Any, Any, AgentIdentity]]
 _Act = Callable[..., list[WindowState]]

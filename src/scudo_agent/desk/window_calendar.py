@@ -9,7 +9,8 @@ from scudo_agent.desk.windows import standing, window_of
 from scudo_agent.instant import Instant, to_datetime
 from scudo_agent.locale import Translator
 from scudo_agent.locale.formats import clean
-from scudo_agent.wire import Named, WindowState
+from scudo_agent.wire import Named
+from scudo_agent.wire_site import WindowState
 
 
 def calendar(

@@ -9,7 +9,8 @@ from scudo_agent.instant import Instant
 from scudo_agent.locale import Translator
 from scudo_agent.locale.formats import babel_locale, local
 from scudo_agent.text import T, Text
-from scudo_agent.wire import Named, WindowState
+from scudo_agent.wire import Named
+from scudo_agent.wire_site import WindowState
 
 KINDS: dict[str, Text] = {
     "ordinary": T("Ordinary maintenance"),

@@ -11,7 +11,7 @@ from enum import StrEnum
 from scudo_agent.contract.model import Announcement, Window, WindowKind
 from scudo_agent.errors import InputError
 from scudo_agent.instant import DAY, SECOND, Instant, format_instant, parse_instant
-from scudo_agent.wire import WindowState
+from scudo_agent.wire_site import WindowState
 
 HORIZON_US = 732 * DAY
 """A window ends within two years: what lies further ahead is a slip of the pen."""

@@ -46,7 +46,8 @@ from scudo_agent.store.values import (
     Write,
 )
 from scudo_agent.store.writer import Writer
-from scudo_agent.wire import Stage, Windows
+from scudo_agent.wire import Stage
+from scudo_agent.wire_site import Windows
 
 T = TypeVar("T")
 LOCK = "agent.lock"

@@ -13,7 +13,7 @@ from scudo_agent.store.values import (
     Scope,
     WindowCopy,
 )
-from scudo_agent.wire import Windows
+from scudo_agent.wire_site import Windows
 
 
 def keep_windows(connection: Connection, windows: Windows, *, at: Instant) -> None:

@@ -15,7 +15,8 @@ from scudo_agent.judge.batch import (
 from scudo_agent.judge.forecast import HourOf
 from scudo_agent.model import Kind, Result
 from scudo_agent.text import Text
-from scudo_agent.wire import OpenIncident, PendingStage, Windows
+from scudo_agent.wire import OpenIncident, PendingStage
+from scudo_agent.wire_site import Windows
 
 
 class RunKind(StrEnum):

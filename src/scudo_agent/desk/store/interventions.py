@@ -12,7 +12,7 @@ from scudo_agent.desk.store.scope import AgentIdentity, Scope
 from scudo_agent.desk.store.tables import site, tenant
 from scudo_agent.desk.store.window_tables import site_service
 from scudo_agent.instant import Instant, format_instant, parse_instant
-from scudo_agent.wire import Intervention
+from scudo_agent.wire_site import Intervention
 
 _MINE = (
     select(intervention)

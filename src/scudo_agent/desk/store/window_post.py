@@ -16,7 +16,8 @@ from scudo_agent.desk.store.window_tables import (
     window_series,
 )
 from scudo_agent.instant import Instant
-from scudo_agent.wire import Named, WindowState
+from scudo_agent.wire import Named
+from scudo_agent.wire_site import WindowState
 
 
 class WindowMail(StrEnum):

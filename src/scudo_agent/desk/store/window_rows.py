@@ -17,12 +17,8 @@ from scudo_agent.desk.store.window_tables import (
     window_series,
 )
 from scudo_agent.instant import Instant, format_instant
-from scudo_agent.wire import (
-    SiteService,
-    WindowAnnouncement,
-    WindowCorrection,
-    WindowState,
-)
+from scudo_agent.wire import SiteService
+from scudo_agent.wire_site import WindowAnnouncement, WindowCorrection, WindowState
 
 # Asked by every agent twice a minute; making a statement costs more than running it.
 _REVISION = select(site.c.windows_revision).where(

@@ -14,7 +14,8 @@ from scudo_agent.desk.store.window_rows import known_services, states
 from scudo_agent.desk.store.window_tables import window, window_announcement
 from scudo_agent.desk.windows import standing, window_of
 from scudo_agent.instant import DAY, Instant
-from scudo_agent.wire import Named, WindowState
+from scudo_agent.wire import Named
+from scudo_agent.wire_site import WindowState
 
 SHOWN_US = 100 * DAY
 """Windows that ended longer ago are not on the page; the API has them."""

@@ -49,7 +49,8 @@ from scudo_agent.desk.windows import (
     window_of,
 )
 from scudo_agent.instant import Instant, parse_instant
-from scudo_agent.wire import SiteService, Windows, WindowState
+from scudo_agent.wire import SiteService
+from scudo_agent.wire_site import Windows, WindowState
 
 
 class UnknownWindowError(Exception):
