@@ -249,6 +249,8 @@ class HelloReply(Message):
     `adoptable` is how many open incidents of this agent the desk has that another
     store than this one has told of: they are to be taken over. `frozen`: there are
     two of this agent, nothing is taken. `renew_key`: the key is to be replaced.
+    `contract_sha256` tells versions apart that a desk put back from a copy numbered
+    alike.
     """
 
     epoch: int
@@ -261,6 +263,7 @@ class HelloReply(Message):
     windows_revision: Annotated[int, Field(ge=0)] = 0
     contract_id: str | None = None
     contract_revision: Annotated[int, Field(ge=0)] = 0
+    contract_sha256: Sha256 | None = None
     adoptable: Annotated[int, Field(ge=0)] = 0
     frozen: bool = False
     renew_key: bool = False

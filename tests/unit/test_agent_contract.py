@@ -135,6 +135,16 @@ def test_another_contract_of_the_same_revision_is_a_new_one(play: Play) -> None:
     assert [one.id for one in user.used] == ["other"]
 
 
+def test_another_text_of_the_same_revision_is_a_new_one(play: Play) -> None:
+    old, new = state(reopen="2h"), state(reopen="6h")
+    play(Source([old]), greeting())
+    source = Source([new])
+    told = greeting().model_copy(update={"contract_sha256": new.sha256})
+    user = play(source, told, told)
+    assert source.asked == 1
+    assert [one.tickets.reopen_us for one in user.used] == [6 * HOUR]
+
+
 def test_an_answer_that_does_not_come_is_asked_for_again(play: Play) -> None:
     source = Source([NoAnswer("gone"), state(reopen="2h")])
     user = play(source, greeting(), greeting())

@@ -80,6 +80,7 @@ def test_an_embedded_agent_brings_its_contract(tmp_path: Path) -> None:
         agent = await b.agent(brings=contract(close_after="1h"))
         reply = (await agent.hello()).json()
         assert (reply["contract_id"], reply["contract_revision"]) == ("prova", 1)
+        assert reply["contract_sha256"] == body_sha256(contract(close_after="1h"))
         state = await asked(agent)
         assert state["body"] == contract(close_after="1h")
         assert state["sha256"] == body_sha256(state["body"])
@@ -111,6 +112,7 @@ def test_a_site_without_a_contract_has_none(tmp_path: Path) -> None:
         agent = await b.agent()
         reply = (await agent.hello()).json()
         assert (reply["contract_id"], reply["contract_revision"]) == (None, 0)
+        assert reply["contract_sha256"] is None
         assert await asked(agent) is None
 
     play(tmp_path, scene)

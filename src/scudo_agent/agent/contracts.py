@@ -83,7 +83,7 @@ class ContractWatch:
         self._user = user
         self._source = source
         copy = kept(user.store.reader)
-        self._has = None if copy is None else copy.version
+        self._has = None if copy is None else copy.state
         self._told: tuple[str | None, int] | None = None
         self._fetching: asyncio.Task[None] | None = None
 
@@ -93,10 +93,18 @@ class ContractWatch:
         if now != self._told:
             self._told = now
             self._complain(*now)
-        if not reply.contract_revision or now == self._has:
+        if not reply.contract_revision or self._have(reply):
             return
         if self._fetching is None or self._fetching.done():
             self._fetching = asyncio.get_running_loop().create_task(self._fetch())
+
+    def _have(self, reply: HelloReply) -> bool:
+        """Whether our copy is the version that holds, by its number and its text."""
+        if self._has is None:
+            return False
+        same = reply.contract_sha256 in (None, self._has.sha256)
+        number = self._has.contract_id, self._has.revision
+        return same and number == (reply.contract_id, reply.contract_revision)
 
     def _complain(self, contract_id: str | None, revision: int) -> None:
         """Say once what does not fit: the site file and the desk are the provider's."""
@@ -118,7 +126,7 @@ class ContractWatch:
         except StoreError as exc:
             _log.warning("the contract cannot be kept just now: %s", exc)
         else:
-            self._has = copy.version
+            self._has = copy.state
             self._user.use_contract(copy.contract)
             _log.info("contract %s, revision %d, holds from now on", *copy.version)
 

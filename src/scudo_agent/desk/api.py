@@ -103,6 +103,7 @@ class _Api:
             site_id=who.site_id,
             contract_id=granted.contract_id,
             contract_revision=granted.contract_revision,
+            contract_sha256=granted.contract_sha256,
             windows_revision=granted.windows_revision,
             adoptable=granted.adoptable,
             mode="recovery" if granted.recovers else "normal",

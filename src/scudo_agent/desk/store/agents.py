@@ -9,6 +9,7 @@ from scudo_agent.config.contract_body import Body
 from scudo_agent.config.site import Site
 from scudo_agent.desk.store.clones import note_run
 from scudo_agent.desk.store.contracts import (
+    contract_hash,
     contract_of,
     known_ids,
     last_version,
@@ -109,6 +110,7 @@ class Granted:
     last_seq: dict[str, int]
     contract_id: str | None = None
     contract_revision: int = 0
+    contract_sha256: str | None = None
     windows_revision: int = 0
     adoptable: int = 0
     recovers: bool = False
@@ -206,6 +208,7 @@ class Agents:
             note_damage(db, who, hello.damaged, now=now, posting=posting)
             note_unstored(db, who, hello.unstored, now=now, posting=posting)
             contract_id, revision = contract_of(db, who)
+            sha256 = contract_hash(db, contract_id, revision)
             windows_revision = revision_of_windows(db, who)
             # Until the agent says this epoch itself it may have kept nothing.
             adoptable = 0 if hello.epoch == epoch else count_open(db, who)
@@ -215,6 +218,7 @@ class Agents:
             last_seq=last,
             contract_id=contract_id if revision else None,
             contract_revision=revision,
+            contract_sha256=sha256,
             windows_revision=windows_revision,
             adoptable=adoptable,
             recovers=recovers,

@@ -160,6 +160,19 @@ def contract_of(db: Connection, who: AgentIdentity) -> tuple[str | None, int]:
     return contract_id, int(revision or 0)
 
 
+def contract_hash(db: Connection, contract_id: str | None, revision: int) -> str | None:
+    """Of the version's text; None when it is not stored."""
+    which = {"id": contract_id, "at_revision": revision}
+    return db.execute(_HASH, which).scalar()
+
+
+_HASH = select(contract_version.c.sha256).where(
+    _mine,
+    contract_version.c.contract_id == bindparam("id"),
+    contract_version.c.revision == bindparam("at_revision"),
+)
+
+
 def known_ids(db: Connection) -> tuple[str, ...]:
     """The ids of all contracts."""
     query = (
