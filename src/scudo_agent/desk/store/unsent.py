@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.orm import aliased
 
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.tables import mail_outbox, ticket
@@ -102,7 +101,7 @@ class UnsentMails:
 
 
 def _rows() -> Any:
-    earlier = aliased(mail_outbox)
+    earlier = mail_outbox.alias()
     behind = (
         select(func.min(earlier.c.mail_id))
         .where(
