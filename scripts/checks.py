@@ -20,7 +20,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,8 +32,7 @@ class Stage:
     """One stage: `minutes` is its share; without `markers` it runs the tools.
 
     `marks` are those of which a test must have one; without them it may have none.
-    `spread` is how its tests are spread over the processors; without it they run one
-    after the other.
+    `spread`: its tests run on all processors at once, else one after the other.
     """
 
     name: str
@@ -42,7 +40,7 @@ class Stage:
     minutes: float
     markers: str = ""
     marks: tuple[str, ...] = ()
-    spread: Literal["worksteal", "loadfile"] | None = None
+    spread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +63,7 @@ STAGES = (
         minutes=4,
         markers="not (real or chaos or browser or mail or fuzz or rights"
         " or prometheus)",
-        spread="worksteal",
+        spread=True,
     ),
     Stage(
         name="real",
@@ -74,7 +72,7 @@ STAGES = (
         markers="real and not (chaos or browser or mail or fuzz or rights"
         " or prometheus)",
         marks=("real",),
-        spread="loadfile",
+        spread=True,
     ),
     Stage(
         name="chaos",
@@ -82,7 +80,7 @@ STAGES = (
         minutes=7,
         markers="chaos and not prometheus",
         marks=("chaos",),
-        spread="loadfile",
+        spread=True,
     ),
     Stage(
         name="browser",
@@ -234,7 +232,7 @@ def tests(stage: Stage, *, order: Sequence[str]) -> Done:
         command += ["-m", stage.markers, f"--junitxml={report}", *order]
         if stage.spread:
             workers = str(min(os.cpu_count() or 1, _WORKERS))
-            command += ["-n", workers, "--dist", stage.spread]
+            command += ["-n", workers, "--dist", "worksteal"]
         chosen = files(stage)
         code = run([*command, *chosen], hard_limit_s(stage)) if chosen else 5
         counts = counted(report)
