@@ -8,7 +8,7 @@ import pytest
 from icalendar import Calendar
 
 from scudo_agent.desk.mail.transport import TransportError
-from scudo_agent.instant import parse_instant
+from scudo_agent.instant import SECOND, parse_instant
 from support.desk_scene import play
 from support.desking import Bench
 from support.window_desk import LATER, SERIES, SPAN, plain, planner, read_mails
@@ -69,6 +69,22 @@ def test_an_english_customer_reads_english(tmp_path: Path) -> None:
         assert "we have planned maintenance." in plain(told)
         assert "does not take place: it has been cancelled." in plain(cancelled)
         assert "Reason       rinviato" in plain(cancelled)
+
+    play(tmp_path, scene)
+
+
+def test_what_had_begun_is_ended_and_not_called_off(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        desk = await planner(b, language="en")
+        window = await desk.add(kind="extraordinary", services=["*"])
+        start = parse_instant(window["announcements"][0]["start"])
+        b.clock.forward((start - b.desk.store.now()) / SECOND + 60)
+        await desk.cancel(window["id"])
+        await b.desk.send_mails()
+        _, ended = read_mails(b)
+        assert "Ended: Extraordinary maintenance" in ended["Subject"]
+        assert "which had begun, has been ended" in plain(ended)
+        assert "cancelled" not in plain(ended)
 
     play(tmp_path, scene)
 

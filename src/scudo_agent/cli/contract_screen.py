@@ -12,7 +12,7 @@ from scudo_agent.contract.calendar import Calendar
 from scudo_agent.contract.exclusion import KINDS
 from scudo_agent.contract.explain import Explanation, Share, explain
 from scudo_agent.contract.part import month_part, part, service_time
-from scudo_agent.contract.windows import WindowRules
+from scudo_agent.contract.windows import Refusal, WindowRules
 from scudo_agent.model import State
 from scudo_agent.statement.words import (
     KIND_WORDS,
@@ -188,7 +188,11 @@ class AccountScreen:
         )
         self._planned(
             T("planned: what will not be excluded, and why"),
-            _where(found.refused, begun=False),
+            [
+                one
+                for one in _where(found.refused, begun=False)
+                if one.refusal is not Refusal.CANCELLED
+            ],
         )
         if found.outages:
             self._console.print()

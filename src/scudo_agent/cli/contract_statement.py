@@ -108,18 +108,23 @@ def verify(args: argparse.Namespace) -> int:
     """Recompute a statement; exit 1 and the first difference if it was altered."""
     from scudo_agent.config.statement_file import read_statement
     from scudo_agent.contract.exact import dumps
+    from scudo_agent.errors import ScudoError
 
     stated = read_statement(args.verify)
     found = _differences(stated, args.verify)
     if args.html is not None and not found:
         write_page(stated, args.html, language=args.language)
-    if args.file is not None:
-        found += _other_contract(stated, args.file)
+    others = [] if args.file is None else _other_contract(stated, args.file)
     if args.json:
-        shown = [{"place": one.place, "said": str(one)} for one in found]
-        print(dumps({"verified": not found, "differences": shown}))
-        return 1 if found else 0
+        shown = [{"place": one.place, "said": str(one)} for one in found + others]
+        print(dumps({"verified": not shown, "differences": shown}))
+        return 1 if shown else 0
     _refuse(found, args.verify)
+    if others:
+        raise ScudoError(
+            f"{args.verify}: every figure follows from its inputs, but its contract is "
+            f"not that of {args.file}: {_first(others)}"
+        )
     print(f"{_sound_words(args, stated)}\nsha256 {stated['sha256']}")
     return 0
 
@@ -150,8 +155,16 @@ def _refuse(found: list[Any], path: Path) -> None:
     from scudo_agent.errors import ScudoError
 
     if found:
-        more = "" if len(found) == 1 else f" (and {len(found) - 1} more differences)"
-        raise ScudoError(f"{path}: was altered: {found[0]}{more}")
+        raise ScudoError(f"{path}: was altered: {_first(found)}")
+
+
+def _first(differences: list[Any]) -> str:
+    """The first difference, and how many more there are."""
+    more = len(differences) - 1
+    if not more:
+        return str(differences[0])
+    noun = "difference" if more == 1 else "differences"
+    return f"{differences[0]} (and {more} more {noun})"
 
 
 def _differences(stated: dict[str, Any], path: Path) -> list[Any]:

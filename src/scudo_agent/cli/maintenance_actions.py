@@ -134,7 +134,9 @@ def cancel(args: argparse.Namespace, case: Case) -> int:
     now = _now()
     alive = [w for w in found if _phase(w, now) in _ALIVE]
     if not args.json:
-        screen.listing(case, alive, now, hidden=len(found) - len(alive))
+        # What is over or cancelled is shown as such, if there is nothing else.
+        hidden = len(found) - len(alive) if alive else 0
+        screen.listing(case, alive or found, now, hidden=hidden)
     if not confirmed(args, "Cancel? The customer is told by mail at once."):
         print("nothing was cancelled")
         return 1

@@ -15,6 +15,7 @@ from scudo_agent.desk import window_words as words
 from scudo_agent.desk.notice import Rendered
 from scudo_agent.desk.store.window_post import WindowErrand, WindowMail
 from scudo_agent.desk.windows import window_of
+from scudo_agent.instant import parse_instant
 from scudo_agent.locale import Translator
 from scudo_agent.locale.formats import clean
 from scudo_agent.text import TN, T, Text, Value
@@ -98,6 +99,8 @@ class _Writer:
             "day": words.date_of(start, self.zone, self.translator.language),
             "time": words.clock(start, self.zone),
         }
+        if self.errand.kind is WindowMail.CANCELLED and self.cut_short:
+            return T("[{ref}] Ended: {kind}, {services}, {day}, {time}", **values)
         if self.errand.kind is WindowMail.CANCELLED:
             return T("[{ref}] Cancelled: {kind}, {services}, {day}, {time}", **values)
         if self.errand.kind is WindowMail.MOVED:
@@ -111,7 +114,21 @@ class _Writer:
             )
         return T("[{ref}] {kind}: {services}, {day}, {time}", **values)
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether it was called off when it had begun."""
+        told = self.state.cancelled
+        return told is not None and parse_instant(told) > self.spans[0].start
+
     def lead(self) -> list[Text]:
+        if self.errand.kind is WindowMail.CANCELLED and self.cut_short:
+            return [
+                T(
+                    "the maintenance {ref}, which had begun, has been ended: what "
+                    "would have followed does not take place.",
+                    ref=self.ref,
+                )
+            ]
         if self.errand.kind is WindowMail.CANCELLED:
             return [
                 T(

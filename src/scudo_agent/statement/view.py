@@ -11,7 +11,7 @@ from scudo_agent.contract.explain import Explanation, Share, explain
 from scudo_agent.contract.part import month_part
 from scudo_agent.contract.spans import merge
 from scudo_agent.contract.statement import Inputs
-from scudo_agent.contract.windows import WindowRules
+from scudo_agent.contract.windows import Refusal, WindowRules
 from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.statement import charts
 from scudo_agent.statement.reasons import (
@@ -280,7 +280,8 @@ def _window(one: Share, words: Words) -> WindowRow:
 def _verdict(one: Share) -> Text:
     """Whether a part is excluded, or will be, and why."""
     why: Value = {"text": one.why.to_json()}
-    if one.elapsed or not one.coming:
+    called_off = one.refusal is Refusal.CANCELLED
+    if one.elapsed or not one.coming or called_off:
         if one.refusal is None:
             return T("Excluded: {why}.", why=why)
         return T("Not excluded: {why}.", why=why)

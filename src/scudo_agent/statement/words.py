@@ -100,12 +100,23 @@ class Words:
         return short_day(local(at, self.zone), self._locale)
 
 
+_HALF = Fraction(1, 2)
+
+
 def verdict(account: Account, words: Words) -> Text:
     """Whether the promise is kept."""
     target = words.promise(account.target)
     if account.met is None:
         return T("promised {target}: nothing to judge yet", target=target)
     if account.period[1] < account.year[1]:
+        if not account.met and account.coverage < _HALF:
+            # A ratio over minutes is no verdict on a year.
+            share = words.percent(account.coverage)
+            return T(
+                "promised {target}: not kept so far, with {share} of the time measured",
+                target=target,
+                share=share,
+            )
         if not account.met:
             return T("promised {target}: not kept so far", target=target)
         return T("promised {target}: kept so far", target=target)
