@@ -277,7 +277,7 @@ class Drainer:
             return
         last = exc.expected_seq - 1
         head, acked = await off(lambda: self._store.head(self.stream))
-        if rows[0].seq <= last <= head:
+        if (rows[0].seq if rows else acked + 1) <= last <= head:
             # It has them, and does not want to hear them again.
             await wait(self._store.acknowledge(self.stream, last, {}))
         elif last < acked:
@@ -297,6 +297,8 @@ class Drainer:
             self.failures += 1
             self.error = words(exc)
             self._send_at = self._link.after(self.failures, exc)
+        if not rows:  # only what is gone was to be told
+            return
         span = (rows[0].seq, rows[-1].seq)
         await wait(self._store.note_attempt(self.stream, span, str(exc)))
 

@@ -69,6 +69,10 @@ NOTHING = Committed(observations=(), batch=Batch(), stages=())
 """A tick in which nothing happened."""
 
 
+EVENTS_KEPT = 20_000
+"""Of what was seen while the store refuses; what was judged of it waits whole."""
+
+
 @dataclass(slots=True)
 class _Waiting:
     """What has been judged and is not committed yet."""
@@ -328,12 +332,12 @@ class Pipeline:
             return NOTHING
         # What comes while this is written goes with the next commit.
         self._waiting = _Waiting()
-        write = self._as_write(waiting, liveness)
-        if write is None:
-            return self._publish(waiting, ())
+        stages: tuple[Stage, ...] = ()
         written = False
         try:
-            stages = await self._store.acommit(write)
+            write = self._as_write(waiting, liveness)
+            if write is not None:
+                stages = await self._store.acommit(write)
             written = True
         except StoreError as exc:
             self.commit_error = exc
@@ -341,8 +345,12 @@ class Pipeline:
         finally:
             if not written:
                 self._waiting = waiting.then(self._waiting)
-        self.commit_error = None
-        self._hours = []
+                if self._recorder is None:
+                    # Metrics alone count them: a full disk must not fill the memory.
+                    del self._waiting.events[:-EVENTS_KEPT]
+        if write is not None:
+            self.commit_error = None
+            self._hours = []
         return self._publish(waiting, stages)
 
     def _publish(self, done: _Waiting, stages: tuple[Stage, ...]) -> Committed | None:

@@ -15,6 +15,7 @@ from scudo_agent.deliver import Delivery
 from scudo_agent.errors import StoreError
 from scudo_agent.instant import SECOND
 from scudo_agent.model import Kind
+from scudo_agent.store import schema
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.values import IncidentState
 from scudo_agent.ticketing.desk import DeskClient
@@ -647,3 +648,23 @@ def test_a_fault_with_nothing_left_to_send_is_over(
         assert delivery.state.failures == 0
 
     rig.run(act)
+
+
+def test_a_busy_desk_hears_later_of_what_is_gone(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(1, 4):
+        rig.tell(number)
+    rig.drains()
+    # What was pruned, and a desk that was put back from a copy of long ago.
+    rig.store._writer.submit(lambda db: db.execute(schema.outbox.delete())).result()
+    for epoch, events in rig.desk.events.items():
+        rig.desk.events[epoch] = {1: events[1]}
+    rig.desk.faults += [says(503, {"title": "busy"}), says(503, {"title": "busy"})]
+
+    async def act(delivery: Delivery) -> None:
+        await rig.until(lambda: not rig.desk.faults, 60)
+        await rig.until(lambda: delivery.state.error is None, 60)
+
+    rig.run(act)
+    assert not [one for one in caplog.records if one.exc_info is not None]

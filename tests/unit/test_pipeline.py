@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scudo_agent import config
+from scudo_agent import config, pipeline
 from scudo_agent.config.judging import judging_site
 from scudo_agent.errors import StoreError
 from scudo_agent.grading import graded
@@ -165,6 +165,40 @@ def test_what_comes_while_a_commit_is_under_way_goes_with_the_next(
     kinds = [stage.kind for done in bench.told for stage in done.stages]
     assert kinds == [Kind.OPEN, Kind.NOTE]
     assert [row.rev for row in bench.store.pending()] == [1, 2]
+
+
+def test_what_cannot_be_written_down_waits(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.tick(erp_web=GOOD, switch_ping=GOOD, gateway_ping=GOOD)
+
+    def stumbling(*_: object, **__: object) -> Any:
+        raise RuntimeError("nobody thought of this")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.pipeline.writer, "write", stumbling)
+        with pytest.raises(RuntimeError):
+            bench.fail_web()
+    bench.tick(seconds=1)
+    kinds = [stage.kind for done in bench.told for stage in done.stages]
+    assert kinds == [Kind.OPEN]
+
+
+def test_what_was_seen_does_not_fill_the_memory_while_nothing_is_stored(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(_write: object) -> Any:
+        raise StoreError("database or disk is full")
+
+    monkeypatch.setattr(pipeline, "EVENTS_KEPT", 10)
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.store, "acommit", full)
+        for _ in range(8):
+            bench.fail_web(1)
+    done = bench.tick(seconds=1)
+    assert done is not None
+    assert len(done.observations) == 10
+    assert [stage.kind for stage in done.stages] == [Kind.OPEN]
 
 
 def test_two_ticks_never_share_an_instant(bench: Bench) -> None:

@@ -68,11 +68,17 @@ def test_it_comes_back_once_twice_as_much_is_free(
 def test_where_nearly_nothing_is_free_none_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Disk(monkeypatch, MB - 1)
+    disk = Disk(monkeypatch, MB - 1)
     reserve = Reserve(tmp_path)
     assert not (tmp_path / FILE).exists()
     assert not reserve.released
     assert not reserve.release()
+    disk.free = 2 * SIZE - 1
+    reserve.restore()
+    assert not (tmp_path / FILE).exists()
+    disk.free = 2 * SIZE  # somebody made space
+    reserve.restore()
+    assert (tmp_path / FILE).stat().st_size == SIZE
 
 
 def test_where_it_cannot_be_kept_the_log_says_so(

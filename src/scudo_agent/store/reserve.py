@@ -28,6 +28,7 @@ class Reserve:
         if self._path.exists():  # what a killed agent left
             self._size = self._path.stat().st_size
         self._keep(min(SIZE, self._free() // _SHARE))
+        self._owed = self._size == 0 and not self._path.exists()
 
     @property
     def released(self) -> bool:
@@ -50,6 +51,9 @@ class Reserve:
 
     def restore(self) -> None:
         """Keep space again if there is enough; call it after a commit."""
+        if self._owed and self._free() >= 2 * SIZE:
+            self._owed = False  # the disk was full at the start
+            self._keep(SIZE)
         if self.released and self._free() >= 2 * self._size:
             self._keep(self._size)
             if not self.released:
@@ -57,7 +61,7 @@ class Reserve:
 
     def remove(self) -> None:
         """A clean end: nothing is kept while nobody writes."""
-        self._size = 0
+        self._size, self._owed = 0, False
         try:
             self._path.unlink(missing_ok=True)
         except OSError as exc:

@@ -92,7 +92,8 @@ class DeskClient:
     async def hello(self, hello: Hello) -> HelloReply:
         """See `TicketSystem.hello`."""
         # Left out where there is nothing to say: an older desk does not know it.
-        none = {"damaged"} if hello.damaged is None else set()
+        news = {"damaged", "unstored"}
+        none = {name for name in news if getattr(hello, name) is None}
         body = canonical(hello.model_dump(exclude=none))
         reply = await self._post("/hello", body, HelloReply, {})
         self._agent = reply.agent_id
@@ -121,9 +122,9 @@ class DeskClient:
 
     async def gap(self, stream: str, gap: Gap | LedgerGap) -> BatchReply:
         """See `TicketSystem.gap`."""
-        return await self._post(
-            f"/streams/{stream}/gaps", canonical(gap), BatchReply, {}
-        )
+        none = {"until"} if gap.until is None else set()
+        body = canonical(gap.model_dump(exclude=none))
+        return await self._post(f"/streams/{stream}/gaps", body, BatchReply, {})
 
     async def exhibit(self, exhibit: Exhibit) -> None:
         """See `EvidenceTaker.exhibit`."""
