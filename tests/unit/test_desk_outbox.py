@@ -92,6 +92,7 @@ def test_one_behind_another_says_which_goes_first(tmp_path: Path) -> None:
         (("retry", "x"), "'x' is no mail's number"),
         (("show", "9"), "no mail 9 waits"),
         (("retry", "9"), "no mail 9 waits"),
+        (("show", "9" * 20), "waits; 'list' says which do"),
         (("list", "a", "b"), "takes no more than a site file"),
     ],
 )

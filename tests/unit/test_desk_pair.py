@@ -281,6 +281,72 @@ def test_where_the_other_saw_nothing_the_ticket_waits(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+async def only_heard(b: Bench, other: Speaker) -> None:
+    """The first agent is silent until the desk notices."""
+    for _ in range(3):
+        wait(b, 40)
+        await other.hello("store-of-the-other")
+
+
+@pytest.mark.parametrize("after", [1800, 300])
+def test_the_end_of_the_first_outage_is_not_that_of_a_relapse(
+    tmp_path: Path, after: int
+) -> None:
+    async def scene(b: Bench) -> None:
+        first = await b.agent()
+        other = await second(b)
+        await first.send(stage(1, 1))
+        await other.send(opening(1), ending(1, 50))
+        await first.send(stage(2, 2, "recover", at=at(55)))
+        await first.send(stage(3, 3, "reopen", at=at(after)))
+        await only_heard(b, other)
+        assert refs(b) == [("bad", "reopened", 1)]
+
+    play(tmp_path, scene)
+
+
+def test_one_end_is_told_once_however_often_an_agent_is_silent(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        first = await b.agent()
+        other = await second(b)
+        await first.send(stage())
+        await other.send(opening(1), ending(1, 50))
+        await only_heard(b, other)
+        assert refs(b) == [("recovered", "new", 0)]
+        await first.hello(epoch=1)
+        wait(b, 10)
+        await first.send(stage(2, 2, "recover"))
+        await first.send(stage(3, 3, "reopen", at=at(300)))
+        await only_heard(b, other)
+        assert refs(b) == [("bad", "reopened", 1)]
+
+    play(tmp_path, scene)
+
+
+def test_where_the_rest_was_not_measured_the_silent_one_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    gone = OTHER[:-1] + "7"
+
+    async def scene(b: Bench) -> None:
+        first = await b.agent()
+        other = await second(b)
+        await first.send(stage())
+        await other.send(opening(1), ending(1, 50))
+        await other.send(
+            stage(3, 1, incident_id=gone), stage(4, 2, "retire", incident_id=gone)
+        )
+        await only_heard(b, other)
+        assert refs(b) == [("bad", "new", 0)]
+        await first.hello(epoch=1)
+        wait(b, 10)
+        await first.send(stage(2, 2, "recover", at=at(200)))
+        assert refs(b)[0][0] != "bad"
+        assert "di nuovo attivo" in (await told(b))[-1]
+
+    play(tmp_path, scene)
+
+
 def provider_tickets(b: Bench) -> list[tuple[str, str]]:
     query = (
         select(incident.c.subject_key, incident.c.condition)

@@ -103,6 +103,8 @@ def test_what_is_not_there_is_a_page_that_says_so(tmp_path: Path) -> None:
             "/statements/evil/acme-milano",
             "/statements/acme/acme-milano/2026-13",
             "/statements/acme/acme-milano/2031-01",
+            "/statements/acme/acme-milano/0000",
+            "/statements/acme/acme-milano/9999",
             f"{OCTOBER}?revision=7",
             f"{OCTOBER}?revision=x",
             "/statements/acme/acme-milano/../../etc",

@@ -95,7 +95,7 @@ class Orders:
         found = await offload(unsent.listed)
         mails = [*found.mails]
         if asked.get("mail") is not None:
-            one = await offload(unsent.one, int(_text(asked, "mail")))
+            one = await offload(unsent.one, _number(asked))
             mails = [_waits(asked) if one is None else one]
         return {
             "waiting": found.waiting,
@@ -105,7 +105,7 @@ class Orders:
 
     async def _retry(self, asked: dict[str, Any], actor: str) -> dict[str, Any]:
         unsent, word = self._desk.store.unsent, _text(asked, "mail")
-        which = None if word == "all" else int(word)
+        which = None if word == "all" else _number(asked)
         if which is not None and await offload(unsent.one, which) is None:
             _waits(asked)
         done = await offload(unsent.retry, which)
@@ -113,6 +113,13 @@ class Orders:
             _log.warning("%s lets mails try again: %s", actor, done)
             self._desk.wake_mails()
         return {"mails": done}
+
+
+def _number(asked: dict[str, Any]) -> int:
+    word = _text(asked, "mail")
+    if not word.isascii() or not word.isdigit() or len(word) > 18:
+        _waits(asked)
+    return int(word)
 
 
 def _waits(asked: dict[str, Any]) -> Unsent:

@@ -17,7 +17,12 @@ from scudo_agent.desk.store.ledger_tables import ledger_mark
 from scudo_agent.desk.store.own import OwnIncidents
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.scope import AgentIdentity
-from scudo_agent.desk.store.tables import incident, security_event, ticket_event
+from scudo_agent.desk.store.tables import (
+    agent,
+    incident,
+    security_event,
+    ticket_event,
+)
 from scudo_agent.instant import DAY, HOUR, MINUTE, Instant
 from scudo_agent.text import T, Text
 from scudo_agent.wire import Sentence, canonical
@@ -163,14 +168,24 @@ def _due(db: Connection, row: Any, now: Instant) -> Instant:
     due = Instant(last + CALM_US)
     if due > now or not row.subject_key.startswith(f"{ALTERED}:"):
         return due
-    # Greetings that do not hold leave no mark: it is not over while they come.
-    said = db.execute(
-        select(func.max(ledger_mark.c.said_us)).where(
-            ledger_mark.c.tenant_id == row.tenant_id,
-            ledger_mark.c.site_id == row.site_id,
+    # Greetings that do not hold leave no mark: it is not over while they come, of
+    # whichever agent of a pair.
+    said = func.max(ledger_mark.c.said_us)
+    of_agent = (
+        select(agent.c.hello_us, said)
+        .outerjoin(ledger_mark, ledger_mark.c.agent_id == agent.c.agent_id)
+        .where(
+            agent.c.tenant_id == row.tenant_id,
+            agent.c.site_id == row.site_id,
+            agent.c.revoked_us.is_(None),
         )
-    ).scalar()
-    return due if said is not None and said >= due else Instant(now + _LATER_US)
+        .group_by(agent.c.agent_id, agent.c.hello_us)
+    )
+    heard = [(at, mark or 0) for at, mark in db.execute(of_agent)]
+    holds = any(mark >= due for _, mark in heard) and not any(
+        at is not None and at >= due > mark for at, mark in heard
+    )
+    return due if holds else Instant(now + _LATER_US)
 
 
 _ACCEPTED = "mail_accepted"

@@ -17,7 +17,13 @@ from scudo_agent.desk.store.own import OwnIncidents
 from scudo_agent.desk.store.post import OVER, SEEN_AGAIN, Post, Posting
 from scudo_agent.desk.store.rows import Rows
 from scudo_agent.desk.store.scope import AgentIdentity
-from scudo_agent.desk.store.tables import agent, incident, ticket, ticket_event
+from scudo_agent.desk.store.tables import (
+    agent,
+    incident,
+    mail_outbox,
+    ticket,
+    ticket_event,
+)
 from scudo_agent.instant import MINUTE, Instant
 from scudo_agent.model import Kind
 from scudo_agent.wire import Stage
@@ -90,12 +96,13 @@ class PairWatch:
 
     def _set_aside(self, db: Connection, row: Row[Any], now: Instant) -> None:
         """From now on the other agent's word is what the ticket goes by."""
-        _put(db, row, aside_us=_WHILE_SILENT, subject_open=False)
-        who = _of(row)
-        event_id = _enter(db, row, SET_ASIDE, now)
-        rows = Rows(db, who, now)
-        rows.hand_over(row.subject_key)
+        rows = Rows(db, _of(row), now)
         condition = joint(rows.conditions(row.ticket_id, besides=row.incident_id))
+        if condition is Condition.NOT_MEASURED:
+            return  # nobody else would ever say that it is over
+        _put(db, row, aside_us=_WHILE_SILENT, subject_open=False)
+        event_id = _enter(db, row, SET_ASIDE, now)
+        rows.hand_over(row.subject_key)
         if condition is not Condition.RECOVERED:
             return
         ended = rows.ended(row.ticket_id, besides=row.incident_id)
@@ -205,11 +212,41 @@ def _to_set_aside(db: Connection, two: list[_Agent]) -> list[Row[Any]]:
             twin.c.agent_id.in_(heard),
             twin.c.condition == Condition.RECOVERED.value,
             twin.c.ended_us > incident.c.since_us,
+            ~_relapsed(incident, twin),
+            ~_over_told(twin),
         )
         .order_by(incident.c.incident_id, twin.c.ended_us)
     )
     # Of several the one that was over last.
     return list({row.incident_id: row for row in rows}.values())
+
+
+def _relapsed(mine: Any, twin: Any) -> Any:
+    """It is back since: of that the other one has not seen the end."""
+    return (
+        select(ticket_event.c.event_id)
+        .where(
+            ticket_event.c.tenant_id == mine.c.tenant_id,
+            ticket_event.c.incident_id == mine.c.incident_id,
+            ticket_event.c.kind == Kind.REOPEN.value,
+            ticket_event.c.at_us >= twin.c.ended_us,
+        )
+        .exists()
+    )
+
+
+def _over_told(twin: Any) -> Any:
+    """Of this end there is a mail: an end is told once."""
+    return (
+        select(mail_outbox.c.mail_id)
+        .where(
+            mail_outbox.c.tenant_id == twin.c.tenant_id,
+            mail_outbox.c.incident_id == twin.c.incident_id,
+            mail_outbox.c.kind == OVER,
+            mail_outbox.c.rev == twin.c.rev,
+        )
+        .exists()
+    )
 
 
 def _aside(db: Connection, two: list[_Agent]) -> list[tuple[Row[Any], _Agent]]:

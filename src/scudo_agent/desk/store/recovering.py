@@ -11,7 +11,7 @@ from scudo_agent.desk.lifecycle import message_id
 from scudo_agent.desk.own_words import RESTORED
 from scudo_agent.desk.store.own import OwnIncidents
 from scudo_agent.desk.store.post import Posting
-from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.scope import FIRST, AgentIdentity, agent_of
 from scudo_agent.desk.store.tables import agent, inbox, mail_outbox, ticket
 from scudo_agent.instant import MINUTE, Instant
 from scudo_agent.text import TN
@@ -135,8 +135,14 @@ class Recovery:
         self._epoch, self._from, self._seq = epoch, first or 0, seq or 0
 
     def _own(self) -> OwnIncidents:
-        where = (self._who.tenant_id, self._who.site_id)
-        return OwnIncidents(self._db, where, now=self._now, posting=self._posting)
+        who = self._who
+        where = (who.tenant_id, who.site_id)
+        # Each of a pair recovers by itself: the end of one is not that of the other.
+        first = agent_of(*where, FIRST).agent_id == who.agent_id
+        name = None if first else who.agent_id.removeprefix(f"{who.tenant_id}/")
+        return OwnIncidents(
+            self._db, where, now=self._now, posting=self._posting, name=name
+        )
 
     def _digest(self) -> str | None:
         """Message-ID of the provider's mail."""

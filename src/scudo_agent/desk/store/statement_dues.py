@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from scudo_agent.contract.hours import local_day
 from scudo_agent.contract.model import Contract
 from scudo_agent.contract.part import month_span
+from scudo_agent.contract.year import kept_since
 from scudo_agent.desk.store.contracts import (
     ContractVersion,
     contract_versions,
@@ -60,7 +61,7 @@ def due_months(db: Connection, now: Instant) -> list[Due]:
     for row in rows:
         contract, since = monthly[row.contract_id]
         who = AgentIdentity(tenant_id=row.tenant_id, site_id=row.site_id, agent_id="")
-        begin = max(since, Instant(row.created_us))
+        begin = max(since, Instant(row.created_us), kept_since(contract, now))
         for period, end in _months(contract, begin, now):
             key = (who.tenant_id, who.site_id, period)
             if key not in made and _told(db, who, end):

@@ -148,13 +148,19 @@ class Statements:
             if done == AT_ONCE:
                 return done, now
             try:
-                done += self.get(one.who, one.period).revision > 0
+                if self._ready(one, now):
+                    done += self.get(one.who, one.period).revision > 0
             except (InputError, ConfigError) as exc:
                 if one not in self._refused:
                     where = f"{one.who.tenant_id}/{one.who.site_id}"
                     _log.error("%s: no statement of %s: %s", where, one.period, exc)
                 self._refused.add(one)
         return done, None
+
+    def _ready(self, one: Due, now: Instant) -> bool:
+        """Whether it is worth the writer's time."""
+        with self._database.read() as db:
+            return _Case(db, one.who, one.period).ready(now)
 
     def _keep(self, db: Connection, case: "_Case", new: Stated) -> Stated:
         """Store a revision, and the mail that brings it where the contract says so."""
@@ -194,8 +200,11 @@ class _Case:
         contract = self._version.contract
         if "-" in self._period:
             return month_span(contract, self._period)
-        days = self._calendar.contract_days(int(self._period))
-        first, last = (wall(self._calendar.zone, day, 0) for day in days)
+        try:
+            days = self._calendar.contract_days(int(self._period))
+            first, last = (wall(self._calendar.zone, day, 0) for day in days)
+        except OverflowError:
+            raise InputError(f"{self._period} is beyond the calendar") from None
         return first, last
 
     def ready(self, now: Instant) -> bool:
