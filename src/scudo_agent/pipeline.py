@@ -69,8 +69,7 @@ NOTHING = Committed(observations=(), batch=Batch(), stages=())
 """A tick in which nothing happened."""
 
 
-EVENTS_KEPT = 20_000
-"""Of what was seen while the store refuses; what was judged of it waits whole."""
+EVENTS_KEPT = 20_000  # while the store refuses; what was judged of them waits whole
 
 
 @dataclass(slots=True)
