@@ -20,6 +20,10 @@ settings.register_profile("scudo-ci", derandomize=True, print_blob=True)
 if os.environ.get("CI"):
     settings.load_profile("scudo-ci")
 
+# Demos side by side keep their ports while they are down for a moment.
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+os.environ["SCUDO_DEMO_PORTS"] = str(1_000 * int(_worker))
+
 FOLDERS = {
     "real": "real",
     "e2e": "real",

@@ -121,6 +121,20 @@ def test_a_taken_port_is_passed_over(udp: bool) -> None:
         assert site.free_port(taken, udp=udp) > taken
 
 
+def test_the_search_can_begin_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCUDO_DEMO_PORTS", "12000")
+    made = site.prepare(tmp_path, clock=StandingClock(), wanted_gateway="stand-in")
+    assert made.ports.http >= 20_081
+    assert made.ports.snmp >= 28_161
+    monkeypatch.setenv("SCUDO_DEMO_PORTS", "x")
+    with pytest.raises(InputError, match=r"SCUDO_DEMO_PORTS=x: .* from 0 to 40000"):
+        site.prepare(
+            tmp_path / "other", clock=StandingClock(), wanted_gateway="stand-in"
+        )
+
+
 def test_a_port_given_away_already_is_passed_over() -> None:
     first = site.free_port(20_000)
     assert site.free_port(first, taken={first}) > first

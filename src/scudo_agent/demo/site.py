@@ -20,6 +20,8 @@ from scudo_agent.instant import SECOND, Instant, format_instant
 
 _FOLDERS = ("run", "secrets", "tls", "state", "mail")
 _FILES = ("site.yaml", "desk.yaml", "contract.yaml")
+PORTS_ENV = "SCUDO_DEMO_PORTS"
+_BEYOND_LIMIT = 40_000
 _HOST = "127.0.0.1"
 _STAND_IN = f"{'':29}# a stand-in on loopback"
 
@@ -134,16 +136,27 @@ def free_port(first: int, *, udp: bool = False, taken: Iterable[int] = ()) -> in
 
 
 def _free_ports() -> Ports:
-    default = Ports()
-    http = free_port(default.http)
-    desk = free_port(default.desk, taken={http})
+    default, beyond = Ports(), _beyond()
+    http = free_port(default.http + beyond)
+    desk = free_port(default.desk + beyond, taken={http})
     return Ports(
         http=http,
-        tls=free_port(default.tls),
-        snmp=free_port(default.snmp, udp=True),
+        tls=free_port(default.tls + beyond),
+        snmp=free_port(default.snmp + beyond, udp=True),
         desk=desk,
-        metrics=free_port(default.metrics),
+        metrics=free_port(default.metrics + beyond),
     )
+
+
+def _beyond() -> int:
+    """How far from the usual ports the search begins."""
+    told = os.environ.get(PORTS_ENV, "0")
+    if not (told.isascii() and told.isdigit() and int(told) <= _BEYOND_LIMIT):
+        raise InputError(
+            f"{PORTS_ENV}={told}: what is added to the demo's ports is a number from "
+            f"0 to {_BEYOND_LIMIT}"
+        )
+    return int(told)
 
 
 def _forget(folder: Path) -> None:
