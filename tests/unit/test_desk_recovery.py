@@ -10,6 +10,8 @@ import httpx
 from sqlalchemy import select
 
 from scudo_agent.desk import app
+from scudo_agent.desk.auth import fingerprint
+from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.tables import mail_outbox, ticket
 from scudo_agent.instant import SECOND, Instant, format_instant
 from scudo_agent.wire import Stage
@@ -141,6 +143,48 @@ def test_a_reply_that_was_lost_is_no_restored_desk(tmp_path: Path) -> None:
         await agent.send(opening(1))
         marks: dict[str, Any] = {"head_seq": {"I": 1}, "acked_seq": {"I": 0}}
         assert (await agent.hello(epoch=1, **marks)).json()["mode"] == "normal"
+        await it.stop()
+
+    asyncio.run(scene())
+
+
+def test_the_end_of_one_agents_recovery_unmutes_not_the_other(tmp_path: Path) -> None:
+    async def scene() -> None:
+        it = Restored(tmp_path)
+        await (await it.start()).hello()
+        enrolment = Enrolment.of(site(), number=2)
+        it.desk.store.agents.enrol(enrolment, key_sha256=fingerprint("other"))
+        await Speaker(it.client, "other").hello("store-of-the-other")
+        await it.stop()
+        shutil.copytree(tmp_path / "desk", tmp_path / "copy")
+        agent = await it.start()
+        await agent.hello(epoch=1)
+        other = Speaker(it.client, "other")
+        await other.hello("store-of-the-other", epoch=1)
+        told = [(agent, opening(1)), (other, opening(2).model_copy(update={"seq": 1}))]
+        for speaker, one in told:
+            it.clock.forward(3_600)
+            assert (await speaker.send(one)).status_code == 200
+        await it.desk.send_mails()
+        sent = len(it.mails.mails)
+        assert [to for to, _ in it.mails.mails] == ["it@acme.example"] * 2
+        await it.stop()
+
+        shutil.rmtree(tmp_path / "desk")
+        shutil.copytree(tmp_path / "copy", tmp_path / "desk")
+        it.clock.forward(3_600)
+        agent = await it.start()
+        other = Speaker(it.client, "other")
+        marks: dict[str, Any] = {"head_seq": {"I": 1}, "acked_seq": {"I": 1}}
+        first = (await agent.hello(epoch=1, **marks)).json()
+        second = (await other.hello("store-of-the-other", epoch=1, **marks)).json()
+        assert (first["mode"], second["mode"]) == ("recovery", "recovery")
+        await agent.send(told[0][1])
+        await agent.hello(epoch=1, **marks)
+        await other.send(told[1][1])
+        it.clock.forward(3_600)
+        await it.desk.send_mails()
+        assert {to for to, _ in it.mails.mails[sent:]} == {"noc@provider.example"}
         await it.stop()
 
     asyncio.run(scene())

@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Coroutine, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select, update
 
+from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.inbox import BadEventError
 from scudo_agent.desk.store.own_facts import CALM_US, OLD_US
 from scudo_agent.desk.store.tables import incident, mail_outbox, ticket, ticket_event
@@ -19,7 +21,7 @@ from scudo_agent.store import damage, ledger, schema
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.damage import Loss
 from scudo_agent.wire import Gap, LedgerGap, canonical
-from support.desking import INCIDENT, Bench, bench, stage
+from support.desking import INCIDENT, Bench, bench, site, stage
 from support.ledgers import ERP, Desk, change, commit, rows
 from support.storing import T0, StoppedClock, opened
 
@@ -114,6 +116,29 @@ def test_an_altered_ledger_is_a_ticket_of_the_provider_until_it_is_in_order(
     with pair.desk.store.database.read() as db:
         to = db.execute(select(mail_outbox.c.recipient)).scalars().all()
     assert to == ["noc@desk.example"] * 2
+
+
+def test_the_honest_one_of_two_agents_ends_no_alarm(pair: Pair, tmp_path: Path) -> None:
+    end, first = pair.desk.store.facts.end_due, pair.desk.who
+    enrolment = Enrolment.of(site(), number=2)
+    second = pair.desk.store.agents.enrol(enrolment, key_sha256="k2")
+    with closing(opened(tmp_path / "second", StoppedClock())) as honest:
+        honest.follow([ERP]).result()
+        commit(honest, change("a/1", State.UP, 0), change("b/1", State.UP, 0))
+        pair.desk.who = second
+        pair.desk.settle(honest)
+        pair.desk.who = first
+        pair.rewrite(2, State.UP)
+        pair.desk.hello(pair.agent)
+        pair.desk.clock.forward(CALM_US / SECOND)
+        for _ in range(2):
+            pair.desk.who = first
+            pair.desk.hello(pair.agent)
+            pair.desk.who = second
+            pair.desk.hello(honest)
+            end()
+            assert pair.tickets()[0] == (*ALTERED, "bad")
+            pair.desk.clock.forward(30)
 
 
 def test_a_forged_event_and_its_tombstone_are_one_ticket(pair: Pair) -> None:

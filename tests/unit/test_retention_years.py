@@ -7,21 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from scudo_agent.config.contract_file import contract_of_data
 from scudo_agent.contract.exact import loads
 from scudo_agent.contract.year import KEPT_YEARS, kept_since
 from scudo_agent.desk.ledger import Timeline
+from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.ledger_tables import ledger as told
 from scudo_agent.desk.store.ledger_tables import statement
 from scudo_agent.desk.store.tables import (
+    contract_version,
     inbox,
     incident,
     mail_outbox,
     ticket,
     ticket_event,
 )
+from scudo_agent.desk.store.tables import site as site_table
 from scudo_agent.instant import DAY, HOUR, SECOND, Instant, parse_instant
 from scudo_agent.intervals import enter
 from scudo_agent.judge.batch import Withdrawal
@@ -65,8 +68,6 @@ class Life:
 
     def enrolment(self) -> Any:
         """The site with its two services."""
-        from scudo_agent.desk.store.agents import Enrolment
-
         given = Enrolment.of(site(brings=CONTRACT))
         rest = {n: getattr(given, n) for n in given.__slots__ if n != "services"}
         services = (SiteService(id="erp"), SiteService(id="quiet"))
@@ -397,3 +398,24 @@ def test_a_quarantined_stage_and_one_that_waits_outlive_eleven_years(
         return sorted(db.execute(names).scalars())
 
     assert life.agent.reader.read(left) == ["aside", "waits"]
+
+
+def test_months_that_were_dropped_are_not_mailed_again(life: Life) -> None:
+    life.desk.settle(life.agent)
+    store = life.desk.store
+    given = Enrolment.of(site(brings=CONTRACT | {"statement": {"mail": "monthly"}}))
+    store.agents.enrol(given, key_sha256="k")
+    with store.database.write() as db:
+        # It has been so from the first year on.
+        db.execute(delete(contract_version).where(contract_version.c.revision == 1))
+        db.execute(update(contract_version).values(stored_us=T0))
+        db.execute(update(site_table).values(created_us=T0))
+    made = 0
+    while more := store.statements.mail_due()[0]:
+        made += more
+    kept = (life.now - life.since) // (31 * DAY)
+    assert kept <= made <= (KEPT_YEARS + 1) * 12
+    with store.database.write() as db:
+        db.execute(update(mail_outbox).values(state="sent"))
+    store.retention.drop()
+    assert store.statements.mail_due()[0] == 0

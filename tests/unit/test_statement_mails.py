@@ -163,6 +163,22 @@ def test_an_agent_that_is_offline_is_waited_for_and_the_mail_says_so(
         month.close()
 
 
+def test_a_month_that_is_waited_for_costs_no_writing(
+    month: Month, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    month.at(MARCH - HOUR)
+    month.desk.clock.at = int(MARCH + 2 * HOUR)
+
+    def write() -> object:
+        raise AssertionError("the writer was taken")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(month.desk.store.database, "write", write)
+        assert month.due() == 0
+    month.desk.clock.at = int(MARCH + 4 * DAY)
+    assert month.due() == 1
+
+
 def test_a_correction_is_another_mail_that_says_what_changed(month: Month) -> None:
     month.at(MARCH + HOUR)
     month.due()

@@ -108,6 +108,36 @@ def test_the_explanation_as_json_adds_up(tmp_path: Path, capsys: Capture) -> Non
     ]
 
 
+def test_what_was_cancelled_is_planned_no_more(tmp_path: Path, capsys: Capture) -> None:
+    day, told = "2026-12-{}T{}:00:00+01:00", "2026-02-01T00:00:00Z"
+    off, on = (
+        window(name, "ordinary", day.format(date, 10), day.format(date, 14),
+               announced=told)
+        for name, date in (("off", 12), ("on", 13))
+    )  # fmt: skip
+    off["cancelled"] = "2026-03-01T00:00:00Z"
+    words = write(tmp_path, [line("2026-01-01T00:00:00+01:00", "up")], [off, on])
+    at = ("--at", "2026-07-01T00:00:00+02:00", "--explain")
+    assert main([*words, *at]) == 0
+    found = [" ".join(one.split()) for one in capsys.readouterr().out.splitlines()]
+    assert "planned: what will be excluded, and why" in found
+    assert any(one.startswith("on ") for one in found)
+    assert not any(one.startswith("off ") for one in found)
+
+
+def test_a_ratio_over_minutes_says_how_much_was_measured(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    history = [
+        line("2026-06-30T23:00:00+02:00", "up"),
+        line("2026-06-30T23:30:00+02:00", "down"),
+    ]
+    words = write(tmp_path, history, [])
+    assert main([*words, "--at", "2026-07-01T00:00:00+02:00"]) == 0
+    found = " ".join(capsys.readouterr().out.split())
+    assert "not kept so far, with 0.0230 % of the time measured" in found
+
+
 @pytest.mark.parametrize(
     ("at", "state", "said"),
     [

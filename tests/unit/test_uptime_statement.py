@@ -87,6 +87,21 @@ def test_a_statement_that_was_not_touched_verifies(
     assert found == {"verified": True, "differences": []}
 
 
+def test_another_contract_is_not_called_an_alteration(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    path, other = written(tmp_path), tmp_path / "other.yaml"
+    capsys.readouterr()
+    text = (tmp_path / "contract.yaml").read_text()
+    assert '"standard"' in text
+    other.write_text(text.replace('"standard"', '"other"', 1))
+    assert main(["contract", "uptime", str(other), "--verify", str(path)]) == 1
+    assert capsys.readouterr().err == (
+        f"{path}: every figure follows from its inputs, but its contract is not that "
+        f'of {other}: contract.id: "standard", recomputed "other"\n'
+    )
+
+
 def test_every_altered_value_is_found_out(tmp_path: Path) -> None:
     whole = read_statement(written(tmp_path))
     ways = list(leaves(whole))
