@@ -94,6 +94,9 @@ def _value(name: str, kind: type) -> object:
         "site_id": "milano",
         "agent_id": "a",
         "end_us": 2,
+        "role": "customer",
+        "purpose": "reset",
+        "valid_until": None,
     }
     if name in fixed:
         return fixed[name]

@@ -22,7 +22,7 @@ from scudo_agent.desk.pages import Page
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.statement_pages import list_content, site_content
 from scudo_agent.desk.store.desk_store import DeskStore
-from scudo_agent.desk.store.scope import Person, Scope
+from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.statement_views import SiteStatements
 from scudo_agent.desk.store.views import TicketView
 from scudo_agent.desk.window_pages import window_content
@@ -64,7 +64,7 @@ class Portal:
         reader = await self._reader(request)
         if reader.person is None:
             return self._stranger(request, reader)
-        lines = await offload(self._store.views.tickets, _scope(reader.person))
+        lines = await offload(self._store.views.tickets, reader.person.scope)
         content = self._page(reader).queue(lines)
         content["left"] = await self._left(reader)
         return self._answer(request, reader, "tickets.html", content)
@@ -90,7 +90,7 @@ class Portal:
                 self._acts.do,
                 request.path_params["act"],
                 reader.person,
-                _scope(reader.person),
+                reader.person.scope,
                 ref,
                 form,
             )
@@ -113,7 +113,7 @@ class Portal:
         status: int = 200,
     ) -> Response:
         ref = request.path_params["ref"].upper()
-        page, views, scope = _page(request), self._store.views, _scope(person)
+        page, views, scope = _page(request), self._store.views, person.scope
         view = await offload(lambda: views.ticket(scope, ref, page=page))
         if view is None:
             return self._missing(request, reader)
@@ -135,7 +135,7 @@ class Portal:
             return self._stranger(request, reader)
         found = await offload(
             self._store.attachments.content,
-            _scope(reader.person),
+            reader.person.scope,
             request.path_params["ref"].upper(),
             request.path_params["attachment"],
         )
@@ -160,7 +160,7 @@ class Portal:
         reader = await self._reader(request)
         if reader.person is None:
             return self._stranger(request, reader)
-        lines = await offload(self._store.windows.lines, _scope(reader.person))
+        lines = await offload(self._store.windows.lines, reader.person.scope)
         speaks, now = translator(reader.language), self._store.now()
         content = await offload(window_content, lines, speaks, now)
         content["left"] = await self._left(reader)
@@ -171,7 +171,7 @@ class Portal:
         reader = await self._reader(request)
         if reader.person is None:
             return self._stranger(request, reader)
-        found = await offload(self._store.stated.sites, _scope(reader.person))
+        found = await offload(self._store.stated.sites, reader.person.scope)
         speaks, now = translator(reader.language), self._store.now()
         content = await offload(list_content, found, speaks, now)
         return self._answer(request, reader, "statements.html", content)
@@ -216,7 +216,7 @@ class Portal:
         self, request: Request, person: Person, *, page: int = 1
     ) -> SiteStatements | None:
         where = (request.path_params["tenant"], request.path_params["site"])
-        scope = _scope(person)
+        scope = person.scope
         return await offload(self._store.stated.site, scope, *where, page=page)
 
     async def log_in(self, request: Request) -> Response:
@@ -312,7 +312,7 @@ class Portal:
     ) -> list[InterventionRow]:
         """What is muted or paused; of a ticket, what of that it is about."""
         assert reader.person is not None
-        scope, speaks = _scope(reader.person), translator(reader.language)
+        scope, speaks = reader.person.scope, translator(reader.language)
         return await offload(left_alone, self._store, scope, speaks, view)
 
     def _page(self, reader: _Reader) -> Page:
@@ -370,11 +370,6 @@ def add_pages(
     app.add_route("/language/{language}", portal.speak, methods=["GET"])
     app.add_route("/static/{name}", portal.static, methods=["GET"])
     return portal
-
-
-def _scope(_: Person) -> Scope:
-    """Staff of the provider see everything; customers' people come later."""
-    return Scope.of_staff()
 
 
 def _page(request: Request) -> int:

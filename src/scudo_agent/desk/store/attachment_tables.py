@@ -1,7 +1,8 @@
-"""The table of files at tickets: screenshots by agents, later what people attach."""
+"""The table of files at tickets: screenshots by agents, and what people attach."""
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKeyConstraint,
     Index,
@@ -9,6 +10,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
+from sqlalchemy import text as sql_text
 
 from scudo_agent.desk.store.columns import SERIAL
 from scudo_agent.desk.store.columns import metadata as metadata
@@ -40,6 +42,8 @@ attachment = Table(
     _us("taken_us"),
     _us("stored_us"),
     _text("actor"),
+    _text("name", null=True),
+    Column("public", Boolean, nullable=False, server_default=sql_text("true")),
     UniqueConstraint("tenant_id", "incident_id", "rev", "kind"),
     ForeignKeyConstraint(
         ["tenant_id", "ticket_id"], ["ticket.tenant_id", "ticket.ticket_id"]

@@ -4,13 +4,11 @@ from collections.abc import Callable
 
 from sqlalchemy import insert, select, update
 
+from scudo_agent.desk.rights import Role
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, login_code, session
 from scudo_agent.instant import Instant
-
-ADMIN = "admin"
-"""Role of the provider's administrator: sees everything of every customer."""
 
 
 class People:
@@ -26,7 +24,7 @@ class People:
         row = {
             "tenant_id": PROVIDER_TENANT,
             "code_sha256": code_sha256,
-            "role": ADMIN,
+            "role": Role.ADMIN.value,
             "actor": "person:admin",
             "created_us": now,
             "expires_us": now + life_us,
@@ -62,7 +60,7 @@ class People:
                 "expires_us": now + life_us,
             }
             db.execute(insert(session).values(begun))
-        return Person(tenant_id=row.tenant_id, role=row.role, actor=row.actor)
+        return Person(tenant_id=row.tenant_id, role=Role(row.role), actor=row.actor)
 
     def by_session(self, session_sha256: str) -> Person | None:
         """Whose session this is, while it lasts."""
@@ -77,7 +75,7 @@ class People:
             return None
         return Person(
             tenant_id=row.tenant_id,
-            role=row.role,
+            role=Role(row.role),
             actor=row.actor,
             language=row.language,
         )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement
 
+from scudo_agent.desk.rights import STAFF, Right, Role, may
 from scudo_agent.desk.store.tables import ticket
 from scudo_agent.errors import InputError
 
@@ -38,24 +39,49 @@ def agent_of(tenant_id: str, site_id: str, number: int) -> AgentIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who is logged in; staff belong to the provider and see all."""
+    """Somebody who is logged in; staff belong to the provider and see all.
+
+    `person_id` and `name` are None and empty for the administrator who came by a
+    login link of the command line.
+    """
 
     tenant_id: str
-    role: str
+    role: Role
     actor: str
     language: str | None = None
+    person_id: int | None = None
+    name: str = ""
+
+    @property
+    def staff(self) -> bool:
+        """Whether this is one of the provider's people."""
+        return self.role in STAFF
+
+    def may(self, right: Right) -> bool:
+        """Whether this person's role has the right."""
+        return may(self.role, right)
+
+    @property
+    def scope(self) -> "Scope":
+        """What this person may see."""
+        if self.staff:
+            return Scope.of_staff()
+        own = None if self.may(Right.COMPANY) else self.person_id or 0
+        return Scope(tenant_id=self.tenant_id, requester_id=own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """What a reader may see: None stands for all.
 
-    `provider` tells whether tickets that only the provider may see are shown.
+    `provider` tells whether what only the provider may see is shown: its own
+    tickets, and internal notes of all. `requester_id`: only requests of this person.
     """
 
     tenant_id: str | None = None
     site_id: str | None = None
     provider: bool = False
+    requester_id: int | None = None
 
     @classmethod
     def of_agent(cls, agent: AgentIdentity) -> "Scope":
@@ -75,6 +101,8 @@ def within(scope: Scope) -> list[ColumnElement[bool]]:
         conditions.append(ticket.c.tenant_id == scope.tenant_id)
     if scope.site_id is not None:
         conditions.append(ticket.c.site_id == scope.site_id)
+    if scope.requester_id is not None:
+        conditions.append(ticket.c.requester_id == scope.requester_id)
     if not scope.provider:
         conditions.append(ticket.c.audience == "customer")
     return conditions

@@ -27,6 +27,7 @@ from scudo_agent.desk.store.columns import tenant as _tenant
 from scudo_agent.desk.store.columns import text as _text
 from scudo_agent.desk.store.columns import us as _us
 from scudo_agent.desk.store.columns import whole as _int
+from scudo_agent.desk.store.life_tables import life_columns as _life_columns
 
 PROVIDER_TENANT = "@provider"
 """The tenant of the provider's own people; no customer's id begins with `@`."""
@@ -167,6 +168,7 @@ ticket = Table(
     Column("edited", Boolean, nullable=False, server_default=text("false")),
     _text("closed_by", null=True),
     _us("insisted_us", null=True),
+    *_life_columns(),
     UniqueConstraint("ref"),
     UniqueConstraint("tenant_id", "ticket_id"),
     UniqueConstraint("tenant_id", "incident_id"),
@@ -356,6 +358,7 @@ session = Table(
     _text("session_sha256", key=True),
     _text("role"),
     _text("actor"),
+    Column("person_id", _BIG, nullable=True),
     _text("language", null=True),
     _us("created_us"),
     _us("expires_us"),

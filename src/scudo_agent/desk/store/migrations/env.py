@@ -6,13 +6,25 @@ from scudo_agent.desk.store import (
     agent_tables,
     attachment_tables,
     ledger_tables,
+    life_tables,
+    people_tables,
+    program_tables,
     tables,
     window_tables,
 )
 from scudo_agent.desk.store.columns import metadata
 
 # Wherever a table is declared, it is in one registry.
-DECLARED = (agent_tables, attachment_tables, ledger_tables, tables, window_tables)
+DECLARED = (
+    agent_tables,
+    attachment_tables,
+    ledger_tables,
+    life_tables,
+    people_tables,
+    program_tables,
+    tables,
+    window_tables,
+)
 assert all(one.metadata is metadata for one in DECLARED)
 context.configure(
     connection=context.config.attributes["connection"],

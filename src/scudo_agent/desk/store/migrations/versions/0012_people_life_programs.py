@@ -1,0 +1,263 @@
+"""People, the programs that they let in, and what both add to tickets."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0012"
+down_revision = "0011"
+
+_SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Add the tables and columns; nobody has a password before somebody sets one."""
+    _people()
+    _programs()
+    _life()
+
+
+def _people() -> None:
+    op.create_table(
+        "person",
+        sa.Column("person_id", _SERIAL, autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("mail", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("password_hash", sa.Text(), nullable=True),
+        sa.Column("password_us", sa.BigInteger(), nullable=True),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("disabled_us", sa.BigInteger(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "(tenant_id = '@provider') = (role NOT IN ('customer', 'referent'))",
+            name=op.f("ck_person_side"),
+        ),
+        sa.CheckConstraint(
+            "role IN ('customer', 'referent', 'technician', 'dispatcher',"
+            " 'manager', 'admin')",
+            name=op.f("ck_person_role"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenant.tenant_id"], name=op.f("fk_person_tenant")
+        ),
+        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_person")),
+        sa.UniqueConstraint("mail", name=op.f("uq_person_mail")),
+        sa.UniqueConstraint(
+            "tenant_id", "person_id", name=op.f("uq_person_tenant_id_person_id")
+        ),
+    )
+    op.create_table(
+        "person_token",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("token_sha256", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("expires_us", sa.BigInteger(), nullable=False),
+        sa.Column("used_us", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "purpose IN ('invite', 'reset')", name=op.f("ck_person_token_purpose")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "person_id"],
+            ["person.tenant_id", "person.person_id"],
+            name=op.f("fk_person_token_person"),
+        ),
+        sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_person_token")),
+    )
+    op.create_index(
+        "ix_person_token_person",
+        "person_token",
+        ["tenant_id", "person_id"],
+        unique=False,
+    )
+    op.create_table(
+        "saved_view",
+        sa.Column("view_id", _SERIAL, autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "person_id"],
+            ["person.tenant_id", "person.person_id"],
+            name=op.f("fk_saved_view_person"),
+        ),
+        sa.PrimaryKeyConstraint("view_id", name=op.f("pk_saved_view")),
+        sa.UniqueConstraint(
+            "tenant_id",
+            "person_id",
+            "name",
+            name=op.f("uq_saved_view_tenant_id_person_id_name"),
+        ),
+    )
+    op.add_column("session", sa.Column("person_id", sa.BigInteger(), nullable=True))
+
+
+def _programs() -> None:
+    op.create_table(
+        "kept_reply",
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("key_sha256", sa.Text(), nullable=False),
+        sa.Column("request_sha256", sa.Text(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("stored_us", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenant.tenant_id"], name=op.f("fk_kept_reply_tenant")
+        ),
+        sa.PrimaryKeyConstraint(
+            "tenant_id", "owner", "key_sha256", name=op.f("pk_kept_reply")
+        ),
+    )
+    op.create_table(
+        "webhook",
+        sa.Column("webhook_id", _SERIAL, autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("events", sa.JSON(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("disabled_us", sa.BigInteger(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenant.tenant_id"], name=op.f("fk_webhook_tenant")
+        ),
+        sa.PrimaryKeyConstraint("webhook_id", name=op.f("pk_webhook")),
+        sa.UniqueConstraint(
+            "tenant_id", "webhook_id", name=op.f("uq_webhook_tenant_id_webhook_id")
+        ),
+    )
+    op.create_table(
+        "api_token",
+        sa.Column("token_id", _SERIAL, autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("token_sha256", sa.Text(), nullable=False),
+        sa.Column("scopes", sa.JSON(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("expires_us", sa.BigInteger(), nullable=True),
+        sa.Column("revoked_us", sa.BigInteger(), nullable=True),
+        sa.Column("used_us", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "person_id"],
+            ["person.tenant_id", "person.person_id"],
+            name=op.f("fk_api_token_person"),
+        ),
+        sa.PrimaryKeyConstraint("token_id", name=op.f("pk_api_token")),
+        sa.UniqueConstraint("token_sha256", name=op.f("uq_api_token_token_sha256")),
+    )
+    op.create_table(
+        "webhook_outbox",
+        sa.Column("delivery_id", _SERIAL, autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("webhook_id", sa.BigInteger(), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("body", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("created_us", sa.BigInteger(), nullable=False),
+        sa.Column("next_us", sa.BigInteger(), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("lease_until_us", sa.BigInteger(), nullable=True),
+        sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("sent_us", sa.BigInteger(), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('pending', 'sent', 'failed')",
+            name=op.f("ck_webhook_outbox_state"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "webhook_id"],
+            ["webhook.tenant_id", "webhook.webhook_id"],
+            name=op.f("fk_webhook_outbox_webhook"),
+        ),
+        sa.PrimaryKeyConstraint("delivery_id", name=op.f("pk_webhook_outbox")),
+    )
+    op.create_index(
+        "ix_webhook_outbox_due", "webhook_outbox", ["state", "next_us"], unique=False
+    )
+
+
+def _life() -> None:
+    op.create_table(
+        "site_contract",
+        sa.Column("site_contract_id", _SERIAL, autoincrement=True, nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("site_id", sa.Text(), nullable=False),
+        sa.Column("contract_id", sa.Text(), nullable=False),
+        sa.Column("valid_from", sa.Text(), nullable=False),
+        sa.Column("valid_until", sa.Text(), nullable=True),
+        sa.Column("stored_us", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.CheckConstraint(
+            "valid_until IS NULL OR valid_until >= valid_from",
+            name=op.f("ck_site_contract_order"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "site_id"],
+            ["site.tenant_id", "site.site_id"],
+            name=op.f("fk_site_contract_site"),
+        ),
+        sa.PrimaryKeyConstraint("site_contract_id", name=op.f("pk_site_contract")),
+        sa.UniqueConstraint(
+            "tenant_id",
+            "site_id",
+            "valid_from",
+            name=op.f("uq_site_contract_tenant_id_site_id_valid_from"),
+        ),
+    )
+    op.create_table(
+        "ticket_word",
+        sa.Column("word", sa.Text(), nullable=False),
+        sa.Column("tenant_id", sa.Text(), nullable=False),
+        sa.Column("ticket_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "ticket_id"],
+            ["ticket.tenant_id", "ticket.ticket_id"],
+            name=op.f("fk_ticket_word_ticket"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "word", "tenant_id", "ticket_id", name=op.f("pk_ticket_word")
+        ),
+    )
+    op.create_index(
+        "ix_ticket_word_ticket", "ticket_word", ["tenant_id", "ticket_id"], unique=False
+    )
+    op.add_column("attachment", sa.Column("name", sa.Text(), nullable=True))
+    op.add_column(
+        "attachment",
+        sa.Column(
+            "public", sa.Boolean(), server_default=sa.text("true"), nullable=False
+        ),
+    )
+    op.add_column(
+        "ticket", sa.Column("version", sa.Integer(), server_default="1", nullable=False)
+    )
+    op.add_column("ticket", sa.Column("urgency", sa.Integer(), nullable=True))
+    op.add_column("ticket", sa.Column("category", sa.Text(), nullable=True))
+    op.add_column("ticket", sa.Column("channel", sa.Text(), nullable=True))
+    op.add_column("ticket", sa.Column("assignee_id", sa.BigInteger(), nullable=True))
+    op.add_column("ticket", sa.Column("requester_id", sa.BigInteger(), nullable=True))
+    op.add_column(
+        "ticket", sa.Column("requester", sa.JSON(none_as_null=True), nullable=True)
+    )
+    op.add_column(
+        "ticket", sa.Column("request", sa.JSON(none_as_null=True), nullable=True)
+    )
+    op.add_column("ticket", sa.Column("estimate_us", sa.BigInteger(), nullable=True))
+    op.add_column("ticket", sa.Column("mode", sa.Text(), nullable=True))
+    op.add_column("ticket", sa.Column("mode_detail", sa.Text(), nullable=True))
+    op.add_column(
+        "ticket",
+        sa.Column(
+            "provisional", sa.Boolean(), server_default=sa.text("false"), nullable=False
+        ),
+    )
+    op.add_column("ticket", sa.Column("due_us", sa.BigInteger(), nullable=True))
