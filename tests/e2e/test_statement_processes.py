@@ -67,6 +67,7 @@ def test_the_desk_states_what_the_agent_counted(
     month = loads(call("uptime", *where, "--json").stdout)[0]["at"][:7]
 
     def told() -> bool:
+        own.unlink(missing_ok=True)  # a statement is never overwritten
         call("statement", *where, "--month", month, "--json", str(stated))
         call("uptime", *where, "--month", month, "--statement", str(own))
         here, there = (loads(path.read_bytes()) for path in (own, stated))

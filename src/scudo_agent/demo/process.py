@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from scudo_agent.clock import SystemClock
 from scudo_agent.errors import ScudoError
+from scudo_agent.instant import SECOND
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -72,7 +74,9 @@ def is_ours(pid: int, words: Sequence[str]) -> bool:
 
 def wait_until(condition: Callable[[], bool], *, limit_s: float) -> bool:
     """Poll a condition that nobody can signal; False when the time is over."""
-    for _ in range(max(1, round(limit_s / _TICK_S))):
+    clock = SystemClock()
+    end_us = clock.monotonic_us() + round(limit_s * SECOND)
+    while clock.monotonic_us() < end_us:
         if condition():
             return True
         time.sleep(_TICK_S)
