@@ -35,6 +35,10 @@ FOLDERS = {
     "rights": "rights",
 }
 
+CHAOS_LIMIT_S = 900
+"""The longest of them takes three minutes on a quiet machine. For the others
+`pyproject.toml` has the limit: whoever hangs is red by its name, with its stack."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_schema() -> Iterator[None]:
@@ -52,3 +56,5 @@ def pytest_collection_modifyitems(
         folder = item.path.relative_to(root).parts[0]
         if mark := FOLDERS.get(folder):
             item.add_marker(getattr(pytest.mark, mark))
+        if item.get_closest_marker("chaos"):
+            item.add_marker(pytest.mark.timeout(CHAOS_LIMIT_S))
