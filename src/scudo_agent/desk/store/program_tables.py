@@ -1,6 +1,7 @@
 """The tables of programs that talk with the desk: tokens, replies, webhooks."""
 
 from sqlalchemy import (
+    DDL,
     JSON,
     BigInteger,
     CheckConstraint,
@@ -9,6 +10,7 @@ from sqlalchemy import (
     Index,
     Table,
     UniqueConstraint,
+    event,
 )
 
 from scudo_agent.desk.store.columns import SERIAL
@@ -63,6 +65,7 @@ webhook = Table(
     _text("secret"),
     _us("created_us"),
     _us("disabled_us", null=True),
+    _text("disabled_why", null=True),
     _text("actor"),
     UniqueConstraint("tenant_id", "webhook_id"),
     ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
@@ -76,7 +79,8 @@ webhook_outbox = Table(
     _tenant(),
     Column("webhook_id", BigInteger, nullable=False),
     _text("event"),
-    _json("body"),
+    Column("event_id", BigInteger, nullable=True),
+    Column("body", JSON(none_as_null=True), nullable=True),
     _text("state"),
     _us("created_us"),
     _us("next_us"),
@@ -92,3 +96,28 @@ webhook_outbox = Table(
     ),
 )
 Index("ix_webhook_outbox_due", webhook_outbox.c.state, webhook_outbox.c.next_us)
+Index("ix_webhook_outbox_hook", webhook_outbox.c.webhook_id, webhook_outbox.c.state)
+
+TELLS = """
+CREATE TRIGGER ticket_event_told AFTER INSERT ON ticket_event
+WHEN EXISTS (
+  SELECT 1 FROM webhook
+  WHERE disabled_us IS NULL AND tenant_id IN (NEW.tenant_id, '@provider')
+)
+BEGIN
+  INSERT INTO webhook_outbox
+    (tenant_id, webhook_id, event, event_id, state, created_us, next_us)
+  SELECT tenant_id, webhook_id, NEW.kind, NEW.event_id, 'pending',
+    NEW.stored_us, NEW.stored_us
+  FROM webhook
+  WHERE disabled_us IS NULL AND tenant_id IN (NEW.tenant_id, '@provider');
+END
+"""
+"""Whoever writes an entry of a history, its webhooks have a row in the same
+transaction; what is said, and whether to this webhook at all, is decided later."""
+
+event.listen(
+    metadata,
+    "after_create",
+    DDL(TELLS).execute_if(dialect="sqlite"),  # type: ignore[no-untyped-call]
+)

@@ -7,6 +7,21 @@ revision = "0012"
 down_revision = "0011"
 
 _SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TELLS = """
+CREATE TRIGGER ticket_event_told AFTER INSERT ON ticket_event
+WHEN EXISTS (
+  SELECT 1 FROM webhook
+  WHERE disabled_us IS NULL AND tenant_id IN (NEW.tenant_id, '@provider')
+)
+BEGIN
+  INSERT INTO webhook_outbox
+    (tenant_id, webhook_id, event, event_id, state, created_us, next_us)
+  SELECT tenant_id, webhook_id, NEW.kind, NEW.event_id, 'pending',
+    NEW.stored_us, NEW.stored_us
+  FROM webhook
+  WHERE disabled_us IS NULL AND tenant_id IN (NEW.tenant_id, '@provider');
+END
+"""
 
 
 def upgrade() -> None:
@@ -124,6 +139,7 @@ def _programs() -> None:
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("disabled_us", sa.BigInteger(), nullable=True),
+        sa.Column("disabled_why", sa.Text(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id"], ["tenant.tenant_id"], name=op.f("fk_webhook_tenant")
@@ -159,7 +175,8 @@ def _programs() -> None:
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("webhook_id", sa.BigInteger(), nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
-        sa.Column("body", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("event_id", sa.BigInteger(), nullable=True),
+        sa.Column("body", sa.JSON(none_as_null=True), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.Column("next_us", sa.BigInteger(), nullable=False),
@@ -183,6 +200,9 @@ def _programs() -> None:
     op.create_index(
         "ix_webhook_outbox_due", "webhook_outbox", ["state", "next_us"], unique=False
     )
+    op.create_index("ix_webhook_outbox_hook", "webhook_outbox", ["webhook_id", "state"])
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(_TELLS)
 
 
 def _life() -> None:
