@@ -18,6 +18,7 @@ from scudo_agent.desk.front import Front, Reader
 from scudo_agent.desk.intervention_pages import InterventionRow, left_alone
 from scudo_agent.desk.login_pages import add_login
 from scudo_agent.desk.offload import offload
+from scudo_agent.desk.rights import Right
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.statement_pages import list_content, site_content
 from scudo_agent.desk.store.desk_store import DeskStore
@@ -143,6 +144,8 @@ class Portal:
         reader = await self._front.reader(request)
         if reader.person is None:
             return self._front.stranger(request, reader)
+        if not reader.person.may(Right.COMPANY):
+            return self._front.missing(request, reader)
         lines = await offload(self._store.windows.lines, reader.person.scope)
         speaks, now = translator(reader.language), self._store.now()
         content = await offload(window_content, lines, speaks, now)
@@ -154,6 +157,8 @@ class Portal:
         reader = await self._front.reader(request)
         if reader.person is None:
             return self._front.stranger(request, reader)
+        if not reader.person.may(Right.COMPANY):
+            return self._front.missing(request, reader)
         found = await offload(self._store.stated.sites, reader.person.scope)
         speaks, now = translator(reader.language), self._store.now()
         content = await offload(list_content, found, speaks, now)
@@ -164,6 +169,8 @@ class Portal:
         reader = await self._front.reader(request)
         if reader.person is None:
             return self._front.stranger(request, reader)
+        if not reader.person.may(Right.COMPANY):
+            return self._front.missing(request, reader)
         page = _page(request)
         found = await self._stated(request, reader.person, page=page)
         if found is None:
@@ -177,6 +184,8 @@ class Portal:
         reader = await self._front.reader(request)
         if reader.person is None:
             return self._front.stranger(request, reader)
+        if not reader.person.may(Right.COMPANY):
+            return self._front.missing(request, reader)
         found = await self._stated(request, reader.person)
         period, dot, _ = request.path_params["period"].partition(".json")
         given = request.query_params.get("revision")

@@ -78,6 +78,7 @@ class People:
             role=Role(row.role),
             actor=row.actor,
             language=row.language,
+            person_id=row.person_id,
         )
 
     def speak(self, session_sha256: str, language: str) -> None:
