@@ -164,3 +164,37 @@ def test_a_message_id_is_that_of_its_stage() -> None:
 def test_times_are_those_of_the_stage() -> None:
     incident, _ = opened()
     assert incident == replace(incident, opened=Instant(T0 + 10_000_000))
+
+
+HANDS = {Status.TRIAGED, Status.DIAGNOSING, Status.IN_PROGRESS}
+"""Somebody has it in hand."""
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_relapse_re_opens_what_nobody_has_in_hand(status: Status) -> None:
+    incident, ticket = opened()
+    over = stage(2, 2, "recover")
+    incident = advance(incident, over)
+    ticket = follow(replace(ticket, status=status), over, incident)
+    assert ticket.status is status
+    again = stage(3, 3, "reopen")
+    after = follow(ticket, again, advance(incident, again))
+    assert after.status is (status if status in HANDS else Status.REOPENED)
+    assert after.reopen_count == 1
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_raise_re_opens_what_was_settled_and_nothing_else(status: Status) -> None:
+    incident, ticket = opened()
+    raised = stage(2, 2, "raise", severity=1, rule="S1")
+    after = follow(replace(ticket, status=status), raised, advance(incident, raised))
+    settled = status in {Status.RESOLVED, Status.CLOSED}
+    assert after.status is (Status.REOPENED if settled else status)
+
+
+def test_what_is_no_worse_leaves_settled_tickets_settled() -> None:
+    incident, ticket = opened()
+    join = stage(2, 2, "join")
+    for status in (Status.RESOLVED, Status.CLOSED):
+        after = follow(replace(ticket, status=status), join, advance(incident, join))
+        assert after.status is status

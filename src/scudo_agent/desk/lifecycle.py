@@ -24,19 +24,39 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class Condition(StrEnum):
-    """How the thing itself is, whatever people do with the ticket."""
+    """How the thing itself is, whatever people do with the ticket.
+
+    `reported`: a person told of it and no agent measures it (a customer's request).
+    """
 
     BAD = "bad"
     RECOVERED = "recovered"
     NOT_MEASURED = "not_measured"
+    REPORTED = "reported"
+
+
+MEASURED = (Condition.BAD, Condition.RECOVERED, Condition.NOT_MEASURED)
+"""Conditions that an incident can have."""
 
 
 class Status(StrEnum):
-    """Life of a ticket; the steps that people take come later."""
+    """Life of a ticket (`domain.md` 5); `desk.life` has the steps that people take."""
 
     NEW = "new"
+    TRIAGED = "triaged"
+    DIAGNOSING = "diagnosing"
+    IN_PROGRESS = "in_progress"
+    WAITING_CUSTOMER = "waiting_customer"
+    RESOLVED = "resolved"
     CLOSED = "closed"
     REOPENED = "reopened"
+
+
+SETTLED = frozenset({Status.RESOLVED, Status.CLOSED})
+"""Nobody works on it any more; what is worse or back re-opens it."""
+
+_AT_WORK = frozenset({Status.TRIAGED, Status.DIAGNOSING, Status.IN_PROGRESS})
+"""Somebody has it in hand: a relapse changes nothing of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,10 +242,9 @@ def follow(
     graver = severity != ticket.severity or (ticket.rule is None and not edited)
     condition = joint((incident.condition, *others))
     bad = condition is Condition.BAD
-    # Bad while closed: a person closed it, and only what is worse is news (1.5).
+    # Bad while settled: a person settled it, and only what is worse is news (1.5).
     begins = ticket.condition is not Condition.BAD
     relapsed = bad and (begins or _worse(ticket, severity))
-    closed = ticket.status is Status.CLOSED
     # Within a shared ticket that is bad a relapse of one incident re-opens nothing.
     again = (stage.kind is Kind.REOPEN or returns) and begins
     at = parse_instant(stage.at)
@@ -235,12 +254,25 @@ def follow(
         severity=severity,
         rule=incident.rule if graver else ticket.rule,
         condition=condition,
-        status=Status.REOPENED if again or (closed and relapsed) else ticket.status,
+        status=returned(ticket.status, again=again, worse=relapsed),
         reopen_count=ticket.reopen_count + (1 if again else 0),
         recovered=incident.ended if condition is Condition.RECOVERED else None,
         steadiness=steadied(ticket.steadiness, at, relapse=again),
         edited=edited,
     )
+
+
+def returned(status: Status, *, again: bool = True, worse: bool = False) -> Status:
+    """Where a ticket stands that is back (`again`), or became worse; else as it was.
+
+    One that somebody has in hand stays there. What waited for the customer is back
+    all the same: its clocks go on.
+    """
+    if status in SETTLED:
+        return Status.REOPENED if again or worse else status
+    if status in _AT_WORK:
+        return status
+    return Status.REOPENED if again else status
 
 
 def witnessed(ticket: Ticket, incident: Incident) -> Ticket:

@@ -110,8 +110,8 @@ class Page:
         """Contents of the list: what is going on, what is over, what is closed."""
         closed = [line for line in lines if line.status is Status.CLOSED]
         rest = [line for line in lines if line.status is not Status.CLOSED]
-        bad = [line for line in rest if line.condition is Condition.BAD]
-        over = [line for line in rest if line.condition is not Condition.BAD]
+        bad = [line for line in rest if _going_on(line)]
+        over = [line for line in rest if not _going_on(line)]
         return {
             "title": self._say(T("Tickets")),
             "sentence": self._sentence(bad),
@@ -253,6 +253,8 @@ class Page:
             return Badge(shape="●", word=self._say(T("recovered")), tone="good")
         if condition is Condition.NOT_MEASURED:
             return Badge(shape="?", word=self._say(T("not measured")), tone="quiet")
+        if condition is Condition.REPORTED:
+            return Badge(shape="▷", word=self._say(T("reported")), tone="quiet")
         tone = "bad" if severity == 1 else "limited"
         shape = "✕" if severity == 1 else "◐"
         return Badge(shape=shape, word=self._say(T("going on")), tone=tone)
@@ -320,6 +322,13 @@ _STATES: Mapping[str, tuple[str, Any, str]] = {
     "down": ("✕", T("down"), "bad"),
     "unknown": ("?", T("not measured"), "quiet"),
 }
+
+
+def _going_on(line: TicketLine) -> bool:
+    """Whether it is not over yet, as far as anybody knows."""
+    if line.condition is Condition.REPORTED:
+        return line.status is not Status.RESOLVED
+    return line.condition is Condition.BAD
 
 
 def _evidence(view: TicketView) -> list[Evidence]:

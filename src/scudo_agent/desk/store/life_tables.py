@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     ForeignKeyConstraint,
     Index,
+    Integer,
     Table,
     UniqueConstraint,
     text,
@@ -34,7 +35,14 @@ def life_columns() -> tuple[Column[Any], ...]:
     triage.
     """
     columns: tuple[Column[Any], ...] = (
-        _int("version", default="1"),
+        # Whatever changes a ticket's row, an agent's stage too, changes its version.
+        Column(
+            "version",
+            Integer,
+            nullable=False,
+            server_default="1",
+            onupdate=text("version + 1"),
+        ),
         _int("urgency", null=True),
         _text("category", null=True),
         _text("channel", null=True),

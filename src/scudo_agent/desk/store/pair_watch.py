@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from scudo_agent.desk.lifecycle import Condition, Status, joint
+from scudo_agent.desk.lifecycle import Condition, Status, joint, returned
 from scudo_agent.desk.own_words import ONE_SILENT
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.own import OwnIncidents
@@ -133,7 +133,7 @@ class PairWatch:
             row,
             condition=Condition.BAD.value,
             recovered_us=None,
-            status=Status.REOPENED.value,
+            status=returned(Status(row.status)).value,
             closed_us=None,
             closed_by=None,
             reopen_count=row.reopen_count + 1,
@@ -267,6 +267,7 @@ def _with_ticket(*more: Any) -> Any:
         incident.c.aside_us,
         incident.c.rev,
         ticket.c.condition,
+        ticket.c.status,
         ticket.c.reopen_count,
         ticket.c.storm_us,
         *more,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row
 
 from scudo_agent.desk.cadence import Steadiness
 from scudo_agent.desk.lifecycle import (
+    MEASURED,
     Condition,
     Incident,
     Status,
@@ -128,7 +129,7 @@ class Rows:
         of_ticket = {**self._mine, "ticket": ticket_id, "besides": besides}
         return [
             condition
-            for condition in Condition
+            for condition in MEASURED
             if self._db.execute(do.IS_SO, {**of_ticket, "so": condition.value}).first()
         ]
 
