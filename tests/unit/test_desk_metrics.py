@@ -1,12 +1,14 @@
 """`/metrics` of the desk: what waits, since when, and who may look."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
+from sqlalchemy import Engine, event
 
 from scudo_agent.desk.mail.transport import TransportError
-from scudo_agent.instant import SECOND, Instant
+from scudo_agent.instant import DAY, SECOND, Instant
 from scudo_agent.telemetry.desk_catalogue import DESK_METRICS
 from support.desk_scene import play
 from support.desking import T0, Bench, stage
@@ -84,6 +86,60 @@ def test_agents_are_told_by_their_last_greeting(tmp_path: Path) -> None:
         assert found["scudo_desk_gaps_total", (("stream", "I"),)] == 1
         b.desk.store.agents.revoke("acme/acme-milano/1")
         assert not any(labels == ONE for _, labels in await read(b))
+
+    play(tmp_path, scene)
+
+
+GAP = {"epoch": 1, "reason": "no", "sha256": "0" * 64}
+
+
+def test_gaps_are_counted_once_and_for_good(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        agent = await b.agent()
+
+        async def gap(stream: str, seq: int, until: int, **more: Any) -> None:
+            reply = await b.client.post(
+                f"/v1/agents/self/streams/{stream}/gaps",
+                json=GAP | {"seq": seq, "until": until} | more,
+                headers=agent.headers,
+            )
+            assert reply.status_code == 200
+
+        for _ in range(2):  # a second time it is the same gap
+            await gap("I", 1, 3, incident_id="", rev=1)
+            await gap("L", 1, 2)
+        await gap("I", 4, 4, incident_id="", rev=1)
+        await gap("L", 3, 4)
+        for _ in range(2):
+            found = await read(b)
+            assert found["scudo_desk_gaps_total", (("stream", "I"),)] == 4
+            assert found["scudo_desk_gaps_total", (("stream", "L"),)] == 4
+            # Then as it is when the reports are dropped: a counter never falls.
+            b.clock.forward(5_000 * DAY / SECOND)
+            b.desk.store.retention.drop()
+        with b.desk.store.database.read() as db:
+            left = db.exec_driver_sql("SELECT count(*) FROM inbox").scalar_one()
+            assert left == 0
+
+    play(tmp_path, scene)
+
+
+def test_a_scrape_looks_through_no_reports(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def note(_db: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        said.append(statement)
+
+    async def scene(b: Bench) -> None:
+        await b.agent()
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            await read(b)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        assert any("FROM stream_cursor" in one for one in said)
+        grow = ("FROM inbox", "FROM ledger", "FROM ticket")
+        assert not [one for one in said if any(word in one for word in grow)]
 
     play(tmp_path, scene)
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from scudo_agent.contract.exact import loads
+from scudo_agent.instant import DAY, SECOND
 from support.desk_scene import play
-from support.desking import T0, Bench, contract
+from support.desking import T0, Bench, Speaker, contract, site
 from support.stated_desk import WHO, months_before, tell
 from support.window_desk import SELF
 
@@ -112,6 +113,28 @@ def test_what_is_not_there_is_a_page_that_says_so(tmp_path: Path) -> None:
             reply = await b.client.get(path)
             assert reply.status_code == 404, path
             assert "Traceback" not in reply.text
+
+    play(tmp_path, scene)
+
+
+def test_what_is_kept_no_more_is_refused_with_words(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        await filled(b)
+        assert (await b.client.get(OCTOBER)).status_code == 200
+        b.clock.forward(13 * 366 * DAY / SECOND)
+        await b.log_in()
+        # As long as it is there it is shown, whatever the calendar says.
+        assert (await b.client.get(OCTOBER)).status_code == 200
+        assert b.desk.store.retention.drop() > 0
+        page = await b.client.get(OCTOBER)
+        assert page.status_code == 410
+        assert "Questo rendiconto non è più conservato" in page.text
+        agent = Speaker(b.client, b.desk.enrol_embedded(site(brings=contract())))
+        reply = await b.client.get(f"{SELF}/statements/2026-10", headers=agent.headers)
+        assert reply.status_code == 410
+        assert "2026-10 is not kept any more" in reply.json()["detail"]
+        kept = await b.client.get("/statements/acme/acme-milano/2036-10")
+        assert kept.status_code == 200
 
     play(tmp_path, scene)
 

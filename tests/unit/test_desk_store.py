@@ -355,3 +355,22 @@ def test_time_never_runs_backwards_over_a_restart(tmp_path: Path) -> None:
         assert store.now() >= clock.at + 1_000_000_000
     finally:
         store.close()
+
+
+def test_a_desk_of_before_knows_its_gaps_after_the_step(tmp_path: Path) -> None:
+    """What a scrape counted in inbox and ledger stands with the cursors."""
+    database = Database(tmp_path)
+    try:
+        migrate(database, to="0011")
+        with database.write() as db:
+            fill(db)
+            cursor, gap = ("UPDATE stream_cursor SET stream = 'L'", "gap_reason = 'no'")
+            db.exec_driver_sql(cursor)
+            db.exec_driver_sql(f"UPDATE ledger SET {gap}")
+            db.exec_driver_sql(f"UPDATE inbox SET {gap}")
+        migrate(database)
+        with database.read() as db:
+            counted = "SELECT stream, gaps FROM stream_cursor"
+            assert db.exec_driver_sql(counted).all() == [("L", 1)]
+    finally:
+        database.close()

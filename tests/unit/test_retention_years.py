@@ -11,11 +11,13 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from scudo_agent.config.contract_file import contract_of_data
 from scudo_agent.contract.exact import loads
+from scudo_agent.contract.hours import local_day
 from scudo_agent.contract.year import KEPT_YEARS, kept_since
 from scudo_agent.desk.ledger import Timeline
 from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.ledger_tables import ledger as told
 from scudo_agent.desk.store.ledger_tables import statement
+from scudo_agent.desk.store.statements import DroppedError
 from scudo_agent.desk.store.tables import (
     contract_version,
     inbox,
@@ -29,6 +31,7 @@ from scudo_agent.instant import DAY, HOUR, SECOND, Instant, parse_instant
 from scudo_agent.intervals import enter
 from scudo_agent.judge.batch import Withdrawal
 from scudo_agent.judge.site import ServiceRule
+from scudo_agent.locale.formats import zone_info
 from scudo_agent.model import State
 from scudo_agent.store import ledger, schema
 from scudo_agent.store.agent_store import AgentStore
@@ -227,6 +230,12 @@ def test_the_desk_drops_the_ledger_of_twelve_years_ago_and_states_the_same(
         assert _from(after[name], life.since) == _from(before[name], life.since)
     periods = [one.period for one in store.statements.of_site(who)]
     assert periods == ["2039-06"]
+    for period in ("2027-06", "2027"):
+        with pytest.raises(DroppedError, match=r"2027.* is not kept any more"):
+            store.statements.get(who, period)
+    zone = zone_info(contract_of_data(CONTRACT, name="c").timezone)
+    first = f"{local_day(zone, life.since):%Y-%m}"
+    assert store.statements.get(who, first).revision == 1
     corrected = store.statements.correct(who, "2039-06", by="A", reason="again")
     was, now = loads(stated)["figures"], loads(corrected.body)["figures"]
     assert was == now

@@ -134,6 +134,6 @@ def _refusal(url: str, reply: "httpx.Response") -> ScudoError:
         return ScudoError(
             f"{url}: the desk does not accept this agent's key ({reply.status_code})"
         )
-    if reply.status_code in (404, 409, 422) and detail:
+    if reply.status_code in (404, 409, 410, 422) and detail:
         return InputError(detail)
     return ScudoError(f"{url}: the desk answered {reply.status_code} {detail}".strip())

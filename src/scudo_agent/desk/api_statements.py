@@ -15,7 +15,7 @@ from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import AgentIdentity
-from scudo_agent.desk.store.statements import Stated
+from scudo_agent.desk.store.statements import DroppedError, Stated
 from scudo_agent.errors import ConfigError, InputError
 from scudo_agent.instant import format_instant
 
@@ -64,6 +64,8 @@ def add_statement_routes(router: APIRouter, store: DeskStore, agent: Agent) -> N
 async def _made(act: Callable[..., Stated], *args: Any, **named: Any) -> Stated:
     try:
         return await offload(act, *args, **named)
+    except DroppedError as exc:
+        raise Problem(410, str(exc)) from None
     except InputError as exc:
         raise Problem(404, str(exc)) from None
     except ConfigError as exc:

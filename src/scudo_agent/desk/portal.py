@@ -24,6 +24,7 @@ from scudo_agent.desk.statement_pages import list_content, site_content
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.statement_views import SiteStatements
+from scudo_agent.desk.store.statements import DroppedError
 from scudo_agent.desk.store.views import TicketView
 from scudo_agent.desk.window_pages import window_content
 from scudo_agent.errors import ConfigError, InputError
@@ -196,6 +197,8 @@ class Portal:
             stated = await offload(
                 self._store.statements.get, found.who, period, revision=revision
             )
+        except DroppedError:
+            return self._plain(request, reader, "dropped.html", 410)
         except (InputError, ConfigError):
             return self._front.missing(request, reader)
         headers = {"Cache-Control": "no-store"}

@@ -46,8 +46,8 @@ agent, and are there from the start.
 _DESK = """
 The desk serves its own at `/metrics` of the address it listens on, an embedded one
 too, in the text format 0.0.4, to clients on the same machine; a proxy's request
-(`X-Forwarded-For` and the like) is answered 404. `scudo_desk_gaps_total` is counted
-from the desk's rows and goes on over restarts.
+(`X-Forwarded-For` and the like) is answered 404. `scudo_desk_gaps_total` goes on
+over restarts, and over reports that are old enough to be dropped.
 """
 _TAIL = """
 ## The process

@@ -43,7 +43,11 @@ _mine = (
     stream_cursor.c.stream == bindparam("of"),
 )
 _LAST = select(stream_cursor.c.last_seq).where(*_mine)
-_MOVE = update(stream_cursor).where(*_mine)
+_MOVE = (
+    update(stream_cursor)
+    .where(*_mine)
+    .values(gaps=stream_cursor.c.gaps + bindparam("more_gaps"))
+)
 _BEGIN = insert(stream_cursor)
 _HAD = select(inbox.c.sha256).where(
     inbox.c.agent_id == bindparam("agent"),
@@ -178,6 +182,7 @@ class _Door:
         self._stream = stream
         self._mine = {"agent": who.agent_id, "in_epoch": epoch, "of": stream}
         self._taken: dict[int, dict[str, Any]] = {}
+        self._gaps = 0
         if cloned(db, who.agent_id):
             raise UnknownEpochError("two agents speak with this identity: frozen")
         granted = {"agent": who.agent_id, "in_epoch": epoch}
@@ -207,6 +212,7 @@ class _Door:
 
     def bury(self, gap: Gap, until: int, now: Instant) -> None:
         """Take the tombstones of the next event and those behind it."""
+        self._gaps += until + 1 - gap.seq
         self._insert(
             *(
                 {
@@ -233,9 +239,10 @@ class _Door:
             self._taken.clear()
         values = {"last_seq": self.last, "moved_us": now}
         if self._first:
-            self._db.execute(_BEGIN, self._identity() | values)
+            row = self._identity() | values | {"gaps": self._gaps}
+            self._db.execute(_BEGIN, row)
         else:
-            self._db.execute(_MOVE, self._mine | values)
+            self._db.execute(_MOVE, self._mine | values | {"more_gaps": self._gaps})
 
     def _identity(self) -> dict[str, Any]:
         return {

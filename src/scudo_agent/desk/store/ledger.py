@@ -52,7 +52,11 @@ _of_cursor = (
     stream_cursor.c.stream == STREAM,
 )
 _LAST = select(stream_cursor.c.last_seq).where(*_of_cursor)
-_MOVE = update(stream_cursor).where(*_of_cursor)
+_MOVE = (
+    update(stream_cursor)
+    .where(*_of_cursor)
+    .values(gaps=stream_cursor.c.gaps + bindparam("more_gaps"))
+)
 _BEGIN = insert(stream_cursor)
 _TAKE = insert(ledger)
 _HASH = select(ledger.c.sha256).where(
@@ -258,6 +262,7 @@ class _Door:
         self._now = now
         self._mine = _mine(who, epoch)
         self._taken: dict[int, dict[str, Any]] = {}
+        self._gaps = 0
         if db.execute(_GRANTED, self._mine).first() is None:
             raise UnknownEpochError(f"epoch {epoch} was not granted to this agent")
         last = db.execute(_LAST, self._mine).scalar()
@@ -287,6 +292,7 @@ class _Door:
             "stored_us": self._now,
         }
         self._taken[seq] = row | values
+        self._gaps += "gap_reason" in values
         self.last, self._prev = seq, sha256
 
     def leave(self) -> None:
@@ -302,9 +308,9 @@ class _Door:
                 "epoch": self._epoch,
                 "stream": STREAM,
             }
-            self._db.execute(_BEGIN, row | values)
+            self._db.execute(_BEGIN, row | values | {"gaps": self._gaps})
         else:
-            self._db.execute(_MOVE, self._mine | values)
+            self._db.execute(_MOVE, self._mine | values | {"more_gaps": self._gaps})
         self._db.execute(_REACHED, self._mine | {"reached": self.last})
 
     def _hash(self, seq: int) -> str | None:

@@ -7,7 +7,7 @@ Windows are append-only, and stay. Tickets that nobody closed stay, too.
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, or_, select
+from sqlalchemy import Connection, Row, and_, delete, func, or_, select, update
 
 from scudo_agent.contract.hours import local_day
 from scudo_agent.contract.year import kept_since
@@ -75,7 +75,10 @@ class Retention:
             since = kept_since(contract, now)
             zone = one.timezone if contract is None else contract.timezone
             with self._database.write() as db:
-                done += _told(db, one, since) + _stated(db, one, since, zone)
+                dropped = _told(db, one, since) + _stated(db, one, since, zone)
+                if dropped:
+                    _remember(db, one, since)
+            done += dropped
             while dropped := self._tickets(one, since):
                 done += dropped
         return done
@@ -96,6 +99,13 @@ def _received(db: Connection, now: Instant) -> int:
         delete(security_event).where(security_event.c.at_us < far),
     )
     return sum(db.execute(one).rowcount for one in gone)
+
+
+def _remember(db: Connection, of: Row[Any], since: Instant) -> None:
+    """What was before `since` can be stated no more."""
+    mine = (site.c.tenant_id == of.tenant_id, site.c.site_id == of.site_id)
+    dropped = max(since, of.dropped_us or 0)
+    db.execute(update(site).where(*mine).values(dropped_us=dropped))
 
 
 def _told(db: Connection, of: Row[Any], since: Instant) -> int:

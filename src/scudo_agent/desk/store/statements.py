@@ -20,6 +20,7 @@ from scudo_agent.contract.exact import dumps, loads
 from scudo_agent.contract.hours import wall
 from scudo_agent.contract.part import month_span, year_of_month
 from scudo_agent.contract.statement import Inputs, correction
+from scudo_agent.contract.year import KEPT_YEARS
 from scudo_agent.desk.store.contracts import (
     ContractVersion,
     contract_of,
@@ -37,6 +38,7 @@ from scudo_agent.desk.store.statement_dues import (
     mailed_since,
 )
 from scudo_agent.desk.store.statement_post import post_statement
+from scudo_agent.desk.store.tables import site
 from scudo_agent.desk.store.window_rows import known_services, states
 from scudo_agent.errors import ConfigError, InputError
 from scudo_agent.instant import DAY, Instant, format_instant
@@ -50,6 +52,10 @@ AT_ONCE = 20
 
 _log = logging.getLogger(__name__)
 _PERIOD = re.compile(r"\d{4}(-(0[1-9]|1[0-2]))?")
+
+
+class DroppedError(InputError):
+    """Of the period nothing is kept any more: a statement would be of what is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +104,7 @@ class Statements:
         """The statement of a month (`2026-11`) or a contract year (`2026`).
 
         Of a closed period it is made now if it is whole and was not made before.
-        `InputError` where there is none.
+        `InputError` where there is none, `DroppedError` where there was one.
         """
         now = self._now()
         with self._database.write() as db:
@@ -108,6 +114,7 @@ class Statements:
             if revision is not None:
                 raise InputError(f"there is no revision {revision} of {period}")
             case = _Case(db, who, period)
+            case.kept()
             if not case.ready(now):
                 return case.state(min(now, case.end), revision=0, now=now)
             return self._keep(db, case, case.state(case.end, revision=1, now=now))
@@ -125,6 +132,7 @@ class Statements:
             if before is None:
                 raise InputError(f"{period} was not stated yet: nothing to correct")
             case = _Case(db, who, period)
+            case.kept()
             new = case.state(
                 case.end, revision=before.revision + 1, now=now, before=before, by=by,
                 reason=reason,
@@ -206,6 +214,19 @@ class _Case:
         except OverflowError:
             raise InputError(f"{self._period} is beyond the calendar") from None
         return first, last
+
+    def kept(self) -> None:
+        """`DroppedError` if the ledger of a part of it was dropped."""
+        mine = (
+            site.c.tenant_id == self.who.tenant_id,
+            site.c.site_id == self.who.site_id,
+        )
+        dropped = self._db.execute(select(site.c.dropped_us).where(*mine)).scalar()
+        if self.start < (dropped or 0):
+            raise DroppedError(
+                f"{self._period} is not kept any more: of uptime the desk keeps "
+                f"{KEPT_YEARS} contract years before the running one"
+            )
 
     def ready(self, now: Instant) -> bool:
         """Whether it can be stated for good: over, and told whole or given up."""

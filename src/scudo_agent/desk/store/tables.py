@@ -70,6 +70,7 @@ site = Table(
     _us("created_us"),
     _us("updated_us"),
     _int("windows_revision", default="0"),
+    _us("dropped_us", null=True),
     ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
 )
 
@@ -117,6 +118,7 @@ stream_cursor = Table(
     _text("stream", key=True),
     Column("last_seq", _BIG, nullable=False),
     _us("moved_us"),
+    _int("gaps", default="0"),
     ForeignKeyConstraint(
         ["tenant_id", "agent_id"], ["agent.tenant_id", "agent.agent_id"]
     ),
@@ -375,4 +377,10 @@ security_event = Table(
     _text("actor"),
     _us("at_us"),
     _json("data"),
+)
+Index(
+    "ix_security_event_what",
+    security_event.c.tenant_id,
+    security_event.c.kind,
+    security_event.c.actor,
 )

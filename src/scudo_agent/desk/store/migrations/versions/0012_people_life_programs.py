@@ -29,6 +29,7 @@ def upgrade() -> None:
     _people()
     _programs()
     _life()
+    _keeping()
 
 
 def _people() -> None:
@@ -281,3 +282,26 @@ def _life() -> None:
         ),
     )
     op.add_column("ticket", sa.Column("due_us", sa.BigInteger(), nullable=True))
+
+
+def _keeping() -> None:
+    op.add_column("site", sa.Column("dropped_us", sa.BigInteger(), nullable=True))
+    op.add_column(
+        "stream_cursor",
+        sa.Column("gaps", sa.Integer(), server_default="0", nullable=False),
+    )
+    # What was counted at each scrape until now.
+    for table, stream in (("inbox", "inbox.stream"), ("ledger", "'L'")):
+        counted = (
+            f"SELECT count(*) FROM {table} WHERE gap_reason IS NOT NULL"  # noqa: S608
+            f" AND {table}.agent_id = stream_cursor.agent_id"
+            f" AND {table}.epoch = stream_cursor.epoch"
+            f" AND {stream} = stream_cursor.stream"
+        )
+        op.execute(f"UPDATE stream_cursor SET gaps = gaps + ({counted})")  # noqa: S608
+    op.create_index(
+        "ix_security_event_what",
+        "security_event",
+        ["tenant_id", "kind", "actor"],
+        unique=False,
+    )
