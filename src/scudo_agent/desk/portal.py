@@ -198,7 +198,7 @@ class Portal:
                 self._store.statements.get, found.who, period, revision=revision
             )
         except DroppedError:
-            return self._plain(request, reader, "dropped.html", 410)
+            return self._front.plain(request, reader, "dropped.html", 410)
         except (InputError, ConfigError):
             return self._front.missing(request, reader)
         headers = {"Cache-Control": "no-store"}
