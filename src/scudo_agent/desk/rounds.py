@@ -117,6 +117,10 @@ def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
             "%d tickets were quiet for long enough, and are closed",
         ),
         Duty(
+            store.coverage.settle_due,
+            "%d sites have another contract from today on",
+        ),
+        Duty(
             store.leaving.move_due,
             "%d incidents left a storm for tickets of their own",
         ),

@@ -15,6 +15,7 @@ from scudo_agent.desk.store.contracts import (
     last_version,
     put_version,
 )
+from scudo_agent.desk.store.coverage import enrolled
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.keys import due, forget_keys
 from scudo_agent.desk.store.ledger import greeted
@@ -238,7 +239,10 @@ def enrol_site(db: Connection, enrolment: Enrolment, now: Instant) -> AgentIdent
     _put_tenant(db, enrolment, now)
     if enrolment.contract is not None:
         put_version(db, enrolment.contract, actor=who.actor, now=now)
+    named = enrolment.contract_id
+    done = enrolled(db, who.tenant_id, who.site_id, named, actor=who.actor)
     _put_site(db, enrolment, now)
+    done(now)
     put_services(db, who, enrolment.services, now)
     return who
 
@@ -324,30 +328,27 @@ def _put_tenant(db: Connection, enrolment: Enrolment, now: Instant) -> None:
     db.execute(insert(tenant).values(row | values))
 
 
-def _contract_title(db: Connection, enrolment: Enrolment) -> str | None:
-    """The title of the contract that a site names; `InputError` if it is unknown."""
+def _has_contract(db: Connection, enrolment: Enrolment) -> None:
+    """`InputError` if a site names a contract that the desk does not have."""
     wanted = enrolment.contract_id
-    if wanted is None:
-        return None
-    version = last_version(db, wanted)
-    if version is None:
-        known = ", ".join(known_ids(db)) or "none"
-        raise InputError(
-            f"contract: this desk has no contract '{wanted}' for site "
-            f"{enrolment.site_id}; it has {known} ('contracts' in the desk's settings "
-            "names the folder of its contract files)"
-        )
-    return str(version.body["title"])
+    if wanted is None or last_version(db, wanted) is not None:
+        return
+    known = ", ".join(known_ids(db)) or "none"
+    raise InputError(
+        f"contract: this desk has no contract '{wanted}' for site "
+        f"{enrolment.site_id}; it has {known} ('contracts' in the desk's settings "
+        "names the folder of its contract files)"
+    )
 
 
 def _put_site(db: Connection, enrolment: Enrolment, now: Instant) -> None:
     mine = (site.c.tenant_id == enrolment.customer_id) & (
         site.c.site_id == enrolment.site_id
     )
+    _has_contract(db, enrolment)
     values = {
         "timezone": enrolment.timezone,
-        "contract_id": enrolment.contract_id,
-        "contract_title": _contract_title(db, enrolment),
+        "named_contract_id": enrolment.contract_id,
         "updated_us": now,
     }
     if db.execute(select(site.c.site_id).where(mine)).first():

@@ -12,6 +12,7 @@ from scudo_agent.desk.store.attachments import Attachments
 from scudo_agent.desk.store.clones import Clones
 from scudo_agent.desk.store.closing import Closing
 from scudo_agent.desk.store.contracts import Contracts
+from scudo_agent.desk.store.coverage import Coverage
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import Inbox
 from scudo_agent.desk.store.interventions import InterventionBook
@@ -90,6 +91,7 @@ class DeskStore:
         self.clones = Clones(self.database, self.now, posting)
         self.closing = Closing(self.database, self.now)
         self.contracts = Contracts(self.database, self.now)
+        self.coverage = Coverage(self.database, self.now)
         self.open_incidents = OpenIncidents(self.database)
         self.inbox = Inbox(self.database, self.now, posting)
         self.facts = Facts(self.database, self.now, posting)

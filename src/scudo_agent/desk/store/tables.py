@@ -67,6 +67,7 @@ site = Table(
     _text("timezone"),
     _text("contract_id", null=True),
     _text("contract_title", null=True),
+    _text("named_contract_id", null=True),
     _us("created_us"),
     _us("updated_us"),
     _int("windows_revision", default="0"),

@@ -1,5 +1,7 @@
 """People, the programs that they let in, and what both add to tickets."""
 
+import datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -30,6 +32,7 @@ def upgrade() -> None:
     _programs()
     _life()
     _keeping()
+    _coverage()
 
 
 def _people() -> None:
@@ -305,3 +308,49 @@ def _keeping() -> None:
         ["tenant_id", "kind", "actor"],
         unique=False,
     )
+
+
+def _coverage() -> None:
+    """The contract that each site names holds from its first contract year on."""
+    op.add_column("site", sa.Column("named_contract_id", sa.Text(), nullable=True))
+    version = sa.table(
+        "contract_version",
+        sa.column("contract_id", sa.Text()),
+        sa.column("revision", sa.Integer()),
+        sa.column("body", sa.JSON()),
+    )
+    site = sa.table(
+        "site",
+        *(sa.column(n, sa.Text()) for n in ("tenant_id", "site_id", "contract_id")),
+        sa.column("named_contract_id", sa.Text()),
+        sa.column("created_us", sa.BigInteger()),
+    )
+    held = sa.table(
+        "site_contract",
+        *(sa.column(n, sa.Text()) for n in ("tenant_id", "site_id", "contract_id")),
+        *(sa.column(n, sa.Text()) for n in ("valid_from", "valid_until", "actor")),
+        sa.column("stored_us", sa.BigInteger()),
+    )
+    db = op.get_bind()
+    query = sa.select(version.c.contract_id, version.c.body)
+    begins = {
+        name: body["year_start"]
+        for name, body in db.execute(query.order_by(version.c.revision)).all()
+        if isinstance(body, dict) and isinstance(body.get("year_start"), str)
+    }
+    db.execute(sa.update(site).values(named_contract_id=site.c.contract_id))
+    rows = db.execute(sa.select(site).where(site.c.contract_id.is_not(None))).all()
+    day = datetime.timedelta(days=1)
+    epoch = datetime.date(1970, 1, 1)
+    for row in rows:
+        known = epoch + day * (row.created_us // 86_400_000_000)
+        values = {
+            "tenant_id": row.tenant_id,
+            "site_id": row.site_id,
+            "contract_id": row.contract_id,
+            "valid_from": begins.get(row.contract_id, known.isoformat()),
+            "valid_until": None,
+            "stored_us": row.created_us,
+            "actor": "desk",
+        }
+        db.execute(sa.insert(held).values(values))
