@@ -18,7 +18,7 @@ from scudo_agent.agent.app import Agent, Options, running
 from scudo_agent.agent.runtime import Runtime
 from scudo_agent.agent.stored import raw_uptime
 from scudo_agent.config.judging import judging_site
-from scudo_agent.desk.store.database import ReadOnlyDatabase
+from scudo_agent.desk.store.sqlite import ReadOnlyDatabase
 from scudo_agent.desk.store.tables import mail_outbox
 from scudo_agent.instant import (
     DAY,

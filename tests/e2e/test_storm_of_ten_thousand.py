@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 
 from scudo_agent import config
 from scudo_agent.agent.app import Agent, Options, running
-from scudo_agent.desk.store.database import ReadOnlyDatabase
+from scudo_agent.desk.store.sqlite import ReadOnlyDatabase
 from scudo_agent.desk.store.tables import incident, mail_outbox, ticket, ticket_event
 from scudo_agent.instant import MINUTE, SECOND, parse_instant
 from scudo_agent.model import Outcome

@@ -257,7 +257,7 @@ def _main(folder: Path, count: int, *extra: str) -> None:
 
 
 def _sync_less() -> None:
-    from scudo_agent.desk.store import database
+    from scudo_agent.desk.store import sqlite as database
     from scudo_agent.store import engine
 
     engine._WRITER = {**engine._WRITER, "synchronous": ("NORMAL", 1)}

@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.sqlite import SqliteDatabase
 from scudo_agent.wire import Stage
 from support import crash_images
 from support.desking import INCIDENT, bench, stage
@@ -63,7 +63,7 @@ def survivors(image: Path) -> set[int]:
 
 def opened(image: Path, count: int) -> None:
     """The desk opens it, and finds nothing wrong and all of `count` events."""
-    database = Database(image)
+    database = SqliteDatabase(image)
     assert database.befell is None, database.befell
     with database.read() as db:
         assert db.exec_driver_sql("SELECT count(*) FROM inbox").scalar_one() == count

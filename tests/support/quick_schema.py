@@ -9,14 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scudo_agent.desk.store import migrate as steps
-from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.sqlite import SqliteDatabase
 
 _migrate = steps.migrate
 _TABLES = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid"
 _EMPTY = "SELECT count(*) FROM sqlite_schema"
 
 
-def migrate(database: Database, *, to: str = "head") -> str:
+def migrate(database: SqliteDatabase, *, to: str = "head") -> str:
     """As `desk.store.migrate.migrate`."""
     if to == "head":
         with database.write() as db:
@@ -32,7 +32,7 @@ def migrate(database: Database, *, to: str = "head") -> str:
 def _made() -> tuple[str, tuple[str, ...]]:
     """The newest step, and what makes its tables."""
     with TemporaryDirectory() as folder:
-        database = Database(Path(folder))
+        database = SqliteDatabase(Path(folder))
         try:
             version = _migrate(database)
             with database.read() as db:

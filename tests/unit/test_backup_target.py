@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from scudo_agent.cli.main import main
-from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.migrate import migrate
+from scudo_agent.desk.store.sqlite import SqliteDatabase
 from support.sites import write_site
 from support.storing import opened
 
@@ -23,7 +23,7 @@ def words(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[str]]
         with closing(opened(state)):
             yield ["backup", str(site), "--to"]
         return
-    with closing(Database(state)) as database:
+    with closing(SqliteDatabase(state)) as database:
         migrate(database)
     yield ["desk", "backup", str(site), "--to"]
 

@@ -8,9 +8,9 @@ from sqlalchemy import insert, select
 
 from scudo_agent.desk.store import coverage
 from scudo_agent.desk.store.coverage import Cover
-from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.life_tables import site_contract
 from scudo_agent.desk.store.migrate import migrate
+from scudo_agent.desk.store.sqlite import SqliteDatabase
 from scudo_agent.desk.store.tables import site as site_table
 from scudo_agent.errors import InputError
 from scudo_agent.instant import DAY, Instant, parse_instant
@@ -132,7 +132,7 @@ def test_the_revision_that_the_desk_had_counts(tmp_path: Path) -> None:
 
 
 def test_sites_of_before_get_the_contract_that_they_name(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     try:
         migrate(database, to="0011")
         with database.write() as db:

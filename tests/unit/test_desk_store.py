@@ -15,14 +15,14 @@ from sqlalchemy import Connection, create_engine, insert, inspect
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from scudo_agent.desk.store import ledger_tables
-from scudo_agent.desk.store.database import (
-    Database,
-    ReadOnlyDatabase,
-    sqlite_module,
-)
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.migrate import alembic_config, migrate, newest
 from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.sqlite import (
+    ReadOnlyDatabase,
+    SqliteDatabase,
+    sqlite_module,
+)
 from scudo_agent.errors import StoreError
 from support.desk_scene import play
 from support.desking import Bench, HandClock, stage
@@ -113,7 +113,7 @@ def _value(name: str, kind: type) -> object:
 def test_from_every_earlier_step_with_rows_to_the_declared_schema(
     tmp_path: Path, step: str
 ) -> None:
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     try:
         assert migrate(database, to=step) == step
         with database.write() as db:
@@ -133,14 +133,14 @@ def test_from_every_earlier_step_with_rows_to_the_declared_schema(
 
 def test_a_store_of_the_newest_step_is_opened_without_alembic(tmp_path: Path) -> None:
     assert newest() == steps()[-1]
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     migrate(database)
     database.close()
     again = (
         "import sys; from pathlib import Path\n"
-        "from scudo_agent.desk.store.database import Database\n"
+        "from scudo_agent.desk.store.sqlite import SqliteDatabase\n"
         "from scudo_agent.desk.store.migrate import migrate\n"
-        "database = Database(Path(sys.argv[1]))\n"
+        "database = SqliteDatabase(Path(sys.argv[1]))\n"
         "print(migrate(database), 'alembic' in sys.modules)\n"
         "database.close()"
     )
@@ -154,7 +154,7 @@ def test_a_store_of_the_newest_step_is_opened_without_alembic(tmp_path: Path) ->
 
 
 def test_the_comparison_sees_a_difference(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     try:
         migrate(database)
         with database.write() as db:
@@ -179,7 +179,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(
     def fails(*_: object, **__: object) -> None:
         raise OperationalError("CREATE INDEX", {}, Exception("disk full"))
 
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     try:
         with monkeypatch.context() as patch:
             patch.setattr(op, "create_index", fails)
@@ -193,7 +193,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(
 
 
 def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     try:
         migrate(database)
         with database.write() as db:
@@ -211,7 +211,7 @@ def test_a_foreign_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
         db.exec_driver_sql("CREATE TABLE theirs (x)")
     engine.dispose()
     before = path.read_bytes()
-    for opening in (Database, ReadOnlyDatabase):
+    for opening in (SqliteDatabase, ReadOnlyDatabase):
         with pytest.raises(StoreError, match="not a desk's database"):
             opening(tmp_path)
     assert path.read_bytes() == before
@@ -221,11 +221,11 @@ def test_a_foreign_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "desk.db").write_bytes(content)
     with pytest.raises(StoreError, match=r"desk\.db: "):
-        Database(tmp_path)
+        SqliteDatabase(tmp_path)
 
 
 def test_a_damaged_page_is_found_at_the_start(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     migrate(database)
     with database.write() as db:
         fill(db)
@@ -236,13 +236,13 @@ def test_a_damaged_page_is_found_at_the_start(tmp_path: Path) -> None:
         data[page * 4096 : page * 4096 + 64] = b"\xff" * 64
     path.write_bytes(data)
     with pytest.raises(StoreError, match=r"damaged|cannot be used"):
-        Database(tmp_path)
+        SqliteDatabase(tmp_path)
 
 
 def test_only_its_owner_may_read_a_new_store(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        database = Database(tmp_path / "state")
+        database = SqliteDatabase(tmp_path / "state")
         migrate(database)
         with database.read() as db:
             db.exec_driver_sql("SELECT 1")
@@ -264,22 +264,22 @@ def test_only_its_owner_may_read_a_new_store(tmp_path: Path) -> None:
 
 
 def test_a_second_desk_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     try:
         with pytest.raises(StoreError, match="another desk"):
-            Database(tmp_path)
+            SqliteDatabase(tmp_path)
     finally:
         database.close()
-    Database(tmp_path).close()
+    SqliteDatabase(tmp_path).close()
 
 
 def test_another_process_holds_the_lock_too(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     code = (
         "import sys; from pathlib import Path\n"
-        "from scudo_agent.desk.store.database import Database\n"
+        "from scudo_agent.desk.store.sqlite import SqliteDatabase\n"
         "from scudo_agent.errors import StoreError\n"
-        "try: Database(Path(sys.argv[1]))\n"
+        "try: SqliteDatabase(Path(sys.argv[1]))\n"
         "except StoreError as exc: sys.exit(str(exc))\n"
     )
     try:
@@ -296,7 +296,7 @@ def test_another_process_holds_the_lock_too(tmp_path: Path) -> None:
 
 
 def test_what_the_writer_needs_is_read_back(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     try:
         with database.write() as db:
             pragmas = {
@@ -309,7 +309,7 @@ def test_what_the_writer_needs_is_read_back(tmp_path: Path) -> None:
 
 
 def test_readers_cannot_write(tmp_path: Path) -> None:
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     try:
         migrate(database)
         with database.read() as db, pytest.raises(OperationalError):
@@ -359,7 +359,7 @@ def test_time_never_runs_backwards_over_a_restart(tmp_path: Path) -> None:
 
 def test_a_desk_of_before_knows_its_gaps_after_the_step(tmp_path: Path) -> None:
     """What a scrape counted in inbox and ledger stands with the cursors."""
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     try:
         migrate(database, to="0011")
         with database.write() as db:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.migrate import migrate
+from scudo_agent.desk.store.sqlite import SqliteDatabase
 from support import quick_schema
 
 _ALL = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
@@ -12,7 +12,7 @@ _ALL = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"
 def test_both_ways_make_the_same_database(tmp_path: Path) -> None:
     made = []
     for name, way in (("steps", migrate), ("quick", quick_schema.migrate)):
-        database = Database(tmp_path / name)
+        database = SqliteDatabase(tmp_path / name)
         try:
             version = way(database)
             with database.read() as db:

@@ -69,8 +69,8 @@ def _embedded(args: argparse.Namespace, site: "Site", ref: str | None) -> Any:
     """From the desk's file, whether the desk runs or not."""
     from scudo_agent.agent.desks import desk_settings
     from scudo_agent.desk.history import line_json, view_json
-    from scudo_agent.desk.store.database import ReadOnlyDatabase
     from scudo_agent.desk.store.scope import Scope
+    from scudo_agent.desk.store.sqlite import ReadOnlyDatabase
     from scudo_agent.desk.store.views import Views
     from scudo_agent.locale import translator
 

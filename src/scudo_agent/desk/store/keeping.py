@@ -16,8 +16,8 @@ from scudo_agent.dbfile.backup import Manifest
 from scudo_agent.dbfile.mark import mark_closing
 from scudo_agent.dbfile.sqlite import connect, module
 from scudo_agent.desk.store.backup import DESK
-from scudo_agent.desk.store.database import Database, locked
 from scudo_agent.desk.store.migrate import newest
+from scudo_agent.desk.store.sqlite import SqliteDatabase, locked
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, security_event
 from scudo_agent.errors import DamagedError, StoreError
 from scudo_agent.instant import Instant
@@ -28,13 +28,13 @@ Noted = Callable[[Connection, Instant], None]
 """Writes down what befell the database, once its tables are there."""
 
 
-def opened(folder: Path, *, at: Instant) -> tuple[Database, Noted]:
+def opened(folder: Path, *, at: Instant) -> tuple[SqliteDatabase, Noted]:
     """The database, open; a damaged one is set aside for its newest good backup.
 
     `StoreError` when it is damaged and there is none.
     """
     try:
-        database = Database(folder)
+        database = SqliteDatabase(folder)
     except DamagedError as exc:
         why = str(exc)
     else:
@@ -58,7 +58,7 @@ def opened(folder: Path, *, at: Instant) -> tuple[Database, Noted]:
     manifest = backup.read_manifest(base)
     said = f"{why}; kept as {aside}, the backup of {manifest.at} is in its place"
     _log.critical("%s", said)
-    return Database(folder), _noted("database_damaged", said)
+    return SqliteDatabase(folder), _noted("database_damaged", said)
 
 
 def _events_in(path: Path) -> int:

@@ -9,7 +9,6 @@ from sqlalchemy import func, select
 
 from scudo_agent.clock import Clock
 from scudo_agent.dbfile.backup import last_taken
-from scudo_agent.dbfile.sqlite import beside
 from scudo_agent.desk.store.backup import DESK
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.mailbox import LEASE_US
@@ -71,8 +70,6 @@ class Measures:
             gaps = {"I": 0, "L": 0}
             gaps |= {row.stream: int(row.many) for row in db.execute(_GAPS)}
         waits, failed = by_state.get("pending"), by_state.get("failed")
-        path = self._folder / DESK.file
-        files = (one for one in (path, *beside(path)) if one.exists())
         return Measured(
             waiting=waits.many if waits else 0,
             failed=failed.many if failed else 0,
@@ -91,7 +88,7 @@ class Measures:
                 )
                 for row in agents
             ],
-            store_bytes=sum(one.stat().st_size for one in files),
+            store_bytes=self._database.bytes(),
             free_bytes=shutil.disk_usage(self._folder).free,
             offset_us=wall - now,
             backup=last_taken(self._folder, DESK),

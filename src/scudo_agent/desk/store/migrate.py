@@ -40,21 +40,21 @@ def migrate(database: Database, *, to: str = "head") -> str:
 
     A database of a newer desk is refused with `StoreError`.
     """
-    with database.write() as db:
+    with database.owning() as db:
         if to == "head" and _version(db) == newest():
             return newest()
     from alembic import command
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    with database.write() as db:
+    with database.owning() as db:
         config = alembic_config(db)
         steps = ScriptDirectory.from_config(config)
         known = {step.revision for step in steps.walk_revisions()}
         has = MigrationContext.configure(db).get_current_revision()
         if has is not None and has not in known:
             raise StoreError(
-                f"{database.path}: was made by a newer desk (schema {has}); "
+                f"{database.name}: was made by a newer desk (schema {has}); "
                 "this one would damage it"
             )
         command.upgrade(config, to)
