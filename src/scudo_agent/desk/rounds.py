@@ -133,6 +133,10 @@ def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
             "%d rows were kept for as long as they are to be, and are dropped",
         ),
         Duty(
+            store.search.fill_due,
+            "%d tickets without words to be found by have them now",
+        ),
+        Duty(
             store.facts.end_due,
             "%d of the provider's tickets had no further alarm for an hour",
         ),

@@ -29,6 +29,9 @@ metadata = MetaData(
 SERIAL = BigInteger().with_variant(Integer(), "sqlite")
 """A number that the database gives."""
 
+IN_CODE_ORDER = Text().with_variant(Text(collation="C"), "postgresql")
+"""A text ordered by its signs' numbers, as SQLite does: a prefix is a range."""
+
 
 def tenant(*, primary_key: bool = False) -> Column[str]:
     """Whose row it is."""

@@ -30,6 +30,7 @@ from scudo_agent.desk.store.own_facts import Facts
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.retention import Retention
+from scudo_agent.desk.store.search import Search
 from scudo_agent.desk.store.silence import Silence
 from scudo_agent.desk.store.statement_views import StatementViews
 from scudo_agent.desk.store.statements import Statements
@@ -107,6 +108,7 @@ class DeskStore:
         self.unsent = UnsentMails(self.database, self.now)
         self.stated = StatementViews(self.database)
         self.retention = Retention(self.database, self.now)
+        self.search = Search(self.database, self.now)
         self.views = Views(self.database)
         self.windows = WindowBook(self.database, self.now, posting)
 

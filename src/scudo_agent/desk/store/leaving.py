@@ -17,6 +17,7 @@ from scudo_agent.desk.store.post import Post, Posting
 from scudo_agent.desk.store.row_statements import COUNTS
 from scudo_agent.desk.store.rows import Rows
 from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.search import index_stage
 from scudo_agent.desk.store.tables import incident, ticket, ticket_event
 from scudo_agent.instant import Instant
 from scudo_agent.model import Kind
@@ -81,6 +82,7 @@ class Leaving:
             return  # it went along with another incident of its subject
         last, telling = _stages(db, one)
         ticket_id = rows.new_ticket(telling, born(known.incident))
+        index_stage(db, one.who.tenant_id, ticket_id, telling)
         db.execute(
             update(incident)
             .where(

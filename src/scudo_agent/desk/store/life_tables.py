@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from scudo_agent.desk.store.columns import SERIAL
+from scudo_agent.desk.store.columns import IN_CODE_ORDER, SERIAL
 from scudo_agent.desk.store.columns import metadata as metadata
 from scudo_agent.desk.store.columns import of_site as _of_site
 from scudo_agent.desk.store.columns import tenant as _tenant
@@ -62,16 +62,19 @@ def life_columns() -> tuple[Column[Any], ...]:
 ticket_word = Table(
     "ticket_word",
     metadata,
-    _text("word", key=True),
+    Column("word", IN_CODE_ORDER, primary_key=True),
     _tenant(primary_key=True),
     Column("ticket_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("internal", Boolean, primary_key=True, autoincrement=False),
     ForeignKeyConstraint(
         ["tenant_id", "ticket_id"], ["ticket.tenant_id", "ticket.ticket_id"]
     ),
+    sqlite_with_rowid=False,
 )
 """A word, in small letters and without accents, that a ticket is found by.
 
-One table for both databases: a prefix is a range of its key.
+One table for both databases: a prefix is a range of its key. An `internal` one
+stands where customers do not read, and finds the ticket for the provider alone.
 """
 Index("ix_ticket_word_ticket", ticket_word.c.tenant_id, ticket_word.c.ticket_id)
 

@@ -6,12 +6,14 @@ kept as argon2 says, everything else that opens a door as its SHA-256.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
     Index,
     Table,
     UniqueConstraint,
+    text,
 )
 
 from scudo_agent.desk.store.columns import SERIAL
@@ -74,12 +76,16 @@ saved_view = Table(
     Column("person_id", BigInteger, nullable=False),
     _text("name"),
     _text("query"),
+    Column("preferred", Boolean, nullable=False, server_default=text("false")),
     _us("created_us"),
     UniqueConstraint("tenant_id", "person_id", "name"),
     ForeignKeyConstraint(
         ["tenant_id", "person_id"], ["person.tenant_id", "person.person_id"]
     ),
 )
-"""What a person looks for again and again; `query` as in the address of the list."""
+"""What a person looks for again and again; `query` as in the address of the list.
+
+The `preferred` one, of which a person has one at most, is what the list begins with.
+"""
 
 Index("ix_person_token_person", person_token.c.tenant_id, person_token.c.person_id)

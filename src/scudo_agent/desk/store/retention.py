@@ -16,6 +16,7 @@ from scudo_agent.desk.store.attachment_tables import attachment
 from scudo_agent.desk.store.contracts import last_contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.ledger_tables import ledger, statement
+from scudo_agent.desk.store.life_tables import ticket_word
 from scudo_agent.desk.store.tables import (
     held_stage,
     inbox,
@@ -207,7 +208,14 @@ def _closed(db: Connection, of: Row[Any], since: Instant) -> int:
         mail_outbox.c.tenant_id == of.tenant_id, mail_outbox.c.event_id.in_(events)
     )
     done += db.execute(told).rowcount
-    for table in (attachment, mail_outbox, ticket_event, incident, ticket):
+    for table in (
+        ticket_word,
+        attachment,
+        mail_outbox,
+        ticket_event,
+        incident,
+        ticket,
+    ):
         gone = delete(table).where(
             table.c.tenant_id == of.tenant_id, table.c.ticket_id.in_(ids)
         )

@@ -18,6 +18,7 @@ from scudo_agent.desk.lifecycle import (
 )
 from scudo_agent.desk.store import row_statements as do
 from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.search import index_born, index_stage
 from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.wire import Stage
 
@@ -214,6 +215,7 @@ class Rows:
         made = self._db.execute(do.NEW_TICKET, row | _ticket_columns(new))
         ticket_id = int(made.scalar_one())
         self._tickets[ticket_id], self._refs[ticket_id] = new, ref
+        index_born(self._db, self._who.tenant_id, ticket_id, ref)
         return ticket_id
 
     def put_ticket(self, ticket_id: int, new: Ticket) -> None:
@@ -240,6 +242,7 @@ class Rows:
             "rule": after.rule,
             "data": {"stage": stage.model_dump(mode="json")},
         }
+        index_stage(self._db, self._who.tenant_id, ticket_id, stage)
         return int(self._db.execute(do.NOTE, row).scalar_one())
 
     def note_moved(self, stage: Stage, ticket_id: int, holder: int) -> None:

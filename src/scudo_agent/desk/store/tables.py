@@ -188,6 +188,23 @@ Index(
     sqlite_where=text(_QUIET),
     postgresql_where=text(_QUIET),
 )
+_OPEN = "status != 'closed'"
+Index(
+    "ix_ticket_open",
+    ticket.c.severity,
+    ticket.c.urgency,
+    ticket.c.due_us,
+    ticket.c.received_us,
+    sqlite_where=text(_OPEN),
+    postgresql_where=text(_OPEN),
+)
+_CLOSED = "status = 'closed'"
+Index(
+    "ix_ticket_closed",
+    ticket.c.closed_us,
+    sqlite_where=text(_CLOSED),
+    postgresql_where=text(_CLOSED),
+)
 _STORM = "storm_us IS NOT NULL"
 Index(
     "ix_ticket_storm",

@@ -9,6 +9,7 @@ revision = "0012"
 down_revision = "0011"
 
 _SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_IN_CODE_ORDER = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _TELLS = """
 CREATE TRIGGER ticket_event_told AFTER INSERT ON ticket_event
 WHEN EXISTS (
@@ -100,6 +101,9 @@ def _people() -> None:
         sa.Column("person_id", sa.BigInteger(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("query", sa.Text(), nullable=False),
+        sa.Column(
+            "preferred", sa.Boolean(), server_default=sa.text("false"), nullable=False
+        ),
         sa.Column("created_us", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id", "person_id"],
@@ -239,17 +243,23 @@ def _life() -> None:
     )
     op.create_table(
         "ticket_word",
-        sa.Column("word", sa.Text(), nullable=False),
+        sa.Column("word", _IN_CODE_ORDER, nullable=False),
         sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("ticket_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("internal", sa.Boolean(), autoincrement=False, nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id", "ticket_id"],
             ["ticket.tenant_id", "ticket.ticket_id"],
             name=op.f("fk_ticket_word_ticket"),
         ),
         sa.PrimaryKeyConstraint(
-            "word", "tenant_id", "ticket_id", name=op.f("pk_ticket_word")
+            "word",
+            "tenant_id",
+            "ticket_id",
+            "internal",
+            name=op.f("pk_ticket_word"),
         ),
+        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_ticket_word_ticket", "ticket_word", ["tenant_id", "ticket_id"], unique=False
@@ -285,6 +295,22 @@ def _life() -> None:
         ),
     )
     op.add_column("ticket", sa.Column("due_us", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "ix_ticket_open",
+        "ticket",
+        ["severity", "urgency", "due_us", "received_us"],
+        unique=False,
+        sqlite_where=sa.text("status != 'closed'"),
+        postgresql_where=sa.text("status != 'closed'"),
+    )
+    op.create_index(
+        "ix_ticket_closed",
+        "ticket",
+        ["closed_us"],
+        unique=False,
+        sqlite_where=sa.text("status = 'closed'"),
+        postgresql_where=sa.text("status = 'closed'"),
+    )
 
 
 def _keeping() -> None:

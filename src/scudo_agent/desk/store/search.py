@@ -1,0 +1,256 @@
+"""Finding tickets by words: kept beside them, looked for in ranges.
+
+Words are written in the transaction of what they come from: whoever adds to a ticket
+something that people read calls `index` with the texts. What was there before, is
+read once (`Search.fill_due`). Where customers do not read, the words are `internal`
+and find nothing for them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from scudo_agent.desk.search_words import Sought, words
+from scudo_agent.desk.store.attachment_tables import attachment
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.life_tables import ticket_word
+from scudo_agent.desk.store.scope import Scope
+from scudo_agent.desk.store.tables import tenant, ticket, ticket_event
+from scudo_agent.instant import Instant
+from scudo_agent.wire import Evidence, Named, Stage
+
+WORDS_LIMIT = 1000
+"""Words that are kept of one text, or of texts that come together."""
+
+RARE = 5000
+"""What fewer tickets have is looked up first, and the rest checked at those."""
+
+_AT_ONCE = 200
+"""Tickets that are read in one transaction: others wait for the writer meanwhile."""
+
+_MEMBERS = 50
+_INSERTS = {
+    "sqlite": sqlite.insert(ticket_word).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(ticket_word).on_conflict_do_nothing(),
+}
+
+
+def index(
+    db: Connection,
+    tenant_id: str,
+    ticket_id: int,
+    *texts: str | None,
+    internal: bool = False,
+) -> None:
+    """Let a ticket be found by the words of these texts, from this commit on.
+
+    `internal` texts (notes that customers do not read) are found by nobody else
+    than the provider. Words that it has already change nothing.
+    """
+    found: dict[str, None] = {}
+    for text in texts:
+        if text:
+            found |= dict.fromkeys(words(text))
+    row = {"tenant_id": tenant_id, "ticket_id": ticket_id, "internal": internal}
+    rows = [{"word": word, **row} for word in list(found)[:WORDS_LIMIT]]
+    if rows:
+        db.execute(_INSERTS[db.dialect.name], rows)
+
+
+def index_born(db: Connection, tenant_id: str, ticket_id: int, ref: str) -> None:
+    """The first words of a new ticket: its number, and whose it is."""
+    query = select(tenant.c.name).where(tenant.c.tenant_id == tenant_id)
+    site_id = select(ticket.c.site_id).where(ticket.c.ticket_id == ticket_id)
+    index(
+        db,
+        tenant_id,
+        ticket_id,
+        ref,
+        tenant_id,
+        db.execute(query).scalar(),
+        db.execute(site_id).scalar(),
+    )
+
+
+def index_stage(db: Connection, tenant_id: str, ticket_id: int, stage: Stage) -> None:
+    """What an agent's stage names: subject, checks, addresses, what was seen."""
+    index(db, tenant_id, ticket_id, *stage_texts(stage))
+
+
+def stage_texts(stage: Stage) -> Iterator[str]:
+    """The texts of a stage that somebody may look for."""
+    for one in (stage.subject, *stage.affected[:_MEMBERS]):
+        yield from _named(one)
+    yield stage.subject_key
+    for member in stage.members[:_MEMBERS]:
+        yield from _seen(member)
+    yield from _values(stage.note)
+
+
+def _named(one: Named) -> Iterator[str]:
+    yield one.id
+    yield from one.title.values()
+
+
+def _seen(member: Evidence) -> Iterator[str]:
+    yield member.check
+    yield member.endpoint
+    yield from _values(member.seen)
+
+
+def _values(said: Any) -> Iterator[str]:
+    """The texts among the values of a sentence: names, models, serial numbers."""
+    if isinstance(said, str):
+        yield said
+    elif isinstance(said, list):
+        for one in said:
+            yield from _values(one)
+    elif isinstance(said, Mapping):
+        inner = said.get("values", said if "id" not in said else {})
+        if isinstance(inner, Mapping):
+            for one in inner.values():
+                yield from _values(one)
+
+
+def finds(scope: Scope, one: Sought) -> ColumnElement[bool]:
+    """The rows of `ticket_word` that fulfil a word of a query, as the scope may."""
+    found = or_(
+        false(),
+        *(
+            and_(ticket_word.c.word >= low, ticket_word.c.word < high)
+            for low, high in one.ranges
+        ),
+    )
+    conditions = [found]
+    if not scope.provider:
+        conditions.append(ticket_word.c.internal.is_(False))
+    if scope.tenant_id is not None:
+        conditions.append(ticket_word.c.tenant_id == scope.tenant_id)
+    return and_(*conditions)
+
+
+def matching(
+    db: Connection, scope: Scope, query: tuple[Sought, ...]
+) -> list[ColumnElement[bool]]:
+    """What a ticket must fulfil to have all words of a query.
+
+    The word that the fewest tickets have is looked up, and the others are checked at
+    what that found. Where all are common, or the scope is one customer's, each is
+    checked as the queue is walked: that ends with the page.
+    """
+    rare: Sought | None = None
+    if scope.tenant_id is None and query:
+        counts = [_count(db, scope, one) for one in query]
+        least = min(range(len(query)), key=counts.__getitem__)
+        rare = query[least] if counts[least] <= RARE else None
+    conditions: list[ColumnElement[bool]] = []
+    for one in query:
+        has = select(ticket_word.c.ticket_id).where(finds(scope, one))
+        if one is rare:
+            conditions.insert(0, ticket.c.ticket_id.in_(has))
+        else:
+            here = has.where(
+                ticket_word.c.tenant_id == ticket.c.tenant_id,
+                ticket_word.c.ticket_id == ticket.c.ticket_id,
+            )
+            conditions.append(here.correlate(ticket).exists())
+    return conditions
+
+
+def _count(db: Connection, scope: Scope, one: Sought) -> int:
+    """How many rows a word is found in, as far as `RARE`."""
+    some = select(ticket_word.c.ticket_id).where(finds(scope, one)).limit(RARE + 1)
+    return int(
+        db.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+    )
+
+
+class Search:
+    """Fills in the words of tickets that were there before words were kept."""
+
+    def __init__(self, database: Database, now: Callable[[], Instant]) -> None:
+        self._database = database
+        self._now = now
+        self._behind = 0
+
+    def fill_due(self) -> tuple[int, Instant | None]:
+        """Read the next tickets without words; how many, and when to go on.
+
+        A ticket has at least its own number's: one without any was never read. It
+        goes on where it stopped, also after a restart.
+        """
+        without = (
+            select(ticket)
+            .where(
+                ticket.c.ticket_id > self._behind,
+                ~select(ticket_word.c.word)
+                .where(
+                    ticket_word.c.tenant_id == ticket.c.tenant_id,
+                    ticket_word.c.ticket_id == ticket.c.ticket_id,
+                )
+                .correlate(ticket)
+                .exists(),
+            )
+            .order_by(ticket.c.ticket_id)
+            .limit(_AT_ONCE)
+        )
+        newest = select(func.max(ticket.c.ticket_id))
+        with self._database.read() as db:
+            last = int(db.execute(newest).scalar() or 0)
+            if last <= self._behind or db.execute(without).first() is None:
+                self._behind = max(last, self._behind)
+                return 0, None
+        with self._database.write() as db:
+            rows = db.execute(without).all()
+            for row in rows:
+                fill(db, row)
+        more = len(rows) == _AT_ONCE
+        self._behind = rows[-1].ticket_id if more else last
+        return len(rows), self._now() if more else None
+
+
+def fill(db: Connection, row: Any) -> None:
+    """The words of a ticket, of all that is kept of it."""
+    mine = (row.tenant_id, row.ticket_id)
+    index_born(db, *mine, row.ref)
+    index(
+        db,
+        *mine,
+        *row.title.values(),
+        row.category,
+        *_values(row.requester),
+        *_values(row.request),
+    )
+    entries = select(ticket_event.c.kind, ticket_event.c.actor, ticket_event.c.data)
+    here = entries.where(
+        ticket_event.c.tenant_id == row.tenant_id,
+        ticket_event.c.ticket_id == row.ticket_id,
+    ).order_by(ticket_event.c.event_id)
+    for entry in db.execute(here).all():
+        _fill_entry(db, mine, entry)
+    names = select(attachment.c.name, attachment.c.public).where(
+        attachment.c.tenant_id == row.tenant_id,
+        attachment.c.ticket_id == row.ticket_id,
+        attachment.c.name.is_not(None),
+    )
+    for public in (True, False):
+        texts: Iterable[str] = [
+            one.name for one in db.execute(names) if one.public is public
+        ]
+        index(db, *mine, *texts, internal=not public)
+
+
+def _fill_entry(db: Connection, mine: tuple[str, int], entry: Any) -> None:
+    data = entry.data if isinstance(entry.data, dict) else {}
+    if "stage" in data:
+        index_stage(db, *mine, Stage.model_validate(data["stage"]))
+    elif entry.actor.startswith("person:"):
+        # What is not marked for the customer, the customer does not find.
+        internal = entry.kind not in PUBLIC_ENTRIES
+        index(db, *mine, *_values(data.get("words")), internal=internal)
+
+
+PUBLIC_ENTRIES = frozenset({"note_public"})
+"""Kinds of entries by people whose words customers read."""
