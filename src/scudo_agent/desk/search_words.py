@@ -181,8 +181,7 @@ def sought(query: str) -> tuple[Sought, ...]:
     return tuple(
         Sought(
             forms,
-            whole=quoted
-            or (number < len(found) - 1 and len(forms[0]) < PREFIX_SIGNS),
+            whole=quoted or (number < len(found) - 1 and len(forms[0]) < PREFIX_SIGNS),
         )
         for number, (forms, quoted) in enumerate(found)
     )

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 from scudo_agent.desk.lifecycle import HEADINGS, Condition, Status
 from scudo_agent.desk.store.attachments import Attachment, listed
 from scudo_agent.desk.store.leaving import MOVED_HERE
+from scudo_agent.desk.store.queue import NO_WISH, Wish, page_of_ids
 from scudo_agent.desk.store.scope import Scope, within
 from scudo_agent.desk.store.storm_views import StormPage, storm_page
 from scudo_agent.desk.store.tables import (
@@ -132,6 +133,14 @@ class TicketView:
         return stages[-1] if stages else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePage:
+    """A page of the queue; `following` is where the next begins, if there is one."""
+
+    lines: tuple[TicketLine, ...]
+    following: str | None
+
+
 class Views:
     """Queries of one scope; nothing outside the scope is ever found."""
 
@@ -141,31 +150,31 @@ class Views:
     def tickets(
         self, scope: Scope, *, limit: int = LIST_LIMIT
     ) -> tuple[TicketLine, ...]:
-        """The queue (`domain.md` 5): by severity, then by receipt.
+        """The queue (`domain.md` 5), from its begin, as far as `limit` goes."""
+        return self.queue(scope, limit=limit).lines
 
-        Closed tickets stand behind it, the latest first, as far as `limit` goes.
+    def queue(
+        self,
+        scope: Scope,
+        wish: Wish = NO_WISH,
+        *,
+        after: str | None = None,
+        limit: int = LIST_LIMIT,
+    ) -> QueuePage:
+        """A page of the queue: what is wished for, from where the last page ended.
+
+        By severity, then urgency, then the clock due first, then receipt; closed
+        tickets stand behind, the latest first.
         """
-        closed = ticket.c.status == Status.CLOSED.value
-        queue = (
-            _lines(scope)
-            .where(~closed)
-            .order_by(
-                ticket.c.severity.is_(None),
-                ticket.c.severity,
-                ticket.c.received_us,
-                ticket.c.ticket_id,
-            )
-            .limit(limit)
-        )
         with self._database.read() as db:
-            lines = [_line(row) for row in db.execute(queue)]
-            latest = (
-                _lines(scope)
-                .where(closed)
-                .order_by(ticket.c.closed_us.desc(), ticket.c.ticket_id.desc())
-                .limit(limit - len(lines))
+            ids, following = page_of_ids(
+                db, scope, wish, after=after, limit=min(max(limit, 2), LIST_LIMIT)
             )
-            return tuple(lines + [_line(row) for row in db.execute(latest)])
+            query = ticket_lines(scope).where(ticket.c.ticket_id.in_(ids))
+            lines = {row.ticket_id: line_of(row) for row in db.execute(query)}
+        return QueuePage(
+            lines=tuple(lines[one] for one in ids if one in lines), following=following
+        )
 
     def ticket(
         self, scope: Scope, ref: str, *, page: int = 1, mails_only: bool = False
@@ -176,10 +185,10 @@ class Views:
         has nothing but what became of its mails, and there is no such page.
         """
         with self._database.read() as db:
-            row = db.execute(_lines(scope).where(ticket.c.ref == ref)).first()
+            row = db.execute(ticket_lines(scope).where(ticket.c.ref == ref)).first()
             if row is None:
                 return None
-            line = _line(row)
+            line = line_of(row)
             entries, left_out = _entries(db, line, mails_only=mails_only)
             stages = [e.stage for e in entries if e.stage is not None]
             linked = {i for stage in stages for i in stage.linked}
@@ -199,7 +208,7 @@ class Views:
             )
 
 
-def _lines(scope: Scope) -> Select[Any]:
+def ticket_lines(scope: Scope) -> Select[Any]:
     """All that a line shows, of what the scope may see."""
     told = ticket_event.alias()
     telling = (
@@ -237,7 +246,8 @@ def _lines(scope: Scope) -> Select[Any]:
     return query.where(*within(scope))
 
 
-def _line(row: Any) -> TicketLine:
+def line_of(row: Any) -> TicketLine:
+    """The line of a row of `ticket_lines`."""
     return TicketLine(
         ref=row.ref,
         ticket_id=row.ticket_id,
