@@ -7,7 +7,7 @@ from scudo_agent.desk.store.scope import Person, Scope
 
 EXPECTED = {
     Role.CUSTOMER: "read request",
-    Role.REFERENT: "read request company",
+    Role.REFERENT: "read request company colleagues",
     Role.TECHNICIAN: "read request company internal work",
     Role.DISPATCHER: "read request company internal work dispatch",
     Role.MANAGER: "read request company internal work dispatch customers",

@@ -266,7 +266,7 @@ class Desk:
         """A link that logs the provider's administrator in, once, within an hour."""
         code = auth.new_code()
         with self.store.database.plainly():
-            self.store.people.new_code(
+            self.store.sessions.new_code(
                 auth.fingerprint(auth.plain_code(code)), life_us=auth.CODE_LIFE_US
             )
         return f"{self.url}/in/{code}"

@@ -49,7 +49,7 @@ class Front:
         person = None
         if session:
             person = await offload(
-                self.store.people.by_session, auth.fingerprint(session)
+                self.store.sessions.by_session, auth.fingerprint(session)
             )
         language = person.language if person is not None else None
         return Reader(

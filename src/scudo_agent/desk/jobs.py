@@ -13,11 +13,13 @@ from scudo_agent.desk.mail.journal import Journal
 from scudo_agent.desk.mail.transport import Transport, TransportError
 from scudo_agent.desk.notice import Notice, Rendered, render
 from scudo_agent.desk.offload import offload
+from scudo_agent.desk.people_notice import render_person
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.statement_notice import render_stated
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.digests import FlapNews, StormNews
 from scudo_agent.desk.store.mailbox import Errand, Posted
+from scudo_agent.desk.store.people_post import PersonErrand
 from scudo_agent.desk.store.statement_post import StatementErrand
 from scudo_agent.desk.store.window_post import WindowErrand
 from scudo_agent.desk.window_calendar import calendar
@@ -169,6 +171,11 @@ class MailWorker:
             host = self._settings.mail.message_host
             ics = calendar(errand.windows, errand.services, speaks, host=host)
             return self._dressed(errand, rendered, ics)
+        if isinstance(errand, PersonErrand):
+            speaks = translator(errand.language)
+            provider = self._settings.provider.name
+            rendered = render_person(errand, speaks, provider, url=self._url())
+            return self._dressed(errand, rendered, None)
         if isinstance(errand, StatementErrand):
             speaks = translator(errand.language)
             name = self._settings.provider.name

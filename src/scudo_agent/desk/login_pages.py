@@ -29,7 +29,7 @@ class LoginPages:
             return self._front.plain(request, reader, "wait.html", 429)
         session = auth.new_session()
         person = await offload(
-            self._front.store.people.log_in,
+            self._front.store.sessions.use_code,
             auth.fingerprint(auth.plain_code(request.path_params["code"])),
             session_sha256=auth.fingerprint(session),
             life_us=auth.SESSION_LIFE_US,
@@ -53,7 +53,7 @@ class LoginPages:
         reader = await self._front.reader(request)
         if reader.person is not None and own(request):
             await offload(
-                self._front.store.people.log_out, auth.fingerprint(reader.session)
+                self._front.store.sessions.log_out, auth.fingerprint(reader.session)
             )
         answer = RedirectResponse("/", status_code=303)
         answer.delete_cookie(COOKIE)
@@ -67,7 +67,7 @@ class LoginPages:
             return self._front.missing(request, reader)
         if reader.person is not None:
             await offload(
-                self._front.store.people.speak,
+                self._front.store.sessions.speak,
                 auth.fingerprint(reader.session),
                 language,
             )

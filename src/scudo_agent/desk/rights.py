@@ -35,6 +35,8 @@ class Right(StrEnum):
     """Open a request and add to it what everybody may read."""
     COMPANY = "company"
     """All tickets of the own customer, its windows and its statements."""
+    COLLEAGUES = "colleagues"
+    """The own customer's people: see them, and let in more of them."""
     INTERNAL = "internal"
     """Internal notes, the provider's own tickets, all customers."""
     WORK = "work"
@@ -57,7 +59,7 @@ _MANAGER = _DISPATCHER | {Right.CUSTOMERS}
 RIGHTS = MappingProxyType(
     {
         Role.CUSTOMER: _CUSTOMER,
-        Role.REFERENT: _CUSTOMER | {Right.COMPANY},
+        Role.REFERENT: _CUSTOMER | {Right.COMPANY, Right.COLLEAGUES},
         Role.TECHNICIAN: _TECHNICIAN,
         Role.DISPATCHER: _DISPATCHER,
         Role.MANAGER: _MANAGER,

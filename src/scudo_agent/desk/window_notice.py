@@ -43,11 +43,16 @@ class LetterRow:
 
 
 def fill_letter(
-    subject: str, content: dict[str, Any], translator: Translator
+    subject: str,
+    content: dict[str, Any],
+    translator: Translator,
+    *,
+    template: str = "window",
 ) -> Rendered:
     """Both parts of a mail without a ticket.
 
-    `content`: `lead`, `rows`, `dates` (a list beneath the rows), `closing`, `provider`.
+    `content`: `lead`, `rows`, `dates` (a list beneath the rows), `closing`, `provider`;
+    for the template `person` a `link` and its `label` instead of the dates.
     """
     every = content | {
         "language": translator.language,
@@ -58,8 +63,8 @@ def fill_letter(
     environment = _environment()
     return Rendered(
         subject,
-        environment.get_template("window.txt").render(every),
-        environment.get_template("window.html").render(every),
+        environment.get_template(f"{template}.txt").render(every),
+        environment.get_template(f"{template}.html").render(every),
     )
 
 

@@ -13,6 +13,7 @@ from scudo_agent.desk.store.clones import Clones
 from scudo_agent.desk.store.closing import Closing
 from scudo_agent.desk.store.contracts import Contracts
 from scudo_agent.desk.store.coverage import Coverage
+from scudo_agent.desk.store.credentials import Credentials
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import Inbox
 from scudo_agent.desk.store.interventions import InterventionBook
@@ -31,6 +32,7 @@ from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.retention import Retention
 from scudo_agent.desk.store.search import Search
+from scudo_agent.desk.store.sessions import Sessions
 from scudo_agent.desk.store.silence import Silence
 from scudo_agent.desk.store.statement_views import StatementViews
 from scudo_agent.desk.store.statements import Statements
@@ -54,10 +56,10 @@ from scudo_agent.instant import Instant
 class DeskStore:
     """Owns the database file; every room's transaction is its own.
 
-    Rooms: `acts`, `agents`, `closing`, `contracts`, `inbox`, `keys`, `leaving`,
-    `ledger`, `mail`, `measures`, `people`, `statements`, `unsent`, `views`,
-    `windows`. All may be called from any thread. `now()` is the desk's time: it never
-    runs backwards, not over a restart either.
+    Rooms: `acts`, `agents`, `closing`, `contracts`, `credentials`, `inbox`, `keys`,
+    `leaving`, `ledger`, `mail`, `measures`, `people`, `sessions`, `statements`,
+    `unsent`, `views`, `windows`. All may be called from any thread. `now()` is the
+    desk's time: it never runs backwards, not over a restart either.
     """
 
     def __init__(
@@ -104,6 +106,8 @@ class DeskStore:
         self.attachments = Attachments(self.database, self.now)
         self.silence = Silence(self.database, self.now, posting, lived=lived)
         self.people = People(self.database, self.now)
+        self.credentials = Credentials(self.database, self.now, posting)
+        self.sessions = Sessions(self.database, self.now)
         self.statements = Statements(self.database, self.now, posting)
         self.unsent = UnsentMails(self.database, self.now)
         self.stated = StatementViews(self.database)

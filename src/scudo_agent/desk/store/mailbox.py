@@ -11,6 +11,7 @@ from scudo_agent.desk.store import mail_statements as do
 from scudo_agent.desk.store import promises
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.digests import FlapNews, StormNews, news
+from scudo_agent.desk.store.people_post import KINDS, PersonErrand, person_errand
 from scudo_agent.desk.store.post import MOVED, TURNS
 from scudo_agent.desk.store.statement_post import (
     STATEMENT,
@@ -80,7 +81,7 @@ class Errand:
     returns: bool = False
 
 
-Posted = Errand | WindowErrand | StatementErrand
+Posted = Errand | WindowErrand | StatementErrand | PersonErrand
 """A claimed mail of any kind; only one of a ticket has a history."""
 
 
@@ -108,6 +109,8 @@ class Mailbox:
                 lease = {"who": self._owner, "until_us": now + LEASE_US}
                 taken = db.execute(do.LEASE, {"mail": row.mail_id, **lease})
                 fence = taken.scalar_one()
+                if row.kind in KINDS.values():
+                    return person_errand(db, row, int(fence), now)
                 return _of(row)(db, row, int(fence))
         return None
 

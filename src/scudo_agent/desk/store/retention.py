@@ -17,6 +17,8 @@ from scudo_agent.desk.store.contracts import last_contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.ledger_tables import ledger, statement
 from scudo_agent.desk.store.life_tables import ticket_word
+from scudo_agent.desk.store.people_post import KINDS
+from scudo_agent.desk.store.people_tables import person_token
 from scudo_agent.desk.store.tables import (
     held_stage,
     inbox,
@@ -90,13 +92,19 @@ class Retention:
 
 
 def _received(db: Connection, now: Instant) -> int:
-    """Events that were taken, codes and sessions that are over, old alarms."""
+    """Events that were taken, codes, links and sessions that are over, old alarms."""
     before = now - INBOX_US
     far = kept_since(None, now)
     gone = (
         delete(inbox).where(inbox.c.stored_us < before),
         delete(login_code).where(login_code.c.expires_us < before),
         delete(session).where(session.c.expires_us < before),
+        delete(person_token).where(person_token.c.expires_us < before),
+        delete(mail_outbox).where(
+            mail_outbox.c.kind.in_(tuple(KINDS.values())),
+            mail_outbox.c.state != "pending",
+            mail_outbox.c.created_us < before,
+        ),
         delete(security_event).where(security_event.c.at_us < far),
     )
     return sum(db.execute(one).rowcount for one in gone)
