@@ -15,7 +15,13 @@ from support.desk_scene import play
 from support.desking import OTHER, Bench, evidence, site, stage
 
 PROBES = {"/-/healthy", "/-/ready"}
-OPEN_TO_ALL = PROBES | {"/static/{name}", "/in/{code}", "/out", "/language/{language}"}
+OPEN_TO_ALL = PROBES | {
+    "/v1/openapi.json",
+    "/static/{name}",
+    "/in/{code}",
+    "/out",
+    "/language/{language}",
+}
 OPEN_TO_ALL |= {"/v1/join", "/v1/ca"}
 OPEN_TO_ALL |= {"/metrics"}  # from this machine only: test_desk_metrics.py
 """Whoever joins has no key yet: the invitation in the body is the credential."""

@@ -5,10 +5,7 @@ Tenant and site come from the credential and from nowhere else. Errors are
 """
 
 import asyncio
-import json
 import logging
-import math
-import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -29,6 +26,7 @@ from scudo_agent.desk.lifecycle import Condition
 from scudo_agent.desk.limits import Buckets
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
+from scudo_agent.desk.storable import INTEGER_LIMIT, look, unstorable
 from scudo_agent.desk.store.attachments import (
     BadAttachmentError,
     NoStageError,
@@ -57,9 +55,6 @@ from scudo_agent.wire import (
 )
 from scudo_agent.wire_site import ContractState
 
-_INTEGER_LIMIT = 1 << 63
-_HALF = re.compile("[\ud800-\udfff]")
-"""Half of a character that needs two: JSON can say it, and nothing can keep it."""
 _log = logging.getLogger(__name__)
 
 
@@ -230,7 +225,7 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
     ) -> dict[str, Any]:
         """One ticket with its history, or with what became of its mails alone."""
         view = None
-        if _unstorable(ref) is None:
+        if unstorable(ref) is None:
             view = await offload(
                 store.views.ticket,
                 Scope.of_agent(who),
@@ -255,7 +250,7 @@ def _add_evidence(router: APIRouter, api: _Api) -> None:
     async def evidence(
         who: Annotated[AgentIdentity, Depends(api.agent)],
         incident_id: Annotated[str, Path(max_length=36)],
-        rev: Annotated[int, Path(ge=1, lt=_INTEGER_LIMIT)],
+        rev: Annotated[int, Path(ge=1, lt=INTEGER_LIMIT)],
         request: Request,
         check: Annotated[str, Query(max_length=300)],
         taken: Annotated[str, Query(max_length=40)],
@@ -264,7 +259,7 @@ def _add_evidence(router: APIRouter, api: _Api) -> None:
         """Take the screenshot that belongs to a stage; once, however often sent."""
         if request.headers.get("content-type") != MEDIA_TYPE:
             raise Problem(422, f"evidence is {MEDIA_TYPE}")
-        if _unstorable([incident_id, check]) is not None:
+        if unstorable([incident_id, check]) is not None:
             raise Problem(404, "there is no such stage, or not yet")
         picture = Picture(
             incident_id=incident_id,
@@ -304,45 +299,7 @@ class _StorableRoute(APIRoute):
 
         async def looked(request: Request) -> Response:
             if request.method in ("POST", "PUT"):
-                _look(await request.body())
+                look(await request.body())
             return await handle(request)
 
         return looked
-
-
-def _look(body: bytes) -> None:
-    """Refuse what no database can hold; name the event that has it."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        return  # The framework says so, with the same words for every route.
-    events = data.pop("events", None) if isinstance(data, dict) else None
-    for index, event in enumerate(events if isinstance(events, list) else []):
-        reason = _unstorable(event)
-        if reason is not None:
-            raise Problem(422, reason, index=index)
-    reason = _unstorable(data if isinstance(events, list) else [data, events])
-    if reason is not None:
-        raise Problem(422, reason)
-
-
-def _unstorable(value: Any) -> str | None:
-    """Why a JSON value cannot be kept: NUL, half a character, a monstrous number."""
-    todo = [value]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, dict):
-            todo += [*one.keys(), *one.values()]
-        elif isinstance(one, list):
-            todo += one
-        elif isinstance(one, str):
-            if "\x00" in one:
-                return "a text holds a NUL"
-            if not one.isascii() and _HALF.search(one):
-                return "a text holds half a character"
-        elif isinstance(one, float):
-            if not math.isfinite(one):
-                return "a number is not finite"
-        elif isinstance(one, int) and abs(one) >= _INTEGER_LIMIT:
-            return "a number is beyond 64 bits"
-    return None

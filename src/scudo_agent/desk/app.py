@@ -9,12 +9,6 @@ import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import OperationalError
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from scudo_agent.calendar_jobs import CalendarJobs
@@ -22,29 +16,24 @@ from scudo_agent.clock import Clock
 from scudo_agent.config.contract_body import Body
 from scudo_agent.config.site import Site
 from scudo_agent.daily_backup import DailyBackup
-from scudo_agent.desk import auth, problems, rounds
-from scudo_agent.desk.api import agent_router
-from scudo_agent.desk.api_join import join_router
+from scudo_agent.desk import auth, rounds
 from scudo_agent.desk.contract_folder import read_contracts
-from scudo_agent.desk.guard import Guard
 from scudo_agent.desk.jobs import MailWorker
 from scudo_agent.desk.limits import CONNECTIONS, PatientProtocol
 from scudo_agent.desk.mail.transport import Transport, transport_for
-from scudo_agent.desk.metrics import add_metrics
 from scudo_agent.desk.offload import offload
-from scudo_agent.desk.portal import add_pages
 from scudo_agent.desk.rounds import Rounds
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.backup import DESK
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.web import application
 from scudo_agent.errors import InputError, PortInUseError, ScudoError, SuspectError
 
 _STOP_S = 10.0
 _WAITING = 128
 """Connections that wait to be taken; without descriptors asyncio logs so many."""
-_FOR_PROGRAMS = ("/v1/", "/-/", "/static/", "/metrics")
 _log = logging.getLogger(__name__)
 
 
@@ -150,7 +139,9 @@ class Desk:
         )
         self._tickets = rounds.tickets(store, self._worker.wake)
         self._agents = rounds.agents(store, self._worker.wake)
-        self._asgi = _application(store, self._worker, self)
+        self._asgi = application(
+            store, self.settings, lambda: self.url, wake=self._worker.wake
+        )
         if mails:
             self._mailing = asyncio.create_task(self._worker.run(), name="desk mails")
             self._tickets.start("desk tickets")
@@ -342,44 +333,6 @@ class _Server(uvicorn.Server):
             await super().serve(sockets=sockets)
         finally:
             self.ended.set()
-
-
-def _application(store: DeskStore, worker: MailWorker, desk: Desk) -> ASGIApp:
-    """API, pages and probes behind the guard."""
-    app = FastAPI(
-        title="scudo desk",
-        version="1",
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-    )
-    app.add_exception_handler(problems.Problem, problems.on_problem)
-    app.add_exception_handler(RequestValidationError, problems.on_invalid)
-    app.add_exception_handler(OperationalError, problems.on_store)
-    app.include_router(agent_router(store, worker.wake))
-    app.include_router(join_router(store, desk.settings))
-    portal = add_pages(app, store, desk.settings, lambda: desk.url)
-
-    async def on_http(request: Request, exc: Exception) -> Response:
-        """A page for people, a problem for programs."""
-        assert isinstance(exc, HTTPException)
-        if exc.status_code == 404 and not request.url.path.startswith(_FOR_PROGRAMS):
-            return await portal.missing(request)
-        return await problems.on_http(request, exc)
-
-    app.add_exception_handler(HTTPException, on_http)
-
-    async def healthy(_: Request) -> Response:
-        return PlainTextResponse("healthy\n")
-
-    async def ready(_: Request) -> Response:
-        await offload(store.writable)
-        return PlainTextResponse("ready\n")
-
-    add_metrics(app, store)
-    app.add_route("/-/healthy", healthy, methods=["GET"])
-    app.add_route("/-/ready", ready, methods=["GET"])
-    return Guard(app)
 
 
 def _listen(host: str, port: int) -> socket.socket:

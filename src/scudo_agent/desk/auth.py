@@ -38,6 +38,16 @@ def is_key(text: str) -> bool:
     return re.fullmatch(r"sca_[A-Za-z0-9_-]{43}", text) is not None
 
 
+def new_token() -> str:
+    """A token of a person's program: 256 random bits, recognisable likewise."""
+    return f"sct_{secrets.token_urlsafe(32)}"
+
+
+def is_token(text: str) -> bool:
+    """Whether this is a whole token as `new_token` makes them."""
+    return re.fullmatch(r"sct_[A-Za-z0-9_-]{43}", text) is not None
+
+
 def new_session() -> str:
     """A session's cookie value: 256 random bits."""
     return secrets.token_urlsafe(32)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -17,7 +18,12 @@ BURST = 500.0
 """Requests a second of one agent, and how many it may have saved up: a drain after
 three days offline takes a fraction of that."""
 
-_AGENTS = 10_000
+READ_RATE, READ_BURST = 20.0, 200.0
+WRITE_RATE, WRITE_BURST = 2.0, 60.0
+"""The same for a token of a person's program; what changes something counts twice,
+in a stricter bucket of its own."""
+
+_CLIENTS = 10_000
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -60,20 +66,43 @@ class PatientProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How full a bucket is: whether one more is served, and what is left in it.
+
+    `wait_s` is how long the next one has to wait, `full_s` until it is full again.
+    """
+
+    served: bool
+    left: int
+    wait_s: float
+    full_s: float
+
+
 class Buckets:
-    """A bucket of requests for each agent, filled at `RATE` up to `BURST`."""
+    """A bucket of requests for each client, filled at `rate` a second to `burst`."""
 
     def __init__(self, rate: float = RATE, burst: float = BURST) -> None:
-        self._rate = rate
-        self._burst = burst
+        self.rate = rate
+        self.burst = burst
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, agent_id: str, now_s: float) -> bool:
+    def take(self, client: str, now_s: float) -> bool:
         """Whether one more request is served; `now_s` is of the monotonic clock."""
-        left, at = self._left.pop(agent_id, (self._burst, now_s))
-        left = min(self._burst, left + (now_s - at) * self._rate)
+        return self.draw(client, now_s).served
+
+    def draw(self, client: str, now_s: float) -> Level:
+        """Take one more request out of the bucket, if there is one."""
+        left, at = self._left.pop(client, (self.burst, now_s))
+        left = min(self.burst, left + (now_s - at) * self.rate)
         served = left >= 1
-        self._left[agent_id] = (left - 1 if served else left, now_s)
-        while len(self._left) > _AGENTS:
+        left = left - 1 if served else left
+        self._left[client] = (left, now_s)
+        while len(self._left) > _CLIENTS:
             self._left.popitem(last=False)
-        return served
+        return Level(
+            served=served,
+            left=int(left),
+            wait_s=max(0.0, (1 - left) / self.rate),
+            full_s=(self.burst - left) / self.rate,
+        )

@@ -137,6 +137,11 @@ def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
             "%d tickets without words to be found by have them now",
         ),
         Duty(
+            store.replies.drop_due,
+            "%d answers to programs were kept for a week, and are dropped",
+            logging.DEBUG,
+        ),
+        Duty(
             store.facts.end_due,
             "%d of the provider's tickets had no further alarm for an hour",
         ),

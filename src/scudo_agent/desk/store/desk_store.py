@@ -15,6 +15,7 @@ from scudo_agent.desk.store.contracts import Contracts
 from scudo_agent.desk.store.coverage import Coverage
 from scudo_agent.desk.store.credentials import Credentials
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.directory import Directory
 from scudo_agent.desk.store.inbox import Inbox
 from scudo_agent.desk.store.interventions import InterventionBook
 from scudo_agent.desk.store.invitations import Invitations
@@ -30,6 +31,7 @@ from scudo_agent.desk.store.open_incidents import OpenIncidents
 from scudo_agent.desk.store.own_facts import Facts
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.replies import Replies
 from scudo_agent.desk.store.retention import Retention
 from scudo_agent.desk.store.search import Search
 from scudo_agent.desk.store.sessions import Sessions
@@ -42,6 +44,8 @@ from scudo_agent.desk.store.tables import (
     mail_outbox,
     ticket_event,
 )
+from scudo_agent.desk.store.ticket_pages import TicketPages
+from scudo_agent.desk.store.tokens import Tokens
 from scudo_agent.desk.store.unsent import UnsentMails
 from scudo_agent.desk.store.views import Views
 from scudo_agent.desk.store.window_tables import (
@@ -56,9 +60,7 @@ from scudo_agent.instant import Instant
 class DeskStore:
     """Owns the database file; every room's transaction is its own.
 
-    Rooms: `acts`, `agents`, `closing`, `contracts`, `credentials`, `inbox`, `keys`,
-    `leaving`, `ledger`, `mail`, `measures`, `people`, `sessions`, `statements`,
-    `unsent`, `views`, `windows`. All may be called from any thread. `now()` is the
+    Each of its attributes is a room, and may be called from any thread. `now()` is the
     desk's time: it never runs backwards, not over a restart either.
     """
 
@@ -111,6 +113,10 @@ class DeskStore:
         self.statements = Statements(self.database, self.now, posting)
         self.unsent = UnsentMails(self.database, self.now)
         self.stated = StatementViews(self.database)
+        self.replies = Replies(self.database, self.now)
+        self.directory = Directory(self.database)
+        self.ticket_pages = TicketPages(self.database)
+        self.tokens = Tokens(self.database, self.now)
         self.retention = Retention(self.database, self.now)
         self.search = Search(self.database, self.now)
         self.views = Views(self.database)

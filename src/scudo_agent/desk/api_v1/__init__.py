@@ -1,0 +1,1 @@
+"""The API for people's programs, below `/v1/desk`."""

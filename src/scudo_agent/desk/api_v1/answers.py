@@ -1,0 +1,183 @@
+"""What the API answers with, as its description says it; instants are RFC 3339."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from scudo_agent.desk.lifecycle import Condition, Status
+from scudo_agent.desk.rights import Role
+
+When = Annotated[
+    str, Field(json_schema_extra={"format": "date-time"}, description="RFC 3339, UTC")
+]
+Ref = Annotated[str, Field(examples=["SC-7F3K-9QZ2"])]
+
+
+class Answer(BaseModel):
+    """Keys may be added; those that are there keep their meaning."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ProblemDetails(BaseModel):
+    """An error (RFC 9457): `detail` says what is wrong and what would be right."""
+
+    model_config = ConfigDict(extra="allow")
+
+    title: Annotated[str, Field(examples=["Unprocessable Content"])]
+    status: Annotated[int, Field(examples=[422])]
+    detail: Annotated[str, Field(examples=["the severity is 1, 2 or 3"])]
+
+
+class Me(Answer):
+    """Who the token's person is, and what the token may."""
+
+    person: int
+    name: str
+    role: Role
+    customer: Annotated[str | None, Field(description="None: the provider's")]
+    language: str | None
+    rights: list[str]
+    scopes: list[str]
+
+
+class TicketLineOut(Answer):
+    """One ticket of a list."""
+
+    ref: Ref
+    customer: str
+    customer_id: Annotated[str, Field(examples=["acme"])]
+    site: str
+    zone: Annotated[str, Field(examples=["Europe/Rome"])]
+    subject: str
+    title: dict[str, str]
+    origin: str
+    status: Status
+    condition: Condition
+    severity: int | None
+    rule: str | None
+    since: When
+    opened: When
+    recovered: When | None
+    closed: When | None
+    reopen_count: int
+    reported_late: bool
+    storm: bool
+    unstable: bool
+
+
+class HistoryEntry(Answer):
+    """One entry of a history: when, what in words, and who did it."""
+
+    at: When
+    kind: str
+    text: str
+    detail: str
+    actor: str
+
+
+class AttachmentOut(Answer):
+    """A file at a ticket; its content is below `attachments/{id}`."""
+
+    id: int
+    kind: str
+    media_type: str
+    source: str | None
+    size: int
+    sha256: str
+    taken: When
+
+
+class TicketOut(TicketLineOut):
+    """One ticket with what happened, oldest first."""
+
+    previous: str | None
+    linked: list[str]
+    history: list[HistoryEntry]
+    attachments: list[AttachmentOut]
+
+
+class CustomerOut(Answer):
+    """A customer."""
+
+    id: str
+    name: str
+    mail: str | None
+    language: str
+
+
+class SiteOut(Answer):
+    """A site of a customer, and which contract holds there."""
+
+    id: str
+    customer_id: str
+    zone: str
+    contract: str | None
+    contract_title: str | None
+
+
+class ContractOut(Answer):
+    """A version of a contract; `body` is the contract file's content."""
+
+    id: str
+    revision: int
+    sha256: str
+    stored: When
+    body: dict[str, Any]
+
+
+class PersonOut(Answer):
+    """Somebody who may log in."""
+
+    id: int
+    customer_id: Annotated[str | None, Field(description="None: the provider's")]
+    name: str
+    mail: str
+    role: Role
+    language: str | None
+    phone: str | None
+    disabled: When | None
+
+
+class WindowOut(Answer):
+    """A maintenance window, all that was announced of it included."""
+
+    customer: str
+    site: str
+    zone: str
+    window: dict[str, Any]
+
+
+class StatementLine(Answer):
+    """One revision of what was stated of a period."""
+
+    period: Annotated[str, Field(examples=["2026-11"])]
+    revision: int
+    sha256: str
+    made: When
+    by: str
+    why: str | None
+
+
+class Page(Answer):
+    """Part of a list; `next` is where the rest is, None at its end."""
+
+    next: str | None
+
+
+class TicketPage(Page):
+    """Tickets, the newest first."""
+
+    tickets: list[TicketLineOut]
+
+
+class CustomerPage(Page):
+    """Customers by their id."""
+
+    customers: list[CustomerOut]
+
+
+class PersonPage(Page):
+    """People by their number."""
+
+    people: list[PersonOut]

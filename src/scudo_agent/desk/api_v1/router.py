@@ -1,0 +1,28 @@
+"""All routes of the API for people's programs, behind one door."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+
+from scudo_agent.desk.api_v1.account import add_account_routes
+from scudo_agent.desk.api_v1.directory import add_directory_routes
+from scudo_agent.desk.api_v1.door import Door
+from scudo_agent.desk.api_v1.refusals import DESK
+from scudo_agent.desk.api_v1.tickets import add_ticket_routes
+from scudo_agent.desk.store.desk_store import DeskStore
+
+PREFIX = "/v1/desk"
+
+
+def desk_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
+    """All routes below `/v1/desk`; `committed` is called when mails may be due."""
+    router = APIRouter(
+        prefix=PREFIX,
+        tags=["desk"],
+        route_class=Door(store).route_class(),
+        responses=DESK,
+    )
+    add_directory_routes(router, store)
+    add_ticket_routes(router, store)
+    add_account_routes(router, store)
+    return router

@@ -1,0 +1,61 @@
+"""Customers, sites and people as a reader of some scope may see them."""
+
+from typing import Any
+
+from sqlalchemy import Row, Select, select
+
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.people_tables import person
+from scudo_agent.desk.store.scope import Scope
+from scudo_agent.desk.store.tables import PROVIDER_TENANT, site, tenant
+
+
+class Directory:
+    """Queries of one scope; nothing outside the scope is ever found."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def customers(
+        self, scope: Scope, *, after: str = "", limit: int = 200
+    ) -> list[Row[Any]]:
+        """Customers by id, the provider not among them, beyond `after`."""
+        query = (
+            _customers(scope)
+            .where(tenant.c.tenant_id > after)
+            .order_by(tenant.c.tenant_id)
+            .limit(limit)
+        )
+        with self._database.read() as db:
+            return list(db.execute(query))
+
+    def customer(self, scope: Scope, tenant_id: str) -> Row[Any] | None:
+        """One customer; None: not there and not allowed look the same."""
+        query = _customers(scope).where(tenant.c.tenant_id == tenant_id)
+        with self._database.read() as db:
+            return db.execute(query).first()
+
+    def sites(self, scope: Scope, tenant_id: str) -> list[Row[Any]]:
+        """The sites of a customer, by id."""
+        query = select(site).where(site.c.tenant_id == tenant_id)
+        if scope.tenant_id is not None:
+            query = query.where(site.c.tenant_id == scope.tenant_id)
+        with self._database.read() as db:
+            return list(db.execute(query.order_by(site.c.site_id)))
+
+    def people(
+        self, tenants: str | None, *, after: int = 0, limit: int = 200
+    ) -> list[Row[Any]]:
+        """People by number beyond `after`: of one tenant, or (None) of all."""
+        query = select(person).where(person.c.person_id > after)
+        if tenants is not None:
+            query = query.where(person.c.tenant_id == tenants)
+        with self._database.read() as db:
+            return list(db.execute(query.order_by(person.c.person_id).limit(limit)))
+
+
+def _customers(scope: Scope) -> Select[Any]:
+    query = select(tenant).where(tenant.c.tenant_id != PROVIDER_TENANT)
+    if scope.tenant_id is not None:
+        query = query.where(tenant.c.tenant_id == scope.tenant_id)
+    return query
