@@ -13,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from scudo_agent.contract.exact import loads
+from scudo_agent.desk.filter_bar import bar
+from scudo_agent.desk.filters import read
 from scudo_agent.desk.forms import Forms, RefusedError, own, read_form
 from scudo_agent.desk.front import Front, Reader
 from scudo_agent.desk.intervention_pages import InterventionRow, left_alone
@@ -26,6 +28,7 @@ from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.statement_views import SiteStatements
 from scudo_agent.desk.store.statements import DroppedError
 from scudo_agent.desk.store.views import TicketView
+from scudo_agent.desk.view_pages import add_views
 from scudo_agent.desk.window_pages import window_content
 from scudo_agent.errors import ConfigError, InputError
 from scudo_agent.locale import translator
@@ -34,6 +37,9 @@ from scudo_agent.statement.render import render_statement
 _STATIC = Path(__file__).parent / "static"
 _FILES = {"desk.css": "text/css", "icon.svg": "image/svg+xml"}
 _NUMBER = re.compile(r"[0-9]{1,6}")
+_TICKETS = 100
+"""Tickets on a page of the list."""
+_FIELDS = 40
 
 
 class Portal:
@@ -49,10 +55,30 @@ class Portal:
         reader = await self._front.reader(request)
         if reader.person is None:
             return self._front.stranger(request, reader)
-        lines = await offload(self._store.views.tickets, reader.person.scope)
-        content = self._front.page(reader).queue(lines)
+        views, person = self._store.views, reader.person
+        if not request.url.query and (query := await offload(self._preferred, person)):
+            return RedirectResponse(f"/?{query}", status_code=303)
+        pairs = request.query_params.multi_items()
+        asked = read(pairs[:_FIELDS], person, self._store.now())
+        if asked.untidy:
+            # As the browser sends a form: in the address stands what is asked for.
+            return RedirectResponse(f"/?{asked.query or 'status=any'}", status_code=303)
+        page = await offload(
+            lambda: views.queue(
+                person.scope, asked.wish, after=asked.after, limit=_TICKETS
+            )
+        )
+        content = self._front.page(reader).queue(page.lines)
+        content["find"] = await offload(
+            bar, self._store, reader.speaks, person, asked, page
+        )
         content["left"] = await self._left(reader)
         return self._front.answer(request, reader, "tickets.html", content)
+
+    def _preferred(self, person: Person) -> str:
+        """What the list of this person begins with."""
+        views = self._store.saved_views.of(person)
+        return next((one.query for one in views if one.preferred), "")
 
     async def ticket(self, request: Request) -> Response:
         """One ticket; what is not there and what is not allowed look the same."""
@@ -248,6 +274,7 @@ def add_pages(
     front = Front(store, settings, url)
     portal = Portal(front)
     add_login(app, front)
+    add_views(app, front)
     app.add_route("/", portal.tickets, methods=["GET"])
     app.add_route("/t/{ref}", portal.ticket, methods=["GET"])
     app.add_route("/t/{ref}/files/{attachment:int}", portal.attachment, methods=["GET"])

@@ -33,6 +33,7 @@ from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.replies import Replies
 from scudo_agent.desk.store.retention import Retention
+from scudo_agent.desk.store.saved_views import SavedViews
 from scudo_agent.desk.store.search import Search
 from scudo_agent.desk.store.sessions import Sessions
 from scudo_agent.desk.store.silence import Silence
@@ -119,6 +120,7 @@ class DeskStore:
         self.tokens = Tokens(self.database, self.now)
         self.retention = Retention(self.database, self.now)
         self.search = Search(self.database, self.now)
+        self.saved_views = SavedViews(self.database, self.now)
         self.views = Views(self.database)
         self.windows = WindowBook(self.database, self.now, posting)
 
