@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from scudo_agent.desk.mail.transport import SmtpTransport, TransportError
+from scudo_agent.desk.mail.transport import (
+    PER_CONNECTION,
+    SmtpTransport,
+    TransportError,
+)
 from scudo_agent.desk.settings import Smtp
 from scudo_agent.desk.store.scope import Scope
 from support.desk_scene import Scene, play
@@ -138,3 +142,44 @@ def test_a_server_without_tls_gets_no_mail_where_tls_is_asked_for(box: Box) -> N
     with pytest.raises(TransportError, match="STARTTLS"):
         way.send("a@b.example", "c@d.example", b"Subject: x\r\n\r\nx")
     assert box.taken == []
+
+
+def _way(box: Box) -> SmtpTransport:
+    told = Smtp(host="127.0.0.1", port=box.port, tls="none", timeout_s=5)
+    return SmtpTransport(told, None, host="desk.example")
+
+
+MAIL = b"Subject: x\r\n\r\nx"
+
+
+def test_a_connection_is_used_again_until_there_is_nothing_to_send(box: Box) -> None:
+    way = _way(box)
+    for _ in range(PER_CONNECTION + 1):
+        way.send("a@b.example", "c@d.example", MAIL)
+    assert len(box.taken) == PER_CONNECTION + 1
+    assert box.sessions == 2
+    way.rest()
+    way.send("a@b.example", "c@d.example", MAIL)
+    way.rest()
+    assert box.sessions == 3
+
+
+def test_a_kept_connection_that_the_server_closed_is_replaced(box: Box) -> None:
+    way = _way(box)
+    way.send("a@b.example", "c@d.example", MAIL)
+    box.drop_all()
+    way.send("a@b.example", "c@d.example", MAIL)
+    way.rest()
+    assert len(box.taken) == 2
+    assert box.sessions == 2
+
+
+def test_after_a_refusal_the_next_mail_has_a_connection_of_its_own(box: Box) -> None:
+    way = _way(box)
+    box.rcpt.append("550 no such user")
+    with pytest.raises(TransportError) as caught:
+        way.send("a@b.example", "c@d.example", MAIL)
+    assert (caught.value.permanent, caught.value.answered) == (True, True)
+    way.send("a@b.example", "c@d.example", MAIL)
+    way.rest()
+    assert len(box.taken) == 1

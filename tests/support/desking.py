@@ -54,6 +54,9 @@ class Outbound:
             raise self.faults.pop(0)
         self.mails.append((recipient, data))
 
+    def rest(self) -> None:
+        """Nothing is kept open."""
+
 
 def settings(folder: Path, **changes: Any) -> DeskSettings:
     """Settings of a desk whose state is in `folder`."""

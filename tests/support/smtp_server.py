@@ -26,6 +26,25 @@ class Box:
         self.replies: list[str] = []
         self.rcpt: list[str] = []
         self.port = 0
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._lines: list[asyncio.Transport] = []
+
+    @property
+    def sessions(self) -> int:
+        """How many connections have brought a mail."""
+        return len(self._lines)
+
+    def drop_all(self) -> None:
+        """Cut every connection, and wait until they are."""
+
+        async def drop() -> None:
+            for line in self._lines:
+                line.abort()
+            await asyncio.sleep(0)  # the sockets are closed in the loop's next turn
+            assert all(one.get_extra_info("socket").fileno() < 0 for one in self._lines)
+
+        assert self.loop is not None
+        asyncio.run_coroutine_threadsafe(drop(), self.loop).result(20)
 
     async def handle_RCPT(
         self,
@@ -36,6 +55,9 @@ class Box:
         options: list[str],
     ) -> str:
         """Take the recipient, or answer what stands in `rcpt`."""
+        line = cast(asyncio.Transport, server.transport)
+        if line not in self._lines:
+            self._lines.append(line)
         if self.rcpt:
             return self.rcpt.pop(0)
         envelope.rcpt_tos.append(address)
@@ -61,6 +83,7 @@ def smtp_server() -> Iterator[Box]:
     box = Box()
     box.port = free_port()
     controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    box.loop = controller.loop
     controller.start()
     try:
         yield box

@@ -1,7 +1,9 @@
 """Mails: in order, threaded, at least once, and with no header that was not meant."""
 
 import asyncio
+import dataclasses
 import email
+from collections.abc import Sequence
 from email.message import EmailMessage
 from email.policy import SMTP, default
 from pathlib import Path
@@ -13,9 +15,22 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from scudo_agent.desk import notice
-from scudo_agent.desk.mail.compose import ComposeError, Letter, compose, header_safe
+from scudo_agent.desk.mail import compose as compose_module
+from scudo_agent.desk.mail.compose import (
+    ComposeError,
+    Enclosure,
+    Letter,
+    compose,
+    header_safe,
+)
 from scudo_agent.desk.mail.transport import MaildirTransport, TransportError
-from scudo_agent.desk.store.mailbox import LEASE_US, Errand, Mailbox
+from scudo_agent.desk.store.mailbox import (
+    LEASE_US,
+    Errand,
+    Mailbox,
+    Outcome,
+    Turn,
+)
 from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.tables import mail_outbox
 from scudo_agent.instant import SECOND
@@ -81,6 +96,44 @@ def test_whatever_a_device_says_the_headers_are_those_meant(
     assert str(message["Subject"]).startswith("[SC-7F3K-9QZ2]")
 
 
+@given(st.text(max_size=400), st.text(max_size=100), st.binary(max_size=300))
+def test_bodies_and_files_come_out_as_they_were(
+    text: str, line: str, content: bytes
+) -> None:
+    made = Letter(
+        **{
+            **dataclasses.asdict(letter(text=f"{text}\n{line * 20}")),
+            "calendar": b"BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n",
+            "enclosures": (Enclosure(name="a.json", kind="json", content=content),),
+        }
+    )
+    data = compose(made)
+    assert all(len(row) <= 78 for row in data.split(b"\r\n"))
+    message = read(data)
+    plain, html = (message.get_body((kind,)) for kind in ("plain", "html"))
+    assert plain is not None
+    assert html is not None
+    clean = made.text.encode("utf-8", "replace").decode().replace("\x00", "")
+    clean = clean.replace("\r\n", "\n").replace("\r", "\n")
+    assert plain.get_content().replace("\r\n", "\n") == clean
+    assert html.get_content().replace("\r\n", "\n") == f"<p>{clean}</p>"
+    ics, file = message.iter_attachments()
+    assert ics.get_content_type() == "text/calendar"
+    assert (ics.get_param("method"), ics.get_filename()) == (
+        "PUBLISH",
+        "maintenance.ics",
+    )
+    assert (file.get_filename(), file.get_content()) == ("a.json", content)
+    assert not [part.defects for part in message.walk() if part.defects]
+
+
+@pytest.mark.parametrize("name", ["a\r\nBcc: x@evil.example", "città", "a\x00"])
+def test_a_message_id_that_is_none_is_refused(name: str) -> None:
+    made = {**dataclasses.asdict(letter()), "message_id": f"<{name}@provider.example>"}
+    with pytest.raises(ComposeError, match="Message-ID"):
+        compose(Letter(**made))
+
+
 @pytest.mark.parametrize("length", range(60, 90))
 def test_a_long_subject_is_folded_where_its_line_is_full(length: int) -> None:
     subject = f"[SC-7F3K-9QZ2] {'Gestionale non risponde da molto ' * 3}"[:length]
@@ -103,11 +156,8 @@ def test_header_values_lose_what_could_harm(bad: str) -> None:
 def test_a_mail_that_comes_out_with_other_headers_is_not_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    forged = b"Bcc: x@evil.example\r\n"
-    original = EmailMessage.as_bytes
-    monkeypatch.setattr(
-        EmailMessage, "as_bytes", lambda self, **kw: forged + original(self, **kw)
-    )
+    forged = b"To: it@acme.example\r\nBcc: x@evil.example\r\n"
+    monkeypatch.setattr(compose_module, "_addressed", lambda *_: forged)
     with pytest.raises(ComposeError, match="bcc"):
         compose(letter())
 
@@ -268,39 +318,36 @@ def test_what_is_reported_late_is_told_as_what_was(tmp_path: Path) -> None:
 def test_the_worker_goes_on_after_any_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from scudo_agent.desk import jobs
+    from scudo_agent.desk import mail_lanes
 
-    monkeypatch.setattr(jobs, "_STORE_PAUSE_S", 0.01)
+    monkeypatch.setattr(mail_lanes, "_STORE_PAUSE_S", 0.01)
 
     async def scene(b: Bench) -> None:
         agent = await b.agent()
         await agent.send(stage())
         store = b.desk.store
-        claim, faults = store.mail.claim, [ZeroDivisionError("a defect"), None]
-
-        def stumbling() -> object:
-            fault = faults.pop(0) if faults else None
-            if fault is not None:
-                raise fault
-            return claim()
-
-        sent, done = store.mail.sent, asyncio.Event()
+        turn, faults = store.mail.turn, [ZeroDivisionError("a defect")]
+        done = asyncio.Event()
         loop = asyncio.get_running_loop()
 
-        def telling(errand: Errand) -> bool:
-            kept = sent(errand)
-            loop.call_soon_threadsafe(done.set)
-            return kept
+        def stumbling(told: Sequence[Outcome], most: int) -> Turn:
+            # The first time it claims nothing; the second it records nothing.
+            if faults and (told or len(faults) == 2):
+                raise faults.pop()
+            if told:
+                loop.call_soon_threadsafe(done.set)
+            return turn(told, most)
 
-        monkeypatch.setattr(store.mail, "claim", stumbling)
-        monkeypatch.setattr(store.mail, "sent", telling)
+        faults.append(ZeroDivisionError("another one"))
+        monkeypatch.setattr(store.mail, "turn", stumbling)
         worker = b.desk._worker
         assert worker is not None
         working = asyncio.create_task(worker.run())
         async with asyncio.timeout(20):
             await done.wait()
-        working.cancel()
+        await worker.stop(working, patience_s=20)
         assert states(b) == ["sent"]
+        assert len(b.mails.mails) == 1
 
     play(tmp_path, scene)
 
@@ -312,16 +359,18 @@ def test_two_workers_never_have_the_same_mail(tmp_path: Path) -> None:
         store = b.desk.store
         one = Mailbox(store.database, store.now, owner="one")
         two = Mailbox(store.database, store.now, owner="two")
-        first = one.claim()
-        assert first is not None
-        assert two.claim() is None
+        (first,) = one.turn((), 4).claims
+        assert two.turn((), 4).claims == ()
         b.clock.forward(LEASE_US / SECOND + 1)
-        second = two.claim()
-        assert isinstance(second, Errand)
+        (second,) = two.turn((), 4).claims
         assert second.fence == first.fence + 1
-        assert not one.sent(first)
-        assert two.sent(second)
-        view = store.views.ticket(Scope.of_staff(), second.ref)
+        late = Outcome(claim=first, sent=store.now(), of="open")
+        assert one.turn([late], 0).lost == (late,)
+        held = Outcome(claim=second, sent=store.now(), of="open")
+        assert two.turn([held], 0).lost == ()
+        told = store.mail.errand(second)
+        assert isinstance(told, Errand)
+        view = store.views.ticket(Scope.of_staff(), told.ref)
         assert view is not None
         assert [e.kind for e in view.entries].count("mail_accepted") == 1
 

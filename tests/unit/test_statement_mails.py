@@ -1,5 +1,6 @@
 """Statements by mail: once a month, once a revision, over kills and copies put back."""
 
+import asyncio
 import random
 import shutil
 import sqlite3
@@ -79,8 +80,7 @@ class Month:
             url=lambda: "https://desk.example",
             rng=random.Random(1),
         )
-        while (errand := self.desk.store.mail.claim()) is not None:
-            worker._deliver(errand)
+        asyncio.run(worker.drain())
         return [parsed(data) for _, data in self.outbound.mails[had:]]
 
     def reopen(self) -> None:

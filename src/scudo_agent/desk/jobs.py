@@ -1,30 +1,27 @@
 """The desk's work in the background: mails out of the outbox."""
 
-import asyncio
 import logging
 import random
 from collections.abc import Callable
-
-from sqlalchemy.exc import DBAPIError
 
 from scudo_agent.desk.digest_notice import Digest, render_digest
 from scudo_agent.desk.mail.compose import ComposeError, Enclosure, Letter, compose
 from scudo_agent.desk.mail.journal import Journal
 from scudo_agent.desk.mail.transport import Transport, TransportError
+from scudo_agent.desk.mail_lanes import Lanes
 from scudo_agent.desk.notice import Notice, Rendered, render
-from scudo_agent.desk.offload import offload
 from scudo_agent.desk.people_notice import render_person
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.statement_notice import render_stated
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.digests import FlapNews, StormNews
-from scudo_agent.desk.store.mailbox import Errand, Posted
+from scudo_agent.desk.store.mailbox import Claim, Errand, Outcome, Posted
 from scudo_agent.desk.store.people_post import PersonErrand
 from scudo_agent.desk.store.statement_post import StatementErrand
 from scudo_agent.desk.store.window_post import WindowErrand
 from scudo_agent.desk.window_calendar import calendar
 from scudo_agent.desk.window_notice import render_window
-from scudo_agent.instant import DAY, SECOND
+from scudo_agent.instant import DAY, SECOND, Instant
 from scudo_agent.locale import translator
 from scudo_agent.model import Kind
 from scudo_agent.retry import Backoff
@@ -33,13 +30,14 @@ from scudo_agent.wire import Stage
 GIVE_UP_US = 5 * DAY
 """A mail that no server took for so long is given up, and the ticket shows it."""
 
-_BACKOFF = Backoff(first_s=2.0, limit_s=15 * 60.0)
-_IDLE_S = 30.0
-_STORE_PAUSE_S = 5.0
+_ANSWERED_S, _BROKEN_S = 2.0, 0.5
+"""The first wait for a server that said "later"; a line that broke may be back."""
+
+_WAIT_LIMIT_S = 15 * 60.0
 _log = logging.getLogger(__name__)
 
 
-class MailWorker:
+class MailWorker(Lanes):
     """Sends what is due, in each ticket's order, again and again until it is taken.
 
     A repeat carries the same Message-ID: what a server took without our learning
@@ -55,92 +53,44 @@ class MailWorker:
         url: Callable[[], str],
         rng: random.Random,
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._transport = transport
         self._settings = settings
         self._url = url
         self._rng = rng
         self._journal = Journal(settings.folder)
-        self._wake = asyncio.Event()
-        self._stopping = self._abandoned = False
 
-    async def stop(self, running: "asyncio.Task[None]", *, patience_s: float) -> None:
-        """End `run`, the mail under way included, in `patience_s` at most.
+    def rest(self) -> None:
+        """Let go of the mail server: nothing is to be sent just now."""
+        self._transport.rest()
 
-        A mail that a slow server has not taken by then stays in the outbox, and
-        goes out again with the same Message-ID.
-        """
-        self._stopping = True
-        self._wake.set()
-        await asyncio.wait([running], timeout=patience_s)
-        self._abandoned = True
-        running.cancel()
-        await asyncio.wait([running])
-
-    def wake(self) -> None:
-        """There may be a new mail; call it after a commit, on the loop."""
-        self._wake.set()
-
-    async def run(self) -> None:
-        """Work until `stop`."""
-        while not self._stopping:
-            self._wake.clear()
-            try:
-                await self.drain()
-                pause = await self._pause_s()
-            except DBAPIError as exc:
-                _log.error("the mail outbox cannot be used just now: %s", exc.orig)
-                pause = _STORE_PAUSE_S
-            except Exception:  # noqa: BLE001 - without its worker no mail ever leaves
-                _log.exception("the mail worker stumbled")
-                pause = _STORE_PAUSE_S
-            try:
-                async with asyncio.timeout(0 if self._stopping else pause):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
-
-    async def drain(self) -> int:
-        """Send everything that is due; return how many mails were tried."""
-        tried = 0
-        while not self._stopping:
-            errand = await offload(self._store.mail.claim)
-            if errand is None:
-                break
-            await offload(self._deliver, errand)
-            tried += 1
-        return tried
-
-    async def _pause_s(self) -> float:
-        due = await offload(self._store.mail.next_due)
-        if due is None:
-            return _IDLE_S
-        return min(max((due - self._store.now()) / SECOND, 0.01), _IDLE_S)
-
-    def _deliver(self, errand: Posted) -> None:
-        """Write, send and record one mail; blocks."""
-        if self._left_before(errand):
-            self._store.mail.sent(errand)
-            return
+    def deliver(self, claim: Claim) -> Outcome | None:
+        """Write and send one mail; blocks."""
+        name = claim.row.message_id
         try:
+            errand = self._store.mail.errand(claim)
+            if self._left_before(errand):
+                return Outcome(claim=claim, sent=self._store.now())
             letter = self._letter(errand)
             if self._abandoned:
-                return
+                return None
             self._transport.send(letter.sender, letter.recipient, compose(letter))
         except TransportError as exc:
-            self._failed(errand, str(exc), permanent=exc.permanent)
+            first_s = _ANSWERED_S if exc.answered else _BROKEN_S
+            return self._failed(claim, str(exc), wait_s=first_s, ever=exc.permanent)
         except ComposeError as exc:
-            self._failed(errand, str(exc), permanent=True)
+            return self._failed(claim, str(exc), ever=True)
         except Exception as exc:  # noqa: BLE001 - one mail's defect stops no other mail
-            _log.exception("mail %s could not be written", errand.message_id)
-            self._failed(errand, f"{type(exc).__name__}: {exc}", permanent=False)
-        else:
-            if isinstance(errand, StatementErrand):
-                self._journal.note(errand.message_id, self._store.now())
-            if self._abandoned:
-                _log.warning("mail %s was sent after the end", errand.message_id)
-            elif not self._store.mail.sent(errand):
-                _log.warning("mail %s was sent after its lease", errand.message_id)
+            if not self._abandoned:
+                _log.exception("mail %s could not be written", name)
+            return self._failed(claim, f"{type(exc).__name__}: {exc}")
+        if isinstance(errand, StatementErrand):
+            self._journal.note(name, self._store.now())
+        if self._abandoned:
+            _log.warning("mail %s was sent after the end", name)
+            return None
+        of = errand.stage.kind.value if isinstance(errand, Errand) else ""
+        return Outcome(claim=claim, sent=self._store.now(), of=of)
 
     def _left_before(self, errand: Posted) -> bool:
         """Whether a desk that was put back from a copy had sent this statement."""
@@ -152,17 +102,26 @@ class MailWorker:
             _log.warning("mail %s left before, and is not repeated", errand.message_id)
         return before
 
-    def _failed(self, errand: Posted, error: str, *, permanent: bool) -> None:
+    def _failed(
+        self,
+        claim: Claim,
+        error: str,
+        *,
+        wait_s: float = _ANSWERED_S,
+        ever: bool = False,
+    ) -> Outcome | None:
+        """Not sent: when to try again, or (`ever`) that it is refused for good."""
         if self._abandoned:
-            return  # the store is closed, or about to be
-        now = self._store.now()
-        if permanent or now - errand.created > GIVE_UP_US:
-            _log.error("mail %s is given up: %s", errand.message_id, error)
-            self._store.mail.failed(errand, error)
-            return
-        wait = _BACKOFF.delay_s(errand.attempts, self._rng)
-        _log.warning("mail %s: %s; again in %.0f s", errand.message_id, error, wait)
-        self._store.mail.later(errand, error, next_us=now + round(wait * SECOND))
+            return None  # the store is closed, or about to be
+        now, name = self._store.now(), claim.row.message_id
+        if ever or now - claim.row.created_us > GIVE_UP_US:
+            _log.error("mail %s is given up: %s", name, error)
+            return Outcome(claim=claim, error=error)
+        backoff = Backoff(first_s=wait_s, limit_s=_WAIT_LIMIT_S)
+        wait = backoff.delay_s(claim.attempts, self._rng)
+        _log.warning("mail %s: %s; again in %.1f s", name, error, wait)
+        again = Instant(now + round(wait * SECOND))
+        return Outcome(claim=claim, error=error, next=again)
 
     def _letter(self, errand: Posted) -> Letter:
         if isinstance(errand, WindowErrand):

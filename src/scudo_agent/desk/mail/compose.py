@@ -3,20 +3,25 @@
 A device's name or a page's title can carry control characters or an encoded
 word that some versions of Python's email package unfold into a header of its own
 (CVE-2024-6923, CVE-2026-1299). So header values are cleaned, and the serialised
-mail is read again: it must have exactly the headers that were meant.
+head is read again: it must have exactly the headers that were meant.
+
+What can hold anything (names, the subject) is folded by that package; the rest is put
+together here, since a whole message of the package costs more than all else of a mail.
 """
 
 import re
-from dataclasses import dataclass
 from email.headerregistry import Address
-from email.message import EmailMessage
 from email.parser import BytesParser
-from email.policy import SMTP, EmailPolicy
+from email.policy import EmailPolicy, compat32
 from email.utils import format_datetime
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any
 
-from scudo_agent.errors import ScudoError
-from scudo_agent.instant import Instant, to_datetime
+from scudo_agent.desk.mail import parts
+from scudo_agent.desk.mail.parts import ComposeError, Enclosure, Letter
+from scudo_agent.instant import to_datetime
+
+__all__ = ["ComposeError", "Enclosure", "Letter", "compose", "header_safe"]
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _SUBJECT_LIMIT = 300
@@ -47,40 +52,6 @@ class _Folding(EmailPolicy):
 _WIRE = _Folding(linesep="\r\n")
 
 
-class ComposeError(ScudoError):
-    """The mail came out with other headers than were put in: it is not sent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Enclosure:
-    """A file that goes along: `html` or `json`, both UTF-8."""
-
-    name: str
-    kind: Literal["html", "json"]
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """What a mail is made of; `subject` and `text` may hold anything.
-
-    `calendar` is an iCalendar file that goes along, `enclosures` are others.
-    """
-
-    sender: str
-    sender_name: str
-    recipient: str
-    subject: str
-    text: str
-    html: str
-    message_id: str
-    in_reply_to: str | None
-    date: Instant
-    language: str
-    calendar: bytes | None = None
-    enclosures: tuple[Enclosure, ...] = ()
-
-
 def header_safe(value: str, *, limit: int = _SUBJECT_LIMIT) -> str:
     """One line without control characters and without an encoded word."""
     text = _CONTROLS.sub(" ", value.encode("utf-8", "replace").decode())
@@ -90,56 +61,57 @@ def header_safe(value: str, *, limit: int = _SUBJECT_LIMIT) -> str:
 
 def compose(letter: Letter) -> bytes:
     """The mail as it goes over the wire; `ComposeError` if it came out wrong."""
-    message = EmailMessage(policy=_WIRE)
-    message["From"] = _address(letter.sender, letter.sender_name)
-    message["To"] = _address(letter.recipient, "")
-    message["Subject"] = header_safe(letter.subject)
-    message["Date"] = format_datetime(to_datetime(letter.date))
-    message["Message-ID"] = letter.message_id
-    if letter.in_reply_to is not None:
-        message["In-Reply-To"] = letter.in_reply_to
-        message["References"] = letter.in_reply_to
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(_body(letter.text), subtype="plain", charset="utf-8")
-    message.add_alternative(_body(letter.html), subtype="html", charset="utf-8")
-    if letter.calendar is not None:
-        message.add_attachment(
-            letter.calendar.decode(),
-            subtype="calendar",
-            charset="utf-8",
-            params={"method": "PUBLISH"},
-            filename="maintenance.ics",
-        )
-    for one in letter.enclosures:
-        kinds = {"html": ("text", "html"), "json": ("application", "json")}
-        main, sub = kinds[one.kind]
-        message.add_attachment(
-            one.content, maintype=main, subtype=sub, filename=one.name
-        )
-    # Set now: an earlier one would have moved into the first part.
-    message["Content-Language"] = letter.language
-    meant = sorted(name.lower() for name in message)
-    data = message.as_bytes()
-    _verify(data, meant, letter)
+    head = [
+        _addressed("From", letter.sender, letter.sender_name),
+        _addressed("To", letter.recipient, ""),
+        _folded("Subject", header_safe(letter.subject)),
+        _plain("Date", format_datetime(to_datetime(letter.date))),
+        _plain("Message-ID", letter.message_id),
+        *(
+            _plain(name, letter.in_reply_to)
+            for name in ("In-Reply-To", "References")
+            if letter.in_reply_to is not None
+        ),
+        _plain("Auto-Submitted", "auto-generated"),
+        _plain("Content-Language", letter.language),
+        _plain("MIME-Version", "1.0"),
+    ]
+    body = parts.body(letter)
+    meant = [*(line.partition(b":")[0] for line in head), b"Content-Type"]
+    data = b"".join(head) + body
+    _verify(data, [name.decode().lower() for name in meant], letter)
     return data
 
 
 def _verify(data: bytes, meant: list[str], letter: Letter) -> None:
-    """Read the bytes as a receiver would and compare."""
-    seen = BytesParser(policy=SMTP).parsebytes(data, headersonly=True)
-    got = sorted(name.lower() for name in seen)
+    """Read the head as a receiver would and compare."""
+    head = data[: data.index(b"\r\n\r\n") + 4]
+    seen = BytesParser(policy=compat32).parsebytes(head, headersonly=True)
+    got = [name.lower() for name in seen]
     if got != meant:
         raise ComposeError(f"the mail's headers came out as {', '.join(got)}")
     if str(seen["Message-ID"]).strip() != letter.message_id:
         raise ComposeError("the mail's Message-ID came out changed")
 
 
+def _plain(name: str, value: str) -> bytes:
+    """A header of ours: ASCII, on one line."""
+    if not (value.isascii() and value.isprintable()):
+        raise ComposeError(f"the mail's {name} has characters that do not belong there")
+    return f"{name}: {value}\r\n".encode()
+
+
+def _folded(name: str, value: Any) -> bytes:
+    """A header that may hold anything, as the email package writes it."""
+    _, parsed = _WIRE.header_store_parse(name, value)
+    return _WIRE.fold_binary(name, parsed)
+
+
+@lru_cache(maxsize=512)
+def _addressed(field: str, address: str, name: str) -> bytes:
+    return _folded(field, _address(address, name))
+
+
 def _address(address: str, name: str) -> Address:
     local, _, domain = address.rpartition("@")
     return Address(header_safe(name, limit=100), local, domain)
-
-
-def _body(text: str) -> str:
-    """UTF-8 can hold it, and lines end as mails' do."""
-    clean = text.encode("utf-8", "replace").decode().replace("\x00", "")
-    return clean.replace("\r\n", "\n").replace("\r", "\n")

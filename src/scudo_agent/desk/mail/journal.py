@@ -8,6 +8,7 @@ part of a backup: it must say what happened, not what was true yesterday.
 
 import logging
 import os
+import threading
 from pathlib import Path
 
 from scudo_agent.errors import InputError
@@ -22,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Journal:
-    """Message-IDs that a mail server took; one writer at a time.
+    """Message-IDs that a mail server took; any thread may ask and note.
 
     A file that cannot be read or written is told in the log, and no mail waits for
     it: a repeat bears the same Message-ID.
@@ -30,6 +31,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
+        self._lock = threading.Lock()
 
     def has(self, message_id: str) -> bool:
         """Whether it was taken."""
@@ -40,7 +42,10 @@ class Journal:
         # Apart from a half line that a power loss may have left.
         line = f"\n{format_instant(at)} {message_id}\n"
         try:
-            with os.fdopen(os.open(self._path, _FLAGS, 0o600), "ab") as file:
+            with (
+                self._lock,
+                os.fdopen(os.open(self._path, _FLAGS, 0o600), "ab") as file,
+            ):
                 file.write(line.encode())
                 file.flush()
                 os.fsync(file.fileno())
@@ -49,6 +54,10 @@ class Journal:
 
     def trim(self, now: Instant) -> None:
         """Drop what is older than `KEPT_US`."""
+        with self._lock:
+            self._trim(now)
+
+    def _trim(self, now: Instant) -> None:
         lines = self._lines()
         kept = [(at, known) for at, known in lines if at > now - KEPT_US]
         if len(kept) == len(lines):

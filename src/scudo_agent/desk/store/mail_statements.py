@@ -11,10 +11,10 @@ from scudo_agent.desk.store.tables import mail_outbox, site, ticket, ticket_even
 from scudo_agent.model import Kind
 
 
-def _due() -> Any:
-    """The oldest mail to send `:now` whose thread has no older one still waiting."""
+def _blocked() -> Any:
+    """Where-clause: an older mail of the same thread has not left yet."""
     earlier = mail_outbox.alias()
-    blocked = (
+    return (
         select(earlier.c.mail_id)
         .where(
             or_(
@@ -26,6 +26,10 @@ def _due() -> Any:
         )
         .exists()
     )
+
+
+def _due() -> Any:
+    """The oldest `:most` mails to send `:now`, one of each thread at most."""
     return (
         select(mail_outbox)
         .where(
@@ -35,18 +39,22 @@ def _due() -> Any:
                 mail_outbox.c.lease_until_us.is_(None),
                 mail_outbox.c.lease_until_us <= bindparam("now"),
             ),
-            ~blocked,
+            ~_blocked(),
         )
         .order_by(mail_outbox.c.mail_id)
-        .limit(1)
+        .limit(bindparam("most"))
     )
 
 
 def _next_due() -> Any:
-    """When the first pending mail wants to be looked at."""
+    """When the first pending mail wants to be looked at.
+
+    What has to wait for an older one is none: its own time may be long past.
+    """
     leased = mail_outbox.c.lease_until_us > mail_outbox.c.next_us
     at = case((leased, mail_outbox.c.lease_until_us), else_=mail_outbox.c.next_us)
-    return select(at).where(mail_outbox.c.state == "pending").order_by(at).limit(1)
+    waits = (mail_outbox.c.state == "pending", ~_blocked())
+    return select(at).where(*waits).order_by(at).limit(1)
 
 
 DUE = _due()
@@ -54,7 +62,11 @@ NEXT_DUE = _next_due()
 _this = mail_outbox.c.mail_id == bindparam("mail")
 LEASE = (
     update(mail_outbox)
-    .where(_this)
+    .where(
+        _this,
+        mail_outbox.c.state == "pending",
+        mail_outbox.c.fence == bindparam("seen"),
+    )
     .values(
         owner=bindparam("who"),
         lease_until_us=bindparam("until_us"),

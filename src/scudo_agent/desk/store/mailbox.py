@@ -1,6 +1,6 @@
 """The mail outbox as its worker sees it: take by lease, send, complete (1.4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,46 @@ Posted = Errand | WindowErrand | StatementErrand | PersonErrand
 """A claimed mail of any kind; only one of a ticket has a history."""
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A mail that is this worker's until its lease is over: its row, as it was."""
+
+    row: Any
+    fence: int
+
+    @property
+    def attempts(self) -> int:
+        """Which attempt this one is, from 1."""
+        return int(self.row.attempts) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a claimed mail.
+
+    `sent` when a server took it (of a stage of kind `of`); else `error`, to be tried
+    again at `next`, or refused for good where that is None.
+    """
+
+    claim: Claim
+    sent: Instant | None = None
+    of: str = ""
+    error: str = ""
+    next: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What a worker got: mails to send, and what it was too late to record (`lost`).
+
+    `due` is when there is more to do, unless as many were claimed as were asked for.
+    """
+
+    claims: tuple[Claim, ...]
+    due: Instant | None
+    lost: tuple[Outcome, ...]
+
+
 class Mailbox:
     """Claims mails for one worker and records what became of them."""
 
@@ -95,74 +135,60 @@ class Mailbox:
         self._now = now
         self._owner = owner
 
-    def claim(self) -> Posted | None:
-        """Lease the next mail that is due, oldest first; None if none is.
+    def turn(self, told: Sequence[Outcome], most: int) -> Turn:
+        """Record what became of mails, and lease up to `most` that are due.
 
-        Mails of one ticket or window leave in order: one that waits holds back the
-        later ones. An escalation whose incident is over is folded and not sent (1.5).
+        Oldest first. Mails of one ticket or window leave in order: one that waits
+        or is under way holds back the later ones. An escalation whose incident is
+        over is folded and not sent (1.5).
         """
         now = self._now()
         with self._database.write() as db:
-            while (row := db.execute(do.DUE, {"now": now}).first()) is not None:
+            lost = tuple(one for one in told if not self._record(db, one, now))
+            claims = self._leased(db, most, now)
+            due = None
+            if len(claims) < most:
+                due = db.execute(do.NEXT_DUE).scalar()
+        return Turn(
+            claims=tuple(claims),
+            due=None if due is None else Instant(int(due)),
+            lost=lost,
+        )
+
+    def errand(self, claim: Claim) -> Posted:
+        """All that the text of a claimed mail needs; a person's has a new token."""
+        if claim.row.kind in KINDS.values():
+            with self._database.write() as db:
+                return person_errand(db, claim.row, claim.fence, self._now())
+        with self._database.read() as db:
+            return _of(claim.row)(db, claim.row, claim.fence)
+
+    def _leased(self, db: Connection, most: int, now: Instant) -> list[Claim]:
+        claims: list[Claim] = []
+        looking = most > 0
+        while looking:
+            looking = False
+            left = {"now": now, "most": most - len(claims)}
+            for row in db.execute(do.DUE, left).all():
                 if _superseded(db, row):
+                    looking = len(claims) < most  # the next of its thread is free
                     continue
                 lease = {"who": self._owner, "until_us": now + LEASE_US}
-                taken = db.execute(do.LEASE, {"mail": row.mail_id, **lease})
-                fence = taken.scalar_one()
-                if row.kind in KINDS.values():
-                    return person_errand(db, row, int(fence), now)
-                return _of(row)(db, row, int(fence))
-        return None
+                this = {"mail": row.mail_id, "seen": row.fence}
+                fence = db.execute(do.LEASE, this | lease).scalar_one_or_none()
+                if fence is not None:
+                    claims.append(Claim(row, int(fence)))
+        return claims
 
-    def sent(self, errand: Posted) -> bool:
-        """Accepted by the mail server: history says to whom and after how long.
-
-        A mail without a ticket has no history but its own row.
-
-        False if the lease was lost: another worker answers for this mail.
-        """
-        now = self._now()
-        values = {"state": "sent", "sent_us": now, "last_error": None}
-        with self._database.write() as db:
-            if not self._complete(db, errand, values):
-                return False
-            if not isinstance(errand, Errand):
-                return True
-            data = {
-                "recipient": errand.recipient,
-                "after_us": now - errand.created,
-                "message_id": errand.message_id,
-                "in_reply_to": errand.in_reply_to,
-                "of": errand.stage.kind.value,
-            }
-            _history(db, errand, "mail_accepted", now, data)
+    def _record(self, db: Connection, told: Outcome, now: Instant) -> bool:
+        """False if the lease was lost: another worker answers for this mail."""
+        row = told.claim.row
+        held = {"mail": row.mail_id, "who": self._owner, "held": told.claim.fence}
+        if db.execute(do.COMPLETE, held | _values(told)).rowcount != 1:
+            return False
+        if row.ticket_id is not None and (told.next is None or told.sent is not None):
+            _history(db, told, now)
         return True
-
-    def later(self, errand: Posted, error: str, *, next_us: int) -> None:
-        """Not sent: try again at `next_us`."""
-        values = {
-            "last_error": error,
-            "next_us": next_us,
-            "owner": None,
-            "lease_until_us": None,
-        }
-        with self._database.write() as db:
-            self._complete(db, errand, values)
-
-    def failed(self, errand: Posted, error: str) -> None:
-        """Refused for good: the ticket, or the list of windows, shows it."""
-        now = self._now()
-        with self._database.write() as db:
-            done = self._complete(db, errand, {"state": "failed", "last_error": error})
-            if done and isinstance(errand, Errand):
-                data = {"recipient": errand.recipient, "error": error}
-                _history(db, errand, "mail_refused", now, data)
-
-    def next_due(self) -> Instant | None:
-        """When the next pending mail wants to be looked at; None if there is none."""
-        with self._database.read() as db:
-            due = db.execute(do.NEXT_DUE).scalar()
-        return None if due is None else Instant(int(due))
 
     def backlog(self) -> tuple[int, Instant | None]:
         """How many mails wait, and since when the oldest does."""
@@ -172,10 +198,6 @@ class Mailbox:
         with self._database.read() as db:
             count, oldest = db.execute(query).one()
         return int(count), oldest
-
-    def _complete(self, db: Connection, errand: Posted, values: dict[str, Any]) -> bool:
-        held = {"mail": errand.mail_id, "who": self._owner, "held": errand.fence}
-        return db.execute(do.COMPLETE, held | values).rowcount == 1
 
 
 def _superseded(db: Connection, row: Any) -> bool:
@@ -295,18 +317,43 @@ def _refs(
     return tuple(rows)
 
 
-def _history(
-    db: Connection, errand: Errand, kind: str, now: Instant, data: dict[str, Any]
-) -> None:
-    row = {
-        "tenant_id": errand.tenant_id,
-        "ticket_id": errand.ticket_id,
-        "incident_id": errand.stage.incident_id,
+def _values(told: Outcome) -> dict[str, Any]:
+    """What changes in the mail's row."""
+    if told.sent is not None:
+        return {"state": "sent", "sent_us": told.sent, "last_error": None}
+    if told.next is None:
+        return {"state": "failed", "last_error": told.error}
+    free = {"owner": None, "lease_until_us": None}
+    return {"last_error": told.error, "next_us": told.next, **free}
+
+
+def _history(db: Connection, told: Outcome, now: Instant) -> None:
+    """Say in the ticket to whom it went and after how long, or that it never will.
+
+    A mail without a ticket has no history but its own row.
+    """
+    row = told.claim.row
+    data: dict[str, Any] = {"recipient": row.recipient}
+    if told.sent is None:
+        kind = "mail_refused"
+        data |= {"error": told.error}
+    else:
+        kind = "mail_accepted"
+        data |= {
+            "after_us": told.sent - row.created_us,
+            "message_id": row.message_id,
+            "in_reply_to": row.in_reply_to,
+            "of": told.of,
+        }
+    entry = {
+        "tenant_id": row.tenant_id,
+        "ticket_id": row.ticket_id,
+        "incident_id": row.incident_id,
         "kind": kind,
         "at_us": now,
         "stored_us": now,
         "actor": "desk",
-        "rev": errand.stage.rev,
+        "rev": row.rev,
         "data": data,
     }
-    db.execute(do.ENTER, row)
+    db.execute(do.ENTER, entry)
