@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scudo_agent.agent.control import DESK_SOCKET, Control
-from scudo_agent.cli import desk_agents, desk_outbox
+from scudo_agent.cli import desk_agents, desk_outbox, desk_programs
 from scudo_agent.cli.backup import add_force
 from scudo_agent.cli.common import begin_loading, loaded, private, reopening
 from scudo_agent.cli.desk_keeping import ACTIONS, keep
@@ -23,15 +23,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "action",
         nargs="?",
-        choices=[*desk_agents.ACTIONS, "run", "agent", "login", "outbox", *ACTIONS],
+        choices=[
+            *desk_agents.ACTIONS,
+            *desk_programs.ACTIONS,
+            "run",
+            "agent",
+            "login",
+            "outbox",
+            *ACTIONS,
+        ],
         default="run",
         help="run (default); agent SITE: enrol the site's agent; login [SITE]: a link; "
         "backup, restore [SITE]: its database; outbox [list|show|retry] [MAIL] [SITE]: "
-        "mails that wait or failed",
+        "mails that wait or failed; token add|list|revoke, webhook add|list|show|test|"
+        "retry|remove: programs",
     )
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
-    parser.add_argument("more", nargs="*", metavar="…", help="with outbox: see there")
-    parser.add_argument("--json", action="store_true", help="with outbox: for programs")
+    parser.add_argument("more", nargs="*", metavar="…", help="with outbox, token…")
+    parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument(
         "--replace",
         action="store_true",
@@ -59,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with backup: where to; default: 'backups' in the desk's state folder",
     )
     add_force(parser)
+    desk_programs.add_arguments(parser)
     parser.add_argument(
         "--from",
         dest="from_",
@@ -81,14 +91,11 @@ def run(args: argparse.Namespace) -> int:
         settings = _settings(args, site)
         _has_run(settings, "desk outbox list SITE")
         return desk_outbox.run(args, settings, desk_agents.order)
-    if args.more:
-        raise InputError(f"'{args.more[0]}': 'desk {args.action}' takes no more words")
-    if args.site is None and args.action == "agent":
-        raise InputError("whose agent? Name its site file: desk agent SITE")
-    if args.site is not None and args.action == "run":
-        raise InputError("'desk run' serves many sites: it takes no site file")
-    if args.second and args.action not in ("invite", "agent"):
-        raise InputError("--second goes with 'desk invite' or 'desk agent'")
+    if args.action in desk_programs.ACTIONS:
+        settings = _settings(args, None)
+        _has_run(settings, f"desk {args.action} … --settings FILE")
+        return desk_programs.run(args, settings, desk_agents.order)
+    _fitting(args)
     own = args.action in ("login", *ACTIONS)
     settings = _settings(args, args.site if own else None)
     if args.action in ACTIONS:
@@ -101,6 +108,18 @@ def run(args: argparse.Namespace) -> int:
         return _login(settings)
     begin_loading()
     return reopening(lambda: asyncio.run(_serve(settings)))
+
+
+def _fitting(args: argparse.Namespace) -> None:
+    """`InputError` for words and options that do not go with the action."""
+    if args.more:
+        raise InputError(f"'{args.more[0]}': 'desk {args.action}' takes no more words")
+    if args.site is None and args.action == "agent":
+        raise InputError("whose agent? Name its site file: desk agent SITE")
+    if args.site is not None and args.action == "run":
+        raise InputError("'desk run' serves many sites: it takes no site file")
+    if args.second and args.action not in ("invite", "agent"):
+        raise InputError("--second goes with 'desk invite' or 'desk agent'")
 
 
 def _settings(args: argparse.Namespace, site: Path | None) -> "DeskSettings":

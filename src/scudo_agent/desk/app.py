@@ -29,6 +29,8 @@ from scudo_agent.desk.store.backup import DESK
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.web import application
+from scudo_agent.desk.webhook_sending import Sender
+from scudo_agent.desk.webhook_worker import WebhookWorker
 from scudo_agent.errors import InputError, PortInUseError, ScudoError, SuspectError
 
 _STOP_S = 10.0
@@ -80,6 +82,8 @@ class Desk:
         self._tickets: Rounds | None = None
         self._agents: Rounds | None = None
         self._mailing: asyncio.Task[None] | None = None
+        self._hooks: WebhookWorker | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._socket: socket.socket | None = None
         self._server: _Server | None = None
         self._closed = False
@@ -137,13 +141,15 @@ class Desk:
         self._worker = MailWorker(
             store, self._transport, self.settings, url=lambda: self.url, rng=self._rng
         )
-        self._tickets = rounds.tickets(store, self._worker.wake)
-        self._agents = rounds.agents(store, self._worker.wake)
+        self._hooks = WebhookWorker(store, self.sender, rng=self._rng)
+        self._tickets = rounds.tickets(store, self.wake_mails)
+        self._agents = rounds.agents(store, self.wake_mails)
         self._asgi = application(
-            store, self.settings, lambda: self.url, wake=self._worker.wake
+            store, self.settings, lambda: self.url, wake=self.wake_mails
         )
         if mails:
             self._mailing = asyncio.create_task(self._worker.run(), name="desk mails")
+            self._telling = asyncio.create_task(self._hooks.run(), name="desk webhooks")
             self._tickets.start("desk tickets")
 
     async def serve(self) -> None:
@@ -195,6 +201,9 @@ class Desk:
             # Before the address goes that its mails name.
             await self._worker.stop(self._mailing, patience_s=_STOP_S)
             self._mailing = None
+        if self._telling is not None and self._hooks is not None:
+            await self._hooks.stop(self._telling, patience_s=_STOP_S)
+            self._telling = None
         for one in (self._tickets, self._agents):
             if one is not None:
                 await one.stop(patience_s=_STOP_S)
@@ -216,10 +225,24 @@ class Desk:
             raise ScudoError("the desk is not started")
         return await self._worker.drain()
 
+    async def tell_webhooks(self) -> int:
+        """Send every message to a webhook that is due now; how many were tried."""
+        if self._hooks is None:
+            raise ScudoError("the desk is not started")
+        return await self._hooks.drain()
+
+    @property
+    def sender(self) -> Sender:
+        """What sends to webhooks, as far as the settings let it."""
+        settings = self.settings
+        return Sender(settings.webhooks.networks, ca=settings.webhook_ca)
+
     def wake_mails(self) -> None:
-        """There may be mails to send; call it on the loop."""
+        """There may be something to send, mails or webhooks; call it on the loop."""
         if self._worker is not None:
             self._worker.wake()
+        if self._hooks is not None:
+            self._hooks.wake()
 
     async def look_after(self) -> int:
         """Close, move and re-open what is due now; how many tickets it was about."""

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from scudo_agent.desk.app import Desk
 from scudo_agent.desk.offload import offload
+from scudo_agent.desk.program_orders import ProgramOrders
 from scudo_agent.desk.store.agents import AgentLine, Enrolment
 from scudo_agent.desk.store.unsent import Unsent
 from scudo_agent.errors import InputError
@@ -47,6 +48,7 @@ class Orders:
             "desk-unfreeze": self._unfreeze,
             "desk-outbox": self._outbox,
             "desk-outbox-retry": self._retry,
+            **ProgramOrders(self._desk).orders(),
         }
 
     async def _login(self, _asked: dict[str, Any], _actor: str) -> dict[str, Any]:

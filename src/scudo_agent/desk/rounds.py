@@ -142,6 +142,11 @@ def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
             logging.DEBUG,
         ),
         Duty(
+            store.webhook_outbox.drop_due,
+            "%d deliveries to webhooks are a month old, and are dropped",
+            logging.DEBUG,
+        ),
+        Duty(
             store.facts.end_due,
             "%d of the provider's tickets had no further alarm for an hour",
         ),

@@ -1,9 +1,10 @@
 """The desk's settings (`desk.yaml`): where it listens, who it is, how it mails."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from scudo_agent.config import yaml_source
 from scudo_agent.config.probe import Model
@@ -71,6 +72,31 @@ class Mail(Model):
         return self.host or self.sender.rpartition("@")[2]
 
 
+class Webhooks(Model):
+    """Where webhooks may lead: the open internet, and networks that are named here.
+
+    `ca` is a file of an authority that is trusted beside the system's.
+    """
+
+    allow: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    ca: str | None = None
+
+    @field_validator("allow")
+    @classmethod
+    def _networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for one in given:
+            try:
+                ip_network(one)
+            except ValueError:
+                raise ValueError(f"'{one}' is no network such as 10.1.2.0/24") from None
+        return given
+
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """What `allow` names."""
+        return tuple(map(ip_network, self.allow))
+
+
 class Tls(Model):
     """A certificate that somebody else gave; `ca` is what agents are to pin."""
 
@@ -94,6 +120,7 @@ class DeskSettings(Model):
     state: str = "desk-state"
     contracts: str | None = None
     tls: Tls | Literal["own"] | None = None
+    webhooks: Webhooks = Webhooks()
     base: Annotated[Path, Field(exclude=True)] = Path()
 
     @property
@@ -138,6 +165,11 @@ class DeskSettings(Model):
     @property
     def _mails(self) -> Path:
         return self.folder / "mail"
+
+    @property
+    def webhook_ca(self) -> Path | None:
+        """An authority that webhooks' receivers may be certified by."""
+        return None if self.webhooks.ca is None else self.base / self.webhooks.ca
 
     def smtp_password(self) -> Secret | None:
         """Read the password of the mail server; `InputError` if it cannot be."""

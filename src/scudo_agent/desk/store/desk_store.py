@@ -49,6 +49,8 @@ from scudo_agent.desk.store.ticket_pages import TicketPages
 from scudo_agent.desk.store.tokens import Tokens
 from scudo_agent.desk.store.unsent import UnsentMails
 from scudo_agent.desk.store.views import Views
+from scudo_agent.desk.store.webhook_outbox import WebhookOutbox
+from scudo_agent.desk.store.webhooks import Webhooks
 from scudo_agent.desk.store.window_tables import (
     window_announcement,
     window_cancellation,
@@ -122,6 +124,8 @@ class DeskStore:
         self.search = Search(self.database, self.now)
         self.saved_views = SavedViews(self.database, self.now)
         self.views = Views(self.database)
+        self.webhooks = Webhooks(self.database, self.now)
+        self.webhook_outbox = WebhookOutbox(self.database, self.now, owner=owner)
         self.windows = WindowBook(self.database, self.now, posting)
 
     def now(self) -> Instant:

@@ -302,10 +302,11 @@ def _entries(
         rows = [*first, *reversed(db.execute(rest).all())]
     else:
         rows = list(db.execute(query.order_by(place)))
-    return tuple(map(_entry, rows)), left_out
+    return tuple(map(entry_of, rows)), left_out
 
 
-def _entry(row: Any) -> Entry:
+def entry_of(row: Any) -> Entry:
+    """The entry of a row of `ticket_event`."""
     return Entry(
         at=row.at_us,
         stored=row.stored_us,

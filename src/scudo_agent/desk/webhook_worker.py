@@ -1,0 +1,124 @@
+"""The desk's work in the background: what happens to tickets, told to webhooks."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+
+from sqlalchemy.exc import DBAPIError
+
+from scudo_agent.desk.offload import offload
+from scudo_agent.desk.store.desk_store import DeskStore
+from scudo_agent.desk.store.webhook_outbox import Parcel
+from scudo_agent.desk.webhook_sending import Message, Outcome, Sender
+from scudo_agent.instant import DAY, SECOND
+from scudo_agent.retry import Backoff
+from scudo_agent.wire import canonical
+
+GIVE_UP_US = 3 * DAY
+"""A webhook that has not taken a message for so long is told nothing more."""
+
+AT_ONCE = 8
+"""Receivers that are spoken with at once; each hears one message after the other."""
+
+_BACKOFF = Backoff(first_s=5.0, limit_s=30 * 60.0)
+_IDLE_S = 5.0
+_log = logging.getLogger(__name__)
+
+
+class WebhookWorker:
+    """Sends what is due, each webhook's in its order, until it is taken."""
+
+    def __init__(self, store: DeskStore, sender: Sender, *, rng: random.Random) -> None:
+        self._store = store
+        self._outbox = store.webhook_outbox
+        self._sender = sender
+        self._rng = rng
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """There may be something to tell; call it after a commit, on the loop."""
+        self._wake.set()
+
+    async def stop(self, running: "asyncio.Task[None]", *, patience_s: float) -> None:
+        """End `run`, in `patience_s` at most; what is under way is sent again later."""
+        self._stopping = True
+        self._wake.set()
+        await asyncio.wait([running], timeout=patience_s)
+        running.cancel()
+        await asyncio.wait([running])
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                await self.drain()
+                pause = await self._pause_s()
+            except DBAPIError as exc:
+                _log.error("webhooks cannot be looked after just now: %s", exc.orig)
+                pause = _IDLE_S
+            except Exception:  # noqa: BLE001 - without its worker no webhook is told
+                _log.exception("the webhook worker stumbled")
+                pause = _IDLE_S
+            try:
+                async with asyncio.timeout(0 if self._stopping else pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def drain(self) -> int:
+        """Send everything that is due; return how many messages were tried."""
+        tried = 0
+        while not self._stopping:
+            parcels = await offload(self._claimed)
+            if not parcels:
+                break
+            await self._told(parcels)
+            tried += len(parcels)
+        return tried
+
+    def _claimed(self) -> list[Parcel]:
+        """One message each of some webhooks: a lease keeps its webhook's rest back."""
+        found: list[Parcel] = []
+        while len(found) < AT_ONCE and (one := self._outbox.claim()) is not None:
+            found.append(one)
+        return found
+
+    async def _told(self, parcels: Sequence[Parcel]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for one in parcels:
+                group.create_task(self._tell(one))
+
+    async def _tell(self, parcel: Parcel) -> None:
+        message = Message(
+            url=parcel.url,
+            secret=parcel.secret,
+            message_id=parcel.message_id,
+            body=canonical(parcel.body),
+        )
+        outcome = await self._sender.send(message, self._store.now())
+        if not outcome.error:
+            if not await offload(self._outbox.sent, parcel):
+                _log.warning("webhook %d was told after its lease", parcel.webhook_id)
+            return
+        await offload(self._failed, parcel, outcome)
+
+    def _failed(self, parcel: Parcel, outcome: Outcome) -> None:
+        now, which = self._store.now(), parcel.webhook_id
+        if outcome.gone or now - parcel.created > GIVE_UP_US:
+            _log.error("webhook %d is told nothing more: %s", which, outcome.error)
+            self._outbox.give_up(parcel, outcome.error)
+            return
+        wait = _BACKOFF.delay_s(
+            parcel.attempts, self._rng, retry_after_s=outcome.retry_after_s
+        )
+        _log.warning("webhook %d: %s; again in %.0f s", which, outcome.error, wait)
+        self._outbox.later(parcel, outcome.error, next_us=now + round(wait * SECOND))
+
+    async def _pause_s(self) -> float:
+        due = await offload(self._outbox.next_due)
+        if due is None:
+            return _IDLE_S
+        return min(max((due - self._store.now()) / SECOND, 0.05), _IDLE_S)
