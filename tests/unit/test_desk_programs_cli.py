@@ -31,7 +31,10 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         orders = Orders(desk).orders()
 
         def told(_: object, asked: dict[str, Any]) -> dict[str, Any]:
-            return runner.run(orders[asked["do"]](asked, "tester"))
+            async def do() -> dict[str, Any]:
+                return await orders[asked["do"]](asked, "tester")
+
+            return runner.run(do())
 
         monkeypatch.setattr(desk_agents, "order", told)
         yield str(path)
