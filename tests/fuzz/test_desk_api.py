@@ -17,10 +17,10 @@ from schemathesis.checks import not_a_server_error
 from sqlalchemy import select
 
 from scudo_agent.desk.api import agent_router
-from scudo_agent.desk.history import view_json
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.tables import stream_cursor
+from scudo_agent.desk.ticket_json import view_json
 from scudo_agent.locale import translator
 from support.desk_thread import served_desk
 from support.desking import INCIDENT, Bench, bench, site, stage

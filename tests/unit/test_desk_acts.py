@@ -17,7 +17,9 @@ OURS = {"Sec-Fetch-Site": "same-origin"}
 
 
 async def ask(b: Bench, ref: str, act: str, **form: Any) -> Response:
-    return await b.client.post(f"/t/{ref}/{act}", data=form, headers=OURS)
+    view = b.desk.store.views.ticket(Scope.of_staff(), ref)
+    seen = {"version": str(view.line.version) if view else ""}
+    return await b.client.post(f"/t/{ref}/{act}", data=seen | form, headers=OURS)
 
 
 def entries(b: Bench, ref: str) -> list[tuple[str, str]]:
@@ -75,7 +77,8 @@ def test_what_is_still_down_after_four_hours_is_re_opened_once(tmp_path: Path) -
         (line,) = await agent.tickets()
         assert (line["ref"], line["status"]) == (ref, "reopened")
         await b.desk.send_mails()
-        assert len(subjects(b)) == 2
+        assert subjects(b)[1] == f"[{ref}] Gestionale bloccato – chiuso"
+        assert len(subjects(b)) == 3
         assert subjects(b)[-1].startswith(f"[{ref}] Tuttora: Gestionale")
         assert "era stato chiuso" in text(b)
         assert ("insisted", "desk") in entries(b, ref)
@@ -146,9 +149,7 @@ def test_a_persons_severity_holds_until_an_agent_reports_worse(tmp_path: Path) -
         await b.log_in()
         first = stage(severity=2, rule="S2")
         ref = (await agent.send(first)).json()["results"][0]["ticket"]
-        assert (
-            await ask(b, ref, "severity", severity="3", words="di notte")
-        ).is_redirect
+        assert (await ask(b, ref, "triage", severity="3", words="di notte")).is_redirect
         at = format_instant(Instant(T0 + HOUR))
         await agent.send(
             stage(2, 2, "join", severity=2, rule="S2"),
@@ -172,10 +173,17 @@ def test_a_persons_severity_holds_until_an_agent_reports_worse(tmp_path: Path) -
     ("act", "form", "says"),
     [
         ("close", {"words": "  "}, "motivo"),
-        ("note", {}, "motivo"),
+        ("note", {}, "scrivi qualcosa"),
         ("note", {"words": "x" * 2001}, "2000"),
-        ("severity", {"words": "x", "severity": "0"}, "1, 2 o 3"),
-        ("severity", {"words": "x", "severity": "1"}, "già"),
+        ("triage", {"words": "x", "severity": "0"}, "1, 2 o 3"),
+        ("triage", {"words": "", "severity": "2"}, "motivo"),
+        ("estimate", {"estimate": "domani"}, "2026-11-23T16:30"),
+        ("estimate", {"estimate": "2026-02-30T10:00"}, "non esiste"),
+        ("estimate", {"estimate": "2026-11-23T10:00"}, "passato"),
+        ("start", {"mode": "remote"}, "stato"),
+        ("take", {}, "link di accesso"),
+        ("assign", {"person": "77"}, "persona del fornitore"),
+        ("reopen", {"words": "x"}, "stato"),
     ],
 )
 def test_a_form_that_cannot_be_done_says_why_and_changes_nothing(

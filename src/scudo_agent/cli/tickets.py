@@ -68,10 +68,10 @@ def run(args: argparse.Namespace) -> int:
 def _embedded(args: argparse.Namespace, site: "Site", ref: str | None) -> Any:
     """From the desk's file, whether the desk runs or not."""
     from scudo_agent.agent.desks import desk_settings
-    from scudo_agent.desk.history import line_json, view_json
     from scudo_agent.desk.store.scope import Scope
     from scudo_agent.desk.store.sqlite import ReadOnlyDatabase
     from scudo_agent.desk.store.views import Views
+    from scudo_agent.desk.ticket_json import line_json, view_json
     from scudo_agent.locale import translator
 
     if (state_folder(args) / "agent.db").exists():

@@ -21,7 +21,6 @@ from scudo_agent.desk.api_ledger import add_ledger_routes, conflict
 from scudo_agent.desk.api_statements import add_statement_routes
 from scudo_agent.desk.api_windows import add_window_routes
 from scudo_agent.desk.auth import fingerprint
-from scudo_agent.desk.history import line_json, view_json
 from scudo_agent.desk.lifecycle import Condition
 from scudo_agent.desk.limits import Buckets
 from scudo_agent.desk.offload import offload
@@ -39,6 +38,7 @@ from scudo_agent.desk.store.inbox import (
     UnknownEpochError,
 )
 from scudo_agent.desk.store.scope import AgentIdentity, Scope
+from scudo_agent.desk.ticket_json import line_json, view_json
 from scudo_agent.errors import InputError
 from scudo_agent.instant import Instant, format_instant, parse_instant
 from scudo_agent.locale import translator

@@ -1,73 +1,179 @@
-"""What the forms of a ticket's page ask for, checked before anything is done."""
+"""What the forms of a ticket's page ask for, as acts of life."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
-from scudo_agent.desk.store.acts import WORDS_LIMIT, ActError, Acts
-from scudo_agent.desk.store.scope import Person, Scope
+from scudo_agent.contract.hours import wall
+from scudo_agent.desk.life import (
+    Act,
+    ActError,
+    Assign,
+    Estimate,
+    Mode,
+    Move,
+    Note,
+    Thing,
+    Triage,
+)
+from scudo_agent.desk.lifecycle import Status
+from scudo_agent.desk.store.scope import Person
+from scudo_agent.instant import Instant
 from scudo_agent.locale.formats import clean
-from scudo_agent.text import T, Text
+from scudo_agent.text import T
 
-_FIELDS = 10
+_FIELDS = 20
+_LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ]([01]\d|2[0-3]):([0-5]\d)(:\d\d)?")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
-
-class RefusedError(Exception):
-    """What was asked cannot be done; `text` says why, to who asked."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.id)
-        self.text = text
+Form = Mapping[str, str]
+_Kind = TypeVar("_Kind", Mode, Thing)
 
 
-class Forms:
-    """Does what a form asks for, in the name of who sent it."""
+def act_from(name: str, form: Form, person: Person, zone: str) -> Act | None:
+    """The act that a form of that name asks for; None: there is no such form.
 
-    def __init__(self, acts: Acts) -> None:
-        self._acts = acts
-
-    def do(
-        self,
-        act: str,
-        person: Person,
-        scope: Scope,
-        ref: str,
-        form: Mapping[str, str],
-    ) -> bool:
-        """Do `act`; False if there is no such ticket or act, else `RefusedError`."""
-        if act not in ("close", "severity", "note"):
-            return False
-        words = _words(form)
-        try:
-            if act == "close":
-                return self._acts.close(scope, ref, actor=person.actor, reason=words)
-            if act == "note":
-                return self._acts.remark(scope, ref, actor=person.actor, words=words)
-            code = form.get("severity", "")
-            if code not in ("1", "2", "3"):
-                raise RefusedError(T("The severity is 1, 2 or 3."))
-            return self._acts.set_severity(
-                scope, ref, int(code), actor=person.actor, reason=words
-            )
-        except ActError:
-            raise RefusedError(_ALREADY[act]) from None
+    Times of a form are those of the clock in `zone`. `ActError` for a field that
+    cannot be meant; what an act needs is checked where it is done.
+    """
+    maker = _ACTS.get(name)
+    return None if maker is None else maker(form, person, zone)
 
 
-_ALREADY = {
-    "close": T("The ticket is closed already."),
-    "severity": T("The ticket has this severity already."),
+def version_of(form: Form) -> int | None:
+    """Which version of the ticket the form was made of; None: it does not say."""
+    given = form.get("version", "")
+    return int(given) if _NUMBER.fullmatch(given) else None
+
+
+def seen_of(form: Form) -> int | None:
+    """The last entry of history that the form's reader had before them."""
+    given = form.get("seen", "")
+    return int(given) if _NUMBER.fullmatch(given) else None
+
+
+def _take(form: Form, person: Person, zone: str) -> Act:
+    if person.person_id is None:
+        raise ActError(
+            T("Who came by a login link is nobody in particular: assign it to someone.")
+        )
+    return Assign(person_id=person.person_id)
+
+
+def _assign(form: Form, person: Person, zone: str) -> Act:
+    given = form.get("person", "")
+    if not given:
+        return Assign(person_id=None)
+    if not _NUMBER.fullmatch(given):
+        raise ActError(T("A ticket is assigned to one of the provider's people."))
+    return Assign(person_id=int(given))
+
+
+def _triage(form: Form, person: Person, zone: str) -> Act:
+    return Triage(
+        severity=_code(form, "severity"),
+        urgency=_code(form, "urgency"),
+        category=_text(form, "category") or None,
+        words=_text(form, "words"),
+    )
+
+
+def _estimate(form: Form, person: Person, zone: str) -> Act:
+    at = _instant(form, "estimate", zone)
+    if at is None:
+        raise ActError(T("Say when the service is thought to be back."))
+    return Estimate(at=at, words=_text(form, "words"))
+
+
+def _diagnose(form: Form, person: Person, zone: str) -> Act:
+    return Move(
+        to=Status.DIAGNOSING,
+        estimate=_instant(form, "estimate", zone),
+        words=_text(form, "words"),
+    )
+
+
+def _start(form: Form, person: Person, zone: str) -> Act:
+    return Move(
+        to=Status.IN_PROGRESS,
+        mode=_one(Mode, form, "mode"),
+        thing=_one(Thing, form, "thing"),
+        detail=_text(form, "detail"),
+        words=_text(form, "words"),
+    )
+
+
+def _to(status: Status) -> Callable[[Form, Person, str], Act]:
+    def move(form: Form, person: Person, zone: str) -> Act:
+        return Move(
+            to=status,
+            words=_text(form, "words"),
+            redundant=form.get("redundant") == "yes",
+        )
+
+    return move
+
+
+def _note(*, public: bool) -> Callable[[Form, Person, str], Act]:
+    def note(form: Form, person: Person, zone: str) -> Act:
+        return Note(words=_text(form, "words"), public=public)
+
+    return note
+
+
+_ACTS: Mapping[str, Callable[[Form, Person, str], Act]] = {
+    "take": _take,
+    "assign": _assign,
+    "triage": _triage,
+    "estimate": _estimate,
+    "diagnose": _diagnose,
+    "start": _start,
+    "wait": _to(Status.WAITING_CUSTOMER),
+    "resolve": _to(Status.RESOLVED),
+    "close": _to(Status.CLOSED),
+    "reopen": _to(Status.REOPENED),
+    "note": _note(public=False),
+    "message": _note(public=True),
 }
 
 
-def _words(form: Mapping[str, str]) -> str:
-    """The reason or the note: some words, and not a book."""
-    words = clean(form.get("words", "")).strip()
-    if not words:
-        raise RefusedError(T("Say why in a few words."))
-    if len(words) > WORDS_LIMIT:
-        raise RefusedError(T("That is too long: {n} signs at most.", n=WORDS_LIMIT))
-    return words
+def _text(form: Form, name: str) -> str:
+    """A field without what a screen would not show; lines stay lines."""
+    lines = form.get(name, "").replace("\r\n", "\n").split("\n")
+    return "\n".join(clean(line) for line in lines).strip()
+
+
+def _code(form: Form, name: str) -> int | None:
+    given = form.get(name, "")
+    if not given:
+        return None
+    if given not in ("1", "2", "3"):
+        raise ActError(T("Severity and urgency are 1, 2 or 3."))
+    return int(given)
+
+
+def _one(kinds: type[_Kind], form: Form, name: str) -> _Kind | None:
+    given = form.get(name, "")
+    return next((kind for kind in kinds if kind.value == given), None)
+
+
+def _instant(form: Form, name: str, zone: str) -> Instant | None:
+    """A local time as browsers send it, by the clock of the ticket's site."""
+    given = form.get(name, "").strip()
+    if not given:
+        return None
+    if (found := _LOCAL.fullmatch(given)) is None:
+        raise ActError(T("Write the time as 2026-11-23T16:30."))
+    try:
+        day = date.fromisoformat(found[1])
+        return wall(ZoneInfo(zone), day, int(found[2]) * 60 + int(found[3]))
+    except (ValueError, OverflowError):
+        raise ActError(T("There is no such day.")) from None
 
 
 def read_form(body: bytes) -> dict[str, str]:

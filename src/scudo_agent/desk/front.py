@@ -1,5 +1,6 @@
 """What all pages share: who reads, in which language, and how a page is answered."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from scudo_agent.locale import Translator, translator
 COOKIE = "scudo_session"
 LANGUAGES = ("it", "en")
 _ZONE = "UTC"
+NUMBER = re.compile(r"[0-9]{1,6}")
+"""A number in an address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +37,23 @@ class Reader:
 
 
 class Front:
-    """Recognises readers and answers them; `store` and `settings` are the desk's."""
+    """Recognises readers and answers them; `store` and `settings` are the desk's.
+
+    `wake` is called after a commit that may have put a mail into the outbox.
+    """
 
     def __init__(
-        self, store: DeskStore, settings: DeskSettings, url: Callable[[], str]
+        self,
+        store: DeskStore,
+        settings: DeskSettings,
+        url: Callable[[], str],
+        *,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.store = store
         self.settings = settings
         self.url = url
+        self.wake = wake
 
     async def reader(self, request: Request) -> Reader:
         """Who asks; without a session it is nobody known, and nothing is shown."""
@@ -97,6 +109,12 @@ class Front:
             **content,
         )
         return HTMLResponse(html, status, headers={"Cache-Control": "no-store"})
+
+
+def page_number(request: Request) -> int:
+    """Which page of a list is asked for; the first where that says nothing."""
+    given = request.query_params.get("page", "")
+    return min(max(int(given), 1), 10**6) if NUMBER.fullmatch(given) else 1
 
 
 def _wished(request: Request) -> str | None:

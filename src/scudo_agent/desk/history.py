@@ -1,13 +1,16 @@
-"""A ticket's history in words, and tickets as JSON: for pages, API and terminal."""
+"""A ticket's history in words: for pages, API and terminal."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scudo_agent.desk import notice_words as words
+from scudo_agent.desk.life import REMARK, TRIAGED
+from scudo_agent.desk.life_words import done_words
 from scudo_agent.desk.store.attachments import Attachment
-from scudo_agent.desk.store.views import Entry, TicketLine, TicketView
-from scudo_agent.instant import Instant, format_instant, parse_instant
+from scudo_agent.desk.store.entries import Entry
+from scudo_agent.desk.store.views import TicketView
+from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.locale import Translator
 from scudo_agent.model import Kind
 from scudo_agent.text import T, Text
@@ -18,7 +21,8 @@ from scudo_agent.wire import Outage, Stage
 class Happening:
     """One line of a timeline: when, what, more of it, and who did it.
 
-    `tone` is `bad`, `good` or `plain`.
+    `tone` is `bad`, `good` or `plain`; `name` is the actor's, as people know it, where
+    it is a person. `readers` is `internal` or `customer` for what a person wrote.
     """
 
     at: Instant
@@ -27,6 +31,9 @@ class Happening:
     detail: str = ""
     actor: str
     tone: str = "plain"
+    name: str = ""
+    readers: str = ""
+    event_id: int = 0
 
 
 def timeline(view: TicketView, translator: Translator) -> tuple[Happening, ...]:
@@ -200,8 +207,7 @@ class _Teller:
             )
             return self._happening(entry, text, tone="bad")
         if entry.actor.startswith("person:"):
-            words = str(data.get("words", ""))
-            return self._happening(entry, self._person(entry, data), detail=words)
+            return self._person(entry, data)
         if entry.kind == "closed":
             return self._happening(entry, self._closed(data))
         return self._happening(entry, entry.kind)
@@ -221,19 +227,28 @@ class _Teller:
         name = self._translator.title(subject["title"], subject["id"])
         return self._say(T("{subject} goes on in {ref}", subject=name, ref=ref))
 
-    def _person(self, entry: Entry, data: dict[str, Any]) -> str:
-        if entry.kind == "severity_set":
-            before, after = data.get("from"), int(data.get("to", 0))
-            if before is None:
-                return self._say(T("severity set to {after}", after=after))
-            return self._say(
-                T("severity set from {before} to {after}", before=before, after=after)
-            )
-        if entry.kind == "closed":
-            if data.get("condition") == "bad":
-                return self._say(T("closed while it is not up"))
-            return self._say(T("closed"))
-        return self._say(T("note"))
+    def _person(self, entry: Entry, data: dict[str, Any]) -> Happening:
+        words = str(data.get("words", ""))
+        # `severity_set` is how triage was called before there was one.
+        kind = TRIAGED if entry.kind == "severity_set" else entry.kind
+        told = data if kind == entry.kind else {"severity": data}
+        said = [*done_words(kind, told, self._view.names, entry.actor)]
+        readers = ""
+        if kind == REMARK or (words and not data.get("public")):
+            readers = "internal"
+        elif words:
+            readers = "customer"
+        return replace(
+            self._happening(entry, " · ".join(map(self._say, said)), detail=words),
+            name=self._name(entry.actor),
+            readers=readers,
+        )
+
+    def _name(self, actor: str) -> str:
+        number = actor.partition("person:")[2]
+        if number.isdecimal():
+            return self._view.names.get(int(number), "")
+        return number
 
     def _closed(self, data: dict[str, Any]) -> str:
         if data.get("reason") != "quiet":
@@ -258,6 +273,7 @@ class _Teller:
             detail=detail,
             actor=entry.actor,
             tone=tone,
+            event_id=entry.event_id,
         )
 
     def _say(self, text: Text) -> str:
@@ -273,87 +289,3 @@ _TONES = {
     Kind.REOPEN: "bad",
     Kind.RECOVER: "good",
 }
-
-
-def line_json(line: TicketLine) -> dict[str, Any]:
-    """One ticket of a list; instants RFC 3339."""
-    return {
-        "ref": line.ref,
-        "customer": line.customer,
-        "site": line.site_id,
-        "zone": line.zone,
-        "subject": line.subject,
-        "title": line.title,
-        "origin": line.origin,
-        "status": line.status.value,
-        "condition": line.condition.value,
-        "severity": line.severity,
-        "rule": line.rule,
-        "since": format_instant(line.since),
-        "opened": format_instant(line.received),
-        "recovered": None if line.recovered is None else format_instant(line.recovered),
-        "closed": None if line.closed is None else format_instant(line.closed),
-        "reopen_count": line.reopen_count,
-        "reported_late": line.reported_late,
-        "storm": line.storm,
-        "unstable": line.unstable,
-    }
-
-
-def view_json(view: TicketView, translator: Translator) -> dict[str, Any]:
-    """One ticket with its history, as stored and in words."""
-    return line_json(view.line) | {
-        "previous": view.previous,
-        "linked": list(view.linked),
-        "history": [
-            {
-                "at": format_instant(happening.at),
-                "kind": happening.kind,
-                "text": happening.text,
-                "detail": happening.detail,
-                "actor": happening.actor,
-            }
-            for happening in timeline(view, translator)
-        ],
-        "attachments": [
-            {
-                "id": one.attachment_id,
-                "kind": one.kind,
-                "media_type": one.media_type,
-                "source": one.source,
-                "size": one.size,
-                "sha256": one.sha256,
-                "taken": format_instant(one.taken),
-            }
-            for one in view.attachments
-        ],
-        "incidents": _incidents_json(view, translator),
-        "history_left_out": view.left_out,
-        "mails_waiting": [
-            {
-                "kind": mail.kind,
-                "state": mail.state,
-                "error": mail.error,
-                "next": format_instant(mail.next),
-            }
-            for mail in view.mails
-        ],
-    }
-
-
-def _incidents_json(view: TicketView, translator: Translator) -> list[dict[str, Any]]:
-    """A page of a storm's incidents; of any other ticket none."""
-    if view.storm is None:
-        return []
-    return [
-        {
-            "subject": one.name,
-            "title": translator.title(one.title, one.name),
-            "site": one.site_id,
-            "severity": one.severity,
-            "condition": one.condition.value,
-            "since": format_instant(one.since),
-            "until": None if one.ended is None else format_instant(one.ended),
-        }
-        for one in view.storm.lines
-    ]

@@ -4,6 +4,7 @@ import logging
 import random
 from collections.abc import Callable
 
+from scudo_agent.desk.act_notice import render_act
 from scudo_agent.desk.digest_notice import Digest, render_digest
 from scudo_agent.desk.mail.compose import ComposeError, Enclosure, Letter, compose
 from scudo_agent.desk.mail.journal import Journal
@@ -13,6 +14,7 @@ from scudo_agent.desk.notice import Notice, Rendered, render
 from scudo_agent.desk.people_notice import render_person
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.statement_notice import render_stated
+from scudo_agent.desk.store.act_post import ActErrand
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.digests import FlapNews, StormNews
 from scudo_agent.desk.store.mailbox import Claim, Errand, Outcome, Posted
@@ -90,6 +92,8 @@ class MailWorker(Lanes):
             _log.warning("mail %s was sent after the end", name)
             return None
         of = errand.stage.kind.value if isinstance(errand, Errand) else ""
+        if isinstance(errand, ActErrand):
+            of = errand.kind.value
         return Outcome(claim=claim, sent=self._store.now(), of=of)
 
     def _left_before(self, errand: Posted) -> bool:
@@ -140,9 +144,19 @@ class MailWorker(Lanes):
             name = self._settings.provider.name
             rendered, files = render_stated(errand, speaks, name)
             return self._dressed(errand, rendered, None, files)
+        if isinstance(errand, ActErrand):
+            return self._dressed(errand, self._act_notice(errand), None)
         if errand.news is not None:
             return self._dressed(errand, self._digest(errand, errand.news), None)
         return self._dressed(errand, self._ticket_notice(errand), None)
+
+    def _act_notice(self, errand: ActErrand) -> Rendered:
+        return render_act(
+            errand,
+            translator(errand.language),
+            provider=self._settings.provider.name,
+            url=f"{self._url()}/t/{errand.ref}",
+        )
 
     def _digest(self, errand: Errand, told: StormNews | FlapNews) -> Rendered:
         digest = Digest(

@@ -288,10 +288,12 @@ def fill(
     translator: Translator,
     *,
     replies_filed: bool = False,
+    template: str = "notice",
 ) -> Rendered:
     """Both parts of a ticket's mail, from `lead`, `rows`, `ending`, `url`, `provider`.
 
-    `replies_filed`: a reply lands on the ticket without anyone's help.
+    `replies_filed`: a reply lands on the ticket without anyone's help. `template`:
+    the name of another pair of them, which may want more.
     """
     reply = T(
         "Reply to this message to add information: "
@@ -310,8 +312,8 @@ def fill(
     }
     return Rendered(
         subject,
-        environment.get_template("notice.txt").render(every),
-        environment.get_template("notice.html").render(every),
+        environment.get_template(f"{template}.txt").render(every),
+        environment.get_template(f"{template}.html").render(every),
     )
 
 

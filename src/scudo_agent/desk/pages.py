@@ -10,9 +10,10 @@ from babel.dates import format_skeleton
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from scudo_agent.desk.history import Happening, timeline
+from scudo_agent.desk.life_words import STATES
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.notice import headline, severity_label
-from scudo_agent.desk.notice_words import RULES, SEVERITY, warning
+from scudo_agent.desk.notice_words import RULES, warning
 from scudo_agent.desk.store.attachments import SCREENSHOT
 from scudo_agent.desk.store.storm_views import StormPage
 from scudo_agent.desk.store.views import TicketLine, TicketView
@@ -64,6 +65,11 @@ class Row:
     since: When
     length: str
     provider_only: bool
+    urgency: int | None
+    stands: str
+    who: str
+    due: When | None
+    overdue: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +139,11 @@ class Page:
             "line": line,
             "opened": self.when(line.received, line.zone),
             "since": self.when(line.since, line.zone),
+            "estimate": None
+            if line.estimate is None
+            else self.when(line.estimate, line.zone),
+            "estimate_past": line.estimate is not None and line.estimate < self._now,
+            "asked": self._asked(line),
             "recovered": None
             if line.recovered is None
             else self.when(line.recovered, line.zone),
@@ -169,12 +180,26 @@ class Page:
             "mails": view.mails,
             "left_out": view.left_out,
             "storm": None if view.storm is None else self._storm(view.storm, line),
-            "codes": [
-                (code, severity_label(code, self._translator))
-                for code in sorted(SEVERITY)
-                if code != line.severity
-            ],
         }
+
+    def _asked(self, line: TicketLine) -> dict[str, Any] | None:
+        """What a person told of it, who asked; None for an agent's ticket."""
+        if line.request is None and line.requester is None:
+            return None
+        told, who = line.request or {}, line.requester or {}
+        detected = told.get("detected_us")
+        return {
+            "description": str(told.get("description") or ""),
+            "url": str(told.get("url") or ""),
+            "detected": None if detected is None else self.when(detected, line.zone),
+            "who": " · ".join(
+                str(who[name]) for name in ("name", "phone", "mail") if who.get(name)
+            ),
+        }
+
+    def counts(self, many: Mapping[Status, int]) -> list[tuple[str, int]]:
+        """How many tickets stand where, of those that are not closed."""
+        return [(self._say(STATES[one]), many[one]) for one in Status if one in many]
 
     def _storm(self, page: StormPage, line: TicketLine) -> dict[str, Any]:
         """A page of the incidents that a storm ticket names."""
@@ -206,6 +231,11 @@ class Page:
             since=self.when(line.since, line.zone),
             length=self._length(line),
             provider_only=line.audience == "provider",
+            urgency=line.urgency if line.urgency != line.severity else None,
+            stands=self._say(STATES[line.status]),
+            who=line.assignee or "",
+            due=None if line.due is None else self.when(line.due, line.zone),
+            overdue=line.due is not None and line.due <= self._now,
         )
 
     def _sentence(self, bad: list[TicketLine]) -> str:
@@ -308,7 +338,7 @@ class Page:
             # An agent's id is customer/site/number; the page names the rest.
             return self._say(T("agent {name}", name=name.rpartition("/")[2]))
         if kind == "person":
-            return name
+            return happening.name or self._say(T("a person"))
         return self._say(T("desk"))
 
     def _say(self, text: Any) -> str:

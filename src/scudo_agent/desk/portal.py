@@ -4,7 +4,6 @@ They work without JavaScript. Whoever has no session sees how to get one, and
 nothing else, whatever the address.
 """
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from scudo_agent.contract.exact import loads
 from scudo_agent.desk.filter_bar import bar
 from scudo_agent.desk.filters import read
-from scudo_agent.desk.forms import Forms, RefusedError, own, read_form
-from scudo_agent.desk.front import Front, Reader
+from scudo_agent.desk.front import NUMBER, Front, Reader, page_number
 from scudo_agent.desk.intervention_pages import InterventionRow, left_alone
 from scudo_agent.desk.login_pages import add_login
 from scudo_agent.desk.offload import offload
@@ -27,7 +25,7 @@ from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.statement_views import SiteStatements
 from scudo_agent.desk.store.statements import DroppedError
-from scudo_agent.desk.store.views import TicketView
+from scudo_agent.desk.ticket_pages import add_tickets
 from scudo_agent.desk.view_pages import add_views
 from scudo_agent.desk.window_pages import window_content
 from scudo_agent.errors import ConfigError, InputError
@@ -36,7 +34,6 @@ from scudo_agent.statement.render import render_statement
 
 _STATIC = Path(__file__).parent / "static"
 _FILES = {"desk.css": "text/css", "icon.svg": "image/svg+xml"}
-_NUMBER = re.compile(r"[0-9]{1,6}")
 _TICKETS = 100
 """Tickets on a page of the list."""
 _FIELDS = 40
@@ -48,7 +45,6 @@ class Portal:
     def __init__(self, front: Front) -> None:
         self._front = front
         self._store = front.store
-        self._acts = Forms(front.store.acts)
 
     async def tickets(self, request: Request) -> Response:
         """The queue."""
@@ -72,6 +68,8 @@ class Portal:
         content["find"] = await offload(
             bar, self._store, reader.speaks, person, asked, page
         )
+        counts = await offload(views.counts, person.scope)
+        content["counts"] = self._front.page(reader).counts(counts)
         content["left"] = await self._left(reader)
         return self._front.answer(request, reader, "tickets.html", content)
 
@@ -79,65 +77,6 @@ class Portal:
         """What the list of this person begins with."""
         views = self._store.saved_views.of(person)
         return next((one.query for one in views if one.preferred), "")
-
-    async def ticket(self, request: Request) -> Response:
-        """One ticket; what is not there and what is not allowed look the same."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        return await self._ticket(request, reader, reader.person)
-
-    async def act(self, request: Request) -> Response:
-        """A form of the ticket's page: close it, set its severity, write a note."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        if not own(request):
-            return self._front.plain(request, reader, "missing.html", 403)
-        ref = request.path_params["ref"].upper()
-        form = read_form(await request.body())
-        try:
-            found = await offload(
-                self._acts.do,
-                request.path_params["act"],
-                reader.person,
-                reader.person.scope,
-                ref,
-                form,
-            )
-        except RefusedError as exc:
-            refused = translator(reader.language).render(exc.text)
-            return await self._ticket(
-                request, reader, reader.person, refused=refused, status=422
-            )
-        if not found:
-            return self._front.missing(request, reader)
-        return RedirectResponse(f"/t/{ref}", status_code=303)
-
-    async def _ticket(
-        self,
-        request: Request,
-        reader: Reader,
-        person: Person,
-        *,
-        refused: str = "",
-        status: int = 200,
-    ) -> Response:
-        ref = request.path_params["ref"].upper()
-        page, views, scope = _page(request), self._store.views, person.scope
-        view = await offload(lambda: views.ticket(scope, ref, page=page))
-        if view is None:
-            return self._front.missing(request, reader)
-        content = self._front.page(reader).ticket(view) | {"refused": refused}
-        content["left"] = await self._left(reader, view)
-        return self._front.answer(
-            request,
-            reader,
-            "ticket.html",
-            content,
-            status=status,
-            zone=view.line.zone,
-        )
 
     async def attachment(self, request: Request) -> Response:
         """A file of a ticket, with the ticket's own right."""
@@ -198,7 +137,7 @@ class Portal:
             return self._front.stranger(request, reader)
         if not reader.person.may(Right.COMPANY):
             return self._front.missing(request, reader)
-        page = _page(request)
+        page = page_number(request)
         found = await self._stated(request, reader.person, page=page)
         if found is None:
             return self._front.missing(request, reader)
@@ -216,7 +155,7 @@ class Portal:
         found = await self._stated(request, reader.person)
         period, dot, _ = request.path_params["period"].partition(".json")
         given = request.query_params.get("revision")
-        if found is None or not (given is None or _NUMBER.fullmatch(given)):
+        if found is None or not (given is None or NUMBER.fullmatch(given)):
             return self._front.missing(request, reader)
         revision = None if given is None else int(given)
         try:
@@ -258,27 +197,29 @@ class Portal:
             return self._front.stranger(request, reader)
         return self._front.missing(request, reader)
 
-    async def _left(
-        self, reader: Reader, view: TicketView | None = None
-    ) -> list[InterventionRow]:
-        """What is muted or paused; of a ticket, what of that it is about."""
+    async def _left(self, reader: Reader) -> list[InterventionRow]:
+        """What is muted or paused."""
         assert reader.person is not None
         scope, speaks = reader.person.scope, translator(reader.language)
-        return await offload(left_alone, self._store, scope, speaks, view)
+        return await offload(left_alone, self._store, scope, speaks, None)
 
 
 def add_pages(
-    app: FastAPI, store: DeskStore, settings: DeskSettings, url: Callable[[], str]
+    app: FastAPI,
+    store: DeskStore,
+    settings: DeskSettings,
+    url: Callable[[], str],
+    *,
+    wake: Callable[[], None] = lambda: None,
 ) -> Portal:
-    """Add all pages to the application."""
-    front = Front(store, settings, url)
+    """Add all pages to the application; `wake` tells of a mail in the outbox."""
+    front = Front(store, settings, url, wake=wake)
     portal = Portal(front)
     add_login(app, front)
     add_views(app, front)
     app.add_route("/", portal.tickets, methods=["GET"])
-    app.add_route("/t/{ref}", portal.ticket, methods=["GET"])
     app.add_route("/t/{ref}/files/{attachment:int}", portal.attachment, methods=["GET"])
-    app.add_route("/t/{ref}/{act}", portal.act, methods=["POST"])
+    add_tickets(app, front)
     app.add_route("/maintenance", portal.windows, methods=["GET"])
     app.add_route("/statements", portal.statements, methods=["GET"])
     site = "/statements/{tenant}/{site}"
@@ -286,12 +227,6 @@ def add_pages(
     app.add_route(f"{site}/{{period}}", portal.statement, methods=["GET"])
     app.add_route("/static/{name}", portal.static, methods=["GET"])
     return portal
-
-
-def _page(request: Request) -> int:
-    """Which page of a list is asked for; the first where that says nothing."""
-    given = request.query_params.get("page", "")
-    return min(max(int(given), 1), 10**6) if _NUMBER.fullmatch(given) else 1
 
 
 def _shown(body: bytes, language: str) -> str:

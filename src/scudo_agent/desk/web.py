@@ -54,7 +54,7 @@ def application(
     app.add_exception_handler(problems.Problem, problems.on_problem)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(OperationalError, problems.on_store)
-    portal = add_pages(app, store, settings, url)
+    portal = add_pages(app, store, settings, url, wake=wake)
 
     async def on_http(request: Request, exc: Exception) -> Response:
         """A page for people, a problem for programs."""

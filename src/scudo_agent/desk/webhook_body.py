@@ -7,8 +7,10 @@ are named here: whatever kind is new is the provider's until somebody decides.
 from enum import StrEnum
 from typing import Any
 
-from scudo_agent.desk.history import line_json, timeline
-from scudo_agent.desk.store.views import Entry, TicketLine, TicketView
+from scudo_agent.desk.history import timeline
+from scudo_agent.desk.store.entries import Entry
+from scudo_agent.desk.store.views import TicketLine, TicketView
+from scudo_agent.desk.ticket_json import line_json
 from scudo_agent.instant import format_instant
 from scudo_agent.locale import translator
 from scudo_agent.model import Kind

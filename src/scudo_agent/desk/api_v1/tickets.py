@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse, Response
 from scudo_agent.desk.api_v1.answers import TicketOut, TicketPage
 from scudo_agent.desk.api_v1.door import needs
 from scudo_agent.desk.api_v1.scopes import TokenScope
-from scudo_agent.desk.history import line_json, view_json
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
@@ -18,6 +17,7 @@ from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.ticket_pages import UnknownCursorError, Wanted
 from scudo_agent.desk.store.tokens import TokenUse
 from scudo_agent.desk.store.views import TicketLine
+from scudo_agent.desk.ticket_json import line_json, view_json
 from scudo_agent.locale import translator
 
 Reader = Annotated[TokenUse, Depends(needs(TokenScope.TICKETS_READ, Right.READ))]

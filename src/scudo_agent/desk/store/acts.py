@@ -1,41 +1,53 @@
-"""What people do with a ticket, and what the desk does about it later (1.5).
+"""What people do with tickets: each act in one transaction, nobody's is lost.
 
-A person may close what is still bad: the ticket stays closed while agents go on
-reporting, and after four hours the desk re-opens it, once. A severity that a person
-sets holds until an agent reports worse than any did before.
+Whoever changes a ticket says which version was seen; if it is another one by now,
+nothing is done. Who, when and why of each act is an entry of the ticket's history.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from scudo_agent.contract.model import Category
+from scudo_agent.desk.life import (
+    Act,
+    ActError,
+    Assign,
+    Doer,
+    Done,
+    Life,
+    Mode,
+    Note,
+    StaleError,
+    Triage,
+    act_of,
+    allow,
+)
 from scudo_agent.desk.lifecycle import Condition, Status
+from scudo_agent.desk.store.act_post import put_mail
+from scudo_agent.desk.store.contracts import last_version
 from scudo_agent.desk.store.database import Database
-from scudo_agent.desk.store.post import STILL_BAD, Post, Posting
-from scudo_agent.desk.store.row_statements import COUNTS
-from scudo_agent.desk.store.scope import Scope, within
-from scudo_agent.desk.store.tables import incident, ticket, ticket_event
-from scudo_agent.errors import ScudoError
-from scudo_agent.instant import HOUR, Instant
-from scudo_agent.model import Kind
-from scudo_agent.wire import Stage
-
-INSIST_US = 4 * HOUR
-"""What a person closed and is still bad after so long is re-opened once."""
-
-WORDS_LIMIT = 2000
-"""Signs of a reason or a note."""
-
-CLOSED, SEVERITY, REMARK, INSISTED = "closed", "severity_set", "remark", "insisted"
+from scudo_agent.desk.store.insisting import insist_due
+from scudo_agent.desk.store.people_tables import person as people
+from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.scope import Person, within
+from scudo_agent.desk.store.tables import PROVIDER_TENANT, site, ticket, ticket_event
+from scudo_agent.instant import Instant
+from scudo_agent.text import T
 
 
-class ActError(ScudoError):
-    """What was asked cannot be done to this ticket as it is."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What became of an act: the ticket's version now, and the entry of history."""
+
+    version: int
+    event_id: int
 
 
 class Acts:
-    """The acts of people on tickets of their scope, each in one transaction."""
+    """The acts of people on tickets that they may see."""
 
     def __init__(
         self, database: Database, now: Callable[[], Instant], posting: Posting
@@ -44,135 +56,170 @@ class Acts:
         self._now = now
         self._posting = posting
 
-    def close(self, scope: Scope, ref: str, *, actor: str, reason: str) -> bool:
-        """Close a ticket; False if there is none, `ActError` if it is closed."""
-        with self._database.write() as db:
-            found = _found(db, scope, ref)
-            if found is None:
-                return False
-            if found.status == Status.CLOSED.value:
-                raise ActError("the ticket is closed already")
-            now = self._now()
-            _put(db, found, status=Status.CLOSED.value, closed_us=now, closed_by=actor)
-            data = {"reason": "person", "words": reason, "condition": found.condition}
-            _enter(db, found, CLOSED, now, actor=actor, data=data)
-        return True
+    def do(
+        self, who: Person, ref: str, act: Act, *, version: int | None
+    ) -> Changed | None:
+        """Do `act`; None when `who` sees no such ticket.
 
-    def set_severity(
-        self, scope: Scope, ref: str, severity: int, *, actor: str, reason: str
-    ) -> bool:
-        """Set the severity code, up or down; False if there is no such ticket."""
+        `version` is the one that was seen; only a note may come without, since it
+        changes nothing that was there. `RightError` when it is not for this person,
+        `StaleError` when the ticket is another one by now, `ActError` when it cannot
+        be done to the ticket as it is.
+        """
         with self._database.write() as db:
-            found = _found(db, scope, ref)
-            if found is None:
-                return False
-            if found.severity == severity:
-                raise ActError("the ticket has this severity already")
-            now = self._now()
-            # The rule told why the agents' code held; now a person's reason does.
-            _put(db, found, severity=severity, rule=None, edited=True)
-            data = {"from": found.severity, "to": severity, "words": reason}
-            _enter(db, found, SEVERITY, now, actor=actor, data=data)
-        return True
+            query = select(ticket).where(ticket.c.ref == ref, *within(who.scope))
+            row = db.execute(query).first()
+            if row is None:
+                return None
+            now, life = self._now(), life_of(row)
+            allow(life, act, doer(who))
+            _unchanged(row, act, version)
+            done = act_of(life, act, doer(who), now=now)
+            _known(db, row, act)
+            reached = _put(db, row, done, who, now)
+            event_id = _enter(db, row, done, who, now)
+            if done.mail is not None:
+                post = (done.mail, event_id, now)
+                put_mail(db, row, post, posting=self._posting)
+        return Changed(version=reached, event_id=event_id)
 
-    def remark(self, scope: Scope, ref: str, *, actor: str, words: str) -> bool:
-        """Write a note into the history; False if there is no such ticket."""
-        with self._database.write() as db:
-            found = _found(db, scope, ref)
-            if found is None:
-                return False
-            data = {"words": words}
-            _enter(db, found, REMARK, self._now(), actor=actor, data=data)
-        return True
+    def hands(self) -> tuple[tuple[int, str], ...]:
+        """The provider's people to whom a ticket can be given: number and name."""
+        query = (
+            select(people.c.person_id, people.c.name)
+            .where(
+                people.c.tenant_id == PROVIDER_TENANT, people.c.disabled_us.is_(None)
+            )
+            .order_by(people.c.name, people.c.person_id)
+        )
+        with self._database.read() as db:
+            return tuple((row.person_id, row.name) for row in db.execute(query))
+
+    def categories(self, tenant_id: str, site_id: str) -> tuple[Category, ...]:
+        """What a request of the site may be about; none: the contract has no list."""
+        with self._database.read() as db:
+            return _categories(db, tenant_id, site_id)
 
     def insist_due(self) -> tuple[int, Instant | None]:
         """Re-open what people closed and is still bad 4 h later.
 
         Returns how many were re-opened, and when the next one is due.
         """
-        query = select(ticket).where(
-            ticket.c.status == Status.CLOSED.value,
-            ticket.c.condition == Condition.BAD.value,
-            ticket.c.closed_by.is_not(None),
-            ticket.c.insisted_us.is_(None),
+        return insist_due(self._database, self._now(), self._posting)
+
+
+def life_of(row: Any) -> Life:
+    """What people decide of a ticket, from its row."""
+    return Life(
+        status=Status(row.status),
+        condition=Condition(row.condition),
+        severity=row.severity,
+        rule=row.rule,
+        edited=row.edited,
+        urgency=row.urgency,
+        category=row.category,
+        provisional=row.provisional,
+        assignee_id=row.assignee_id,
+        estimate=row.estimate_us,
+        mode=None if row.mode is None else Mode(row.mode),
+        mode_detail=row.mode_detail,
+        audience=row.audience,
+    )
+
+
+def doer(who: Person) -> Doer:
+    """Who does something, as the rules of life see it."""
+    return Doer(role=who.role, person_id=who.person_id)
+
+
+def _unchanged(row: Any, act: Act, version: int | None) -> None:
+    """`StaleError` when the ticket is another one than was seen.
+
+    A right that is missing is told before; that the act cannot be done, only after:
+    who saw another ticket is told what changed.
+    """
+    if version is None and not isinstance(act, Note):
+        raise StaleError(T("Say which version of the ticket you have seen."))
+    if version is not None and version != row.version:
+        raise _stale()
+
+
+def _stale() -> StaleError:
+    return StaleError(T("The ticket has changed since you saw it."))
+
+
+def _known(db: Connection, row: Any, act: Act) -> None:
+    """`ActError` for a person or a category that the desk does not know."""
+    if isinstance(act, Assign) and act.person_id is not None:
+        query = select(people.c.person_id).where(
+            people.c.person_id == act.person_id,
+            people.c.tenant_id == PROVIDER_TENANT,
+            people.c.disabled_us.is_(None),
         )
-        with self._database.read() as db:
-            closed = [row.closed_us for row in db.execute(query)]
-        now = self._now()
-        later = [at for at in closed if at + INSIST_US > now]
-        done = 0
-        if len(later) < len(closed):
-            with self._database.write() as db:
-                for row in db.execute(query).all():
-                    if row.closed_us + INSIST_US <= now:
-                        self._insist(db, row, now)
-                        done += 1
-        return done, Instant(min(later) + INSIST_US) if later else None
-
-    def _insist(self, db: Connection, row: Any, now: Instant) -> None:
-        _put(
-            db,
-            row,
-            status=Status.REOPENED.value,
-            closed_us=None,
-            closed_by=None,
-            insisted_us=now,
-        )
-        data = {"closed_us": row.closed_us, "closed_by": row.closed_by}
-        event_id = _enter(db, row, INSISTED, now, actor="desk", data=data)
-        if (last := _last_bad(db, row)) is not None:
-            post = Post(db, row.tenant_id, now=now, posting=self._posting)
-            post.turned(last, row.ticket_id, event_id=event_id, kind=STILL_BAD)
+        if db.execute(query).first() is None:
+            raise ActError(T("A ticket is assigned to one of the provider's people."))
+    if isinstance(act, Triage) and act.category:
+        known = [one.id for one in _categories(db, row.tenant_id, row.site_id)]
+        if known and act.category not in known:
+            raise ActError(
+                T("The contract has these categories: {names}.", names=", ".join(known))
+            )
 
 
-def _found(db: Connection, scope: Scope, ref: str) -> Any:
-    query = select(ticket).where(ticket.c.ref == ref, *within(scope))
-    return db.execute(query).first()
+def _categories(db: Connection, tenant_id: str, site_id: str) -> tuple[Category, ...]:
+    query = select(site.c.contract_id).where(
+        site.c.tenant_id == tenant_id, site.c.site_id == site_id
+    )
+    contract_id = db.execute(query).scalar()
+    version = None if contract_id is None else last_version(db, contract_id)
+    return () if version is None else version.contract.requests.categories
 
 
-def _put(db: Connection, row: Any, **values: Any) -> None:
-    db.execute(update(ticket).where(ticket.c.ticket_id == row.ticket_id).values(values))
+def _put(db: Connection, row: Any, done: Done, who: Person, now: Instant) -> int:
+    """Write what changed; the version is its guard. What it is now."""
+    before, after = life_of(row), done.life
+    if after == before and not done.data.get("public"):
+        return int(row.version)
+    values: dict[str, Any] = {"version": row.version + 1}
+    if after != before:
+        values |= _columns(after)
+    if after.status is not before.status:
+        closed = after.status is Status.CLOSED
+        values["closed_us"] = now if closed else None
+        values["closed_by"] = who.actor if closed else None
+    mine = (ticket.c.ticket_id == row.ticket_id, ticket.c.version == row.version)
+    if db.execute(update(ticket).where(*mine).values(values)).rowcount != 1:
+        raise _stale()
+    return int(row.version) + 1
 
 
-def _enter(
-    db: Connection, row: Any, kind: str, now: Instant, *, actor: str, data: Any
-) -> int:
+def _columns(life: Life) -> dict[str, Any]:
+    return {
+        "status": life.status.value,
+        "severity": life.severity,
+        "rule": life.rule,
+        "edited": life.edited,
+        "urgency": life.urgency,
+        "category": life.category,
+        "provisional": life.provisional,
+        "assignee_id": life.assignee_id,
+        "estimate_us": life.estimate,
+        "mode": None if life.mode is None else life.mode.value,
+        "mode_detail": life.mode_detail,
+    }
+
+
+def _enter(db: Connection, row: Any, done: Done, who: Person, now: Instant) -> int:
     """One entry of history: who, when and why."""
     values = {
         "tenant_id": row.tenant_id,
         "ticket_id": row.ticket_id,
-        "kind": kind,
+        "kind": done.kind,
         "at_us": now,
         "stored_us": now,
-        "actor": actor,
-        "data": data,
+        "actor": who.actor,
+        "severity": done.life.severity,
+        "data": dict(done.data),
     }
     query = insert(ticket_event).values(values).returning(ticket_event.c.event_id)
     return int(db.execute(query).scalar_one())
-
-
-def _last_bad(db: Connection, row: Any) -> Stage | None:
-    """The last stage of the ticket's first incident that is bad."""
-    first = (
-        select(incident.c.incident_id)
-        .where(
-            incident.c.tenant_id == row.tenant_id,
-            incident.c.ticket_id == row.ticket_id,
-            incident.c.condition == Condition.BAD.value,
-            COUNTS,
-        )
-        .order_by(incident.c.opened_us, incident.c.incident_id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    data = db.execute(
-        select(ticket_event.c.data)
-        .where(
-            ticket_event.c.tenant_id == row.tenant_id,
-            ticket_event.c.incident_id == first,
-            ticket_event.c.kind.in_([kind.value for kind in Kind]),
-        )
-        .order_by(ticket_event.c.rev.desc())
-        .limit(1)
-    ).scalar()
-    return None if data is None else Stage.model_validate(data["stage"])

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from scudo_agent.desk.lifecycle import (
     Condition,
     Incident,
+    Status,
     Ticket,
     advance,
     follow,
@@ -114,12 +115,14 @@ class Applier:
         ticket_id = next((t for t in (holder, twin, storm) if t is not None), None)
         if ticket_id is None:
             after = self._storms.born(stage, new)
+            was = after.status
             ticket_id = self._rows.new_ticket(stage, after)
         else:
             past = twin is not None and stage.incident_id in self.over
             if past:
                 self._past.add(stage.incident_id)
             before = self._rows.ticket(ticket_id)
+            was = before.status
             after = self._follow_ticket(
                 stage, new, ticket_id, past=past, returns=twin is not None
             )
@@ -131,7 +134,7 @@ class Applier:
         self._rows.new_incident(
             stage, new, ticket_id=ticket_id, subject_open=holder is None
         )
-        self._record(stage, ticket_id, after, quiet=quiet)
+        self._record(stage, ticket_id, after, was=was, quiet=quiet)
 
     def _follow_ticket(
         self,
@@ -184,7 +187,7 @@ class Applier:
         before = self._rows.ticket(ticket_id)
         self._rows.put_ticket(ticket_id, after)
         quiet = past or not tells(stage.kind, before, after)
-        self._record(stage, ticket_id, after, quiet=quiet)
+        self._record(stage, ticket_id, after, was=before.status, quiet=quiet)
 
     def _attach(self, stage: Stage, ticket_id: int, holder: int) -> None:
         """The subject has a ticket already: the incident goes there (1.1, root).
@@ -200,9 +203,9 @@ class Applier:
         self._rows.note_moved(stage, ticket_id, holder)
 
     def _record(
-        self, stage: Stage, ticket_id: int, after: Ticket, *, quiet: bool
+        self, stage: Stage, ticket_id: int, after: Ticket, *, was: Status, quiet: bool
     ) -> None:
         """History, and the mail; a quiet stage's mail is folded into the last."""
-        event_id = self._rows.note(stage, ticket_id, after)
+        event_id = self._rows.note(stage, ticket_id, after, was=was)
         if mailed(stage):
             self._post.stage(stage, ticket_id, after, event_id=event_id, quiet=quiet)

@@ -1,4 +1,5 @@
-"""How many mails a ticket and a customer had of late, and when one more may leave."""
+"""How many mails of stages a ticket and a customer had of late, and when one more may
+leave."""
 
 from typing import Any
 
@@ -22,6 +23,8 @@ _told = (
     mail_outbox.c.tenant_id == bindparam("tenant"),
     mail_outbox.c.state.in_(("pending", "sent")),
     mail_outbox.c.mail_id != bindparam("besides"),
+    # Of stages only: a conversation keeps nobody from hearing that it is down again.
+    mail_outbox.c.incident_id.is_not(None),
 )
 _late = _AT.op(">")(bindparam("since"))
 _of_ticket = mail_outbox.c.ticket_id == bindparam("ticket")

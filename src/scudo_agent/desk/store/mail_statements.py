@@ -23,6 +23,13 @@ def _blocked() -> Any:
             ),
             earlier.c.state == "pending",
             earlier.c.mail_id < mail_outbox.c.mail_id,
+            # What a person wrote does not wait for what agents may say only later.
+            or_(
+                mail_outbox.c.incident_id.is_not(None),
+                mail_outbox.c.ticket_id.is_(None),
+                earlier.c.attempts > 0,
+                earlier.c.next_us <= bindparam("now"),
+            ),
         )
         .exists()
     )

@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from scudo_agent.desk.life import Mail
 from scudo_agent.desk.lifecycle import HEADINGS, Condition
 from scudo_agent.desk.store import mail_statements as do
 from scudo_agent.desk.store import promises
+from scudo_agent.desk.store.act_post import ACT_MAILS, ActErrand, act_errand
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.digests import FlapNews, StormNews, news
 from scudo_agent.desk.store.people_post import KINDS, PersonErrand, person_errand
@@ -81,7 +83,7 @@ class Errand:
     returns: bool = False
 
 
-Posted = Errand | WindowErrand | StatementErrand | PersonErrand
+Posted = Errand | ActErrand | WindowErrand | StatementErrand | PersonErrand
 """A claimed mail of any kind; only one of a ticket has a history."""
 
 
@@ -148,7 +150,7 @@ class Mailbox:
             claims = self._leased(db, most, now)
             due = None
             if len(claims) < most:
-                due = db.execute(do.NEXT_DUE).scalar()
+                due = db.execute(do.NEXT_DUE, {"now": now}).scalar()
         return Turn(
             claims=tuple(claims),
             due=None if due is None else Instant(int(due)),
@@ -277,6 +279,8 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
 
 def _of(row: Any) -> Callable[[Connection, Any, int], Posted]:
     """What reads a mail of the row's kind."""
+    if row.kind in ACT_MAILS:
+        return act_errand
     if row.ticket_id is not None:
         return _errand
     return statement_errand if row.kind == STATEMENT else window_errand
@@ -345,6 +349,9 @@ def _history(db: Connection, told: Outcome, now: Instant) -> None:
             "in_reply_to": row.in_reply_to,
             "of": told.of,
         }
+    if row.kind == Mail.ANSWER.value:
+        # What a customer wrote goes to the provider: no address of it is shown.
+        data["internal"] = True
     entry = {
         "tenant_id": row.tenant_id,
         "ticket_id": row.ticket_id,

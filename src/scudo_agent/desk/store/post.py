@@ -78,11 +78,16 @@ _GATHERING = (
 )
 _LAST = (
     select(mail_outbox.c.message_id)
-    .where(*_of_ticket, mail_outbox.c.state.in_(("pending", "sent")))
+    .where(
+        *_of_ticket,
+        mail_outbox.c.state.in_(("pending", "sent")),
+        # What a person wrote tells nothing of a stage.
+        mail_outbox.c.incident_id.is_not(None),
+    )
     .order_by(_place.desc())
     .limit(1)
 )
-_FIRST = (
+FIRST_MAIL = (
     select(func.coalesce(mail_outbox.c.folded_into, mail_outbox.c.message_id))
     .where(*_of_ticket)
     .order_by(_place)
@@ -364,7 +369,7 @@ class Post:
         return known
 
     def _first_mail(self, ticket_id: int) -> str | None:
-        return self._db.execute(_FIRST, self._of(ticket_id)).scalar()
+        return self._db.execute(FIRST_MAIL, self._of(ticket_id)).scalar()
 
     def _reader(self, stage: Stage) -> tuple[str, str]:
         """To whom the notice goes, and in which language."""

@@ -32,7 +32,8 @@ _CLOSED: ColumnElement[bool] = ticket.c.status == literal_column("'closed'")
 _OPEN: ColumnElement[bool] = ticket.c.status != literal_column("'closed'")
 _QUEUE: tuple[ColumnElement[int], ...] = (
     func.coalesce(ticket.c.severity, _NO_CODE),
-    func.coalesce(ticket.c.urgency, _NO_CODE),
+    # Until somebody triages it, a ticket is as urgent as it is severe.
+    func.coalesce(ticket.c.urgency, ticket.c.severity, _NO_CODE),
     func.coalesce(ticket.c.due_us, _LAST),
     ticket.c.received_us,
     ticket.c.ticket_id,

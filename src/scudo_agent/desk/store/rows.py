@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from scudo_agent.desk.cadence import Steadiness
+from scudo_agent.desk.life import turn
 from scudo_agent.desk.lifecycle import (
     MEASURED,
     Condition,
@@ -234,13 +235,19 @@ class Rows:
         """Its incident was over when the desk heard of it."""
         self._put(ticket_id, {"reported_late": True})
 
-    def note(self, stage: Stage, ticket_id: int, after: Ticket) -> int:
-        """One entry of history for one stage; return its id."""
+    def note(self, stage: Stage, ticket_id: int, after: Ticket, *, was: Status) -> int:
+        """One entry of history for one stage; return its id.
+
+        `was`: where the ticket stood before.
+        """
+        data: dict[str, Any] = {"stage": stage.model_dump(mode="json")}
+        if was is not after.status:
+            data["status"] = turn(was, after.status)
         row = self._entry(stage, ticket_id) | {
             "kind": stage.kind.value,
             "severity": after.severity,
             "rule": after.rule,
-            "data": {"stage": stage.model_dump(mode="json")},
+            "data": data,
         }
         index_stage(self._db, self._who.tenant_id, ticket_id, stage)
         return int(self._db.execute(do.NOTE, row).scalar_one())

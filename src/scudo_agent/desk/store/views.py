@@ -1,21 +1,29 @@
 """What pages, API and command line show of tickets: the desk's read model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, literal_column, select
 
 from scudo_agent.desk.lifecycle import HEADINGS, Condition, Status
 from scudo_agent.desk.store.attachments import Attachment, listed
+from scudo_agent.desk.store.entries import (
+    Entry,
+    PendingMail,
+    entries_of,
+    names_in,
+    stage_in,
+    unsent_of,
+)
 from scudo_agent.desk.store.leaving import MOVED_HERE
+from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.queue import NO_WISH, Wish, page_of_ids
 from scudo_agent.desk.store.scope import Scope, within
 from scudo_agent.desk.store.storm_views import StormPage, storm_page
 from scudo_agent.desk.store.tables import (
     incident,
-    mail_outbox,
     site,
     tenant,
     ticket,
@@ -25,13 +33,6 @@ from scudo_agent.instant import Instant
 from scudo_agent.wire import Stage
 
 LIST_LIMIT = 500
-HISTORY_LIMIT = 400
-"""Entries of a history that are read at once: its first few, and the latest."""
-
-MAIL_ENTRIES = ("mail_accepted", "mail_refused")
-"""Kinds of the entries that say what became of a mail."""
-
-_FIRST = 20
 _TELLING = (*(kind.value for kind in HEADINGS), MOVED_HERE)
 
 
@@ -74,34 +75,20 @@ class TicketLine:
     storm: bool = False
     unstable: bool = False
     closed_by: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry of a ticket's history; `stage` when an agent's stage made it."""
-
-    at: Instant
-    stored: Instant
-    kind: str
-    actor: str
-    incident_id: str | None
-    rev: int | None
-    severity: int | None
-    rule: str | None
-    data: dict[str, Any]
-    stage: Stage | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingMail:
-    """A mail of this ticket that has not left."""
-
-    kind: str
-    state: str
-    recipient: str
-    attempts: int
-    error: str | None
-    next: Instant
+    version: int = 1
+    urgency: int | None = None
+    category: str | None = None
+    provisional: bool = False
+    channel: str | None = None
+    assignee_id: int | None = None
+    assignee: str | None = None
+    requester_id: int | None = None
+    requester: dict[str, str] | None = None
+    request: dict[str, Any] | None = None
+    estimate: Instant | None = None
+    mode: str | None = None
+    mode_detail: str | None = None
+    due: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +96,8 @@ class TicketView:
     """One ticket with its history, oldest entry first.
 
     Of a very long one `left_out` entries in the middle are missing here. `storm` has
-    a page of the incidents of a storm ticket.
+    a page of the incidents of a storm ticket. `names` are those of the people whom
+    the entries name, by their number.
     """
 
     line: TicketLine
@@ -120,6 +108,7 @@ class TicketView:
     attachments: tuple[Attachment, ...] = ()
     left_out: int = 0
     storm: StormPage | None = None
+    names: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def opening(self) -> Stage | None:
@@ -189,7 +178,10 @@ class Views:
             if row is None:
                 return None
             line = line_of(row)
-            entries, left_out = _entries(db, line, mails_only=mails_only)
+            of = (line.tenant_id, line.ticket_id)
+            entries, left_out = entries_of(
+                db, of, mails_only=mails_only, internal=scope.provider
+            )
             stages = [e.stage for e in entries if e.stage is not None]
             linked = {i for stage in stages for i in stage.linked}
             previous = {stage.previous for stage in stages if stage.previous}
@@ -199,13 +191,38 @@ class Views:
                 entries=entries,
                 previous=before[0] if before else None,
                 linked=_refs(db, line.tenant_id, linked),
-                mails=_mails(db, line),
+                mails=unsent_of(db, of),
+                names=names_in(db, entries),
                 attachments=listed(db, line.tenant_id, line.ticket_id),
                 left_out=left_out,
                 storm=storm_page(db, line.tenant_id, line.ticket_id, page=page)
                 if line.storm and not mails_only
                 else None,
             )
+
+    def counts(self, scope: Scope) -> dict[Status, int]:
+        """How many tickets that are not closed stand where."""
+        query = (
+            select(ticket.c.status, func.count())
+            .where(ticket.c.status != literal_column("'closed'"), *within(scope))
+            .group_by(ticket.c.status)
+        )
+        with self._database.read() as db:
+            return {Status(name): int(many) for name, many in db.execute(query)}
+
+    def zone(self, scope: Scope, ref: str) -> str | None:
+        """The time zone of a ticket's site; None when there is no such ticket."""
+        query = (
+            select(site.c.timezone)
+            .join(
+                ticket,
+                (site.c.tenant_id == ticket.c.tenant_id)
+                & (site.c.site_id == ticket.c.site_id),
+            )
+            .where(ticket.c.ref == ref, *within(scope))
+        )
+        with self._database.read() as db:
+            return db.execute(query).scalar()
 
 
 def ticket_lines(scope: Scope) -> Select[Any]:
@@ -228,6 +245,7 @@ def ticket_lines(scope: Scope) -> Select[Any]:
             site.c.timezone,
             site.c.contract_title,
             incident.c.subject_key,
+            person.c.name.label("assignee"),
             last.c.data.label("telling"),
         )
         .join(tenant, tenant.c.tenant_id == ticket.c.tenant_id)
@@ -242,6 +260,7 @@ def ticket_lines(scope: Scope) -> Select[Any]:
             & (incident.c.incident_id == ticket.c.incident_id),
         )
         .outerjoin(last, last.c.event_id == telling)
+        .outerjoin(person, person.c.person_id == ticket.c.assignee_id)
     )
     return query.where(*within(scope))
 
@@ -270,54 +289,24 @@ def line_of(row: Any) -> TicketLine:
         closed=row.closed_us,
         reopen_count=row.reopen_count,
         reported_late=row.reported_late,
-        stage=_stage(row.telling),
+        stage=stage_in(row.telling),
         storm=row.storm_us is not None,
         unstable=row.unstable_us is not None,
         closed_by=row.closed_by,
-    )
-
-
-def _stage(data: Any) -> Stage | None:
-    """The stage that an entry of history keeps, if it keeps one."""
-    kept = data.get("stage") if isinstance(data, dict) else None
-    return None if kept is None else Stage.model_validate(kept)
-
-
-def _entries(
-    db: Connection, line: TicketLine, *, mails_only: bool
-) -> tuple[tuple[Entry, ...], int]:
-    """The history, or its begin and its end, and how many are left out."""
-    mine = [
-        ticket_event.c.tenant_id == line.tenant_id,
-        ticket_event.c.ticket_id == line.ticket_id,
-    ]
-    if mails_only:
-        mine.append(ticket_event.c.kind.in_(MAIL_ENTRIES))
-    count = select(func.count()).select_from(ticket_event).where(*mine)
-    left_out = max(int(db.execute(count).scalar_one()) - HISTORY_LIMIT, 0)
-    query, place = select(ticket_event).where(*mine), ticket_event.c.event_id
-    if left_out:
-        first = db.execute(query.order_by(place).limit(_FIRST)).all()
-        rest = query.order_by(place.desc()).limit(HISTORY_LIMIT - _FIRST)
-        rows = [*first, *reversed(db.execute(rest).all())]
-    else:
-        rows = list(db.execute(query.order_by(place)))
-    return tuple(map(entry_of, rows)), left_out
-
-
-def entry_of(row: Any) -> Entry:
-    """The entry of a row of `ticket_event`."""
-    return Entry(
-        at=row.at_us,
-        stored=row.stored_us,
-        kind=row.kind,
-        actor=row.actor,
-        incident_id=row.incident_id,
-        rev=row.rev,
-        severity=row.severity,
-        rule=row.rule,
-        data=row.data,
-        stage=_stage(row.data),
+        version=row.version,
+        urgency=row.urgency,
+        category=row.category,
+        provisional=row.provisional,
+        channel=row.channel,
+        assignee_id=row.assignee_id,
+        assignee=row.assignee,
+        requester_id=row.requester_id,
+        requester=row.requester,
+        request=row.request,
+        estimate=row.estimate_us,
+        mode=row.mode,
+        mode_detail=row.mode_detail,
+        due=row.due_us,
     )
 
 
@@ -341,26 +330,3 @@ def _refs(db: Connection, tenant_id: str, incidents: set[str]) -> tuple[str, ...
         .all()
     )
     return tuple(rows)
-
-
-def _mails(db: Connection, line: TicketLine) -> tuple[PendingMail, ...]:
-    rows = db.execute(
-        select(mail_outbox)
-        .where(
-            mail_outbox.c.tenant_id == line.tenant_id,
-            mail_outbox.c.ticket_id == line.ticket_id,
-            mail_outbox.c.state.in_(("pending", "failed")),
-        )
-        .order_by(mail_outbox.c.mail_id)
-    )
-    return tuple(
-        PendingMail(
-            kind=row.kind,
-            state=row.state,
-            recipient=row.recipient,
-            attempts=row.attempts,
-            error=row.last_error,
-            next=row.next_us,
-        )
-        for row in rows
-    )

@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, case, delete, func, or_, select, update
 
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.entries import entry_of
 from scudo_agent.desk.store.program_tables import webhook, webhook_outbox
 from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, ticket, ticket_event
-from scudo_agent.desk.store.views import entry_of, line_of, ticket_lines
+from scudo_agent.desk.store.views import line_of, ticket_lines
 from scudo_agent.desk.webhook_body import body_of
 from scudo_agent.instant import DAY, MINUTE, Instant
 
