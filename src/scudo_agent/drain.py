@@ -194,15 +194,23 @@ class Drainer:
         except DeskError as exc:
             await self._postpone(rows, exc)
         else:
-            text = T(
-                "events {first} to {last} are no more, and the desk was told so",
-                first=first,
-                last=until,
-            )
-            _log.error("stream %s: %d to %d are no more", self.stream, first, until)
-            await wait(self._store.acknowledge(self.stream, reply.ack_seq, {}))
-            self._nothing_waits()
-            self._link.tell(DeliveryKind.REWOUND, text)
+            if reply.ack_seq < first:
+                none = NoAnswer(f"it took nothing from {first} on")
+                await self._postpone(rows, none)
+                return
+            await self._gave_up(first, min(reply.ack_seq, until))
+
+    async def _gave_up(self, first: int, last: int) -> None:
+        """The desk knows that these never come."""
+        text = T(
+            "events {first} to {last} are no more, and the desk was told so",
+            first=first,
+            last=last,
+        )
+        _log.error("stream %s: %d to %d are no more", self.stream, first, last)
+        await wait(self._store.acknowledge(self.stream, last, {}))
+        self._nothing_waits()
+        self._link.tell(DeliveryKind.REWOUND, text)
 
     async def _say(self, rows: Sequence[LedgerRow]) -> BatchReply:
         first = rows[0]

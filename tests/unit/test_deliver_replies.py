@@ -668,3 +668,42 @@ def test_a_busy_desk_hears_later_of_what_is_gone(
 
     rig.run(act)
     assert not [one for one in caplog.records if one.exc_info is not None]
+
+
+def _pruned(rig: Rig) -> None:
+    """What was told was dropped here, and the desk was put back from before it."""
+    for number in range(1, 4):
+        rig.tell(number)
+    rig.drains()
+    rig.store._writer.submit(lambda db: db.execute(schema.outbox.delete())).result()
+    for epoch, events in rig.desk.events.items():
+        rig.desk.events[epoch] = {1: events[1]}
+    rig.desk.requests.clear()
+
+
+def test_a_desk_that_takes_no_gap_is_asked_again_later(rig: Rig) -> None:
+    _pruned(rig)
+    nothing = says(200, {"ack_seq": 0, "results": []})
+    rig.desk.faults += [nothing] * 1_000
+
+    async def act(delivery: Delivery) -> None:
+        await rig.until(lambda: delivery.state.error is not None, 60)
+        await asyncio.sleep(60)
+        asked = [one for one in rig.desk.requests if one.url.path.endswith("/gaps")]
+        assert 2 <= len(asked) < 60
+        rig.desk.faults.clear()
+        await rig.until(lambda: delivery.state.error is None, 600)
+
+    rig.run(act)
+
+
+def test_a_desk_that_takes_more_than_there_is_loses_nothing(rig: Rig) -> None:
+    _pruned(rig)
+    rig.desk.faults.append(says(200, {"ack_seq": 99, "results": []}))
+
+    async def act(delivery: Delivery) -> None:
+        await rig.until(lambda: not rig.desk.faults, 60)
+        rig.tell(4)
+        await rig.until(lambda: bool(rig.desk.revs(incident_id(4))), 600, step_s=0.5)
+
+    rig.run(act)

@@ -419,3 +419,88 @@ def test_a_second_agent_needs_a_first(tmp_path: Path) -> None:
             b.desk.store.agents.enrol(Enrolment.of(site(), number=3), key_sha256="k")
 
     play(tmp_path, scene)
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_where_the_rest_is_retired_the_silent_one_is_waited_for(
+    tmp_path: Path, early: bool
+) -> None:
+    """Whether a third incident of the ticket is retired before or after the silent
+    agent's was set aside: nobody else would say that it is over."""
+    third = OTHER[:-1] + "7"
+
+    async def scene(b: Bench) -> None:
+        first = await b.agent()
+        other = await second(b)
+        await first.send(stage())
+        await other.send(opening(1), ending(1, 50))
+        await other.send(stage(3, 1, incident_id=third))
+        if early:
+            await other.send(stage(4, 2, "retire", incident_id=third))
+        await only_heard(b, other)
+        assert refs(b) == [("bad", "new", 0)]
+        if not early:
+            await other.send(stage(4, 2, "retire", incident_id=third))
+        wait(b, 20)
+        assert refs(b) == [("bad", "new", 0)]
+        await first.hello(epoch=1)
+        wait(b, 10)
+        await first.send(stage(2, 2, "recover", at=at(200)))
+        assert refs(b)[0][0] == "not_measured"
+        subjects = await told(b)
+        assert [one for one in subjects if "di nuovo attivo" in one] == subjects[1:]
+        assert len(subjects) == 2
+        nothing_untold(b)
+
+    play(tmp_path, scene)
+
+
+async def closed(b: Bench) -> None:
+    await b.log_in()
+    with b.desk.store.database.read() as db:
+        ref = db.execute(
+            select(ticket.c.ref).where(ticket.c.audience == "customer")
+        ).scalar_one()
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    form = {"words": "lo sappiamo"}
+    await b.client.post(f"/t/{ref}/close", data=form, headers=headers)
+    assert refs(b)[0][1] == "closed"
+
+
+def test_what_is_insisted_on_twice_of_one_stage_holds_up_nothing(
+    tmp_path: Path,
+) -> None:
+    async def scene(b: Bench) -> None:
+        first = await b.agent()
+        other = await second(b)
+        await first.send(stage())
+        await other.send(opening(1), ending(1, 50))
+        await closed(b)
+        b.clock.forward(4 * 3_600)
+        assert await b.desk.look_after() == 1  # still bad: first's word
+        await first.hello(epoch=1)
+        await other.hello("store-of-the-other")
+        b.clock.forward(50)
+        for _ in range(2):  # it had stood still for hours, and is patient as long
+            b.desk.store.silence.look()
+            b.clock.forward(50)
+        await only_heard(b, other)
+        assert refs(b)[0][0] == "recovered"
+        now = (b.clock.wall() - T0) / SECOND
+        again = stage(3, 3, "reopen", incident_id=OTHER, at=at(now), since=at(now))
+        await other.send(again, ending(now, now + 1, 4, 4))
+        for _ in range(20):
+            await first.hello(epoch=1)
+            await other.hello("store-of-the-other")
+            b.clock.forward(50)
+            b.desk.store.silence.look()
+        assert refs(b)[0][:2] == ("bad", "reopened")
+        await closed(b)
+        b.clock.forward(4 * 3_600)
+        assert await b.desk.look_after() == 1
+        assert refs(b)[0][:2] == ("bad", "reopened")
+        subjects = await told(b)
+        assert len([one for one in subjects if "Tuttora" in one]) == 2
+        nothing_untold(b)
+
+    play(tmp_path, scene)

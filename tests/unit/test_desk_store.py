@@ -11,10 +11,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, insert, inspect
+from sqlalchemy import Connection, create_engine, insert, inspect, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from scudo_agent.desk.store import ledger_tables
+from scudo_agent.desk.store import ledger_tables, tables
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.migrate import alembic_config, migrate, newest
 from scudo_agent.desk.store.post import Posting
@@ -372,5 +372,23 @@ def test_a_desk_of_before_knows_its_gaps_after_the_step(tmp_path: Path) -> None:
         with database.read() as db:
             counted = "SELECT stream, gaps FROM stream_cursor"
             assert db.exec_driver_sql(counted).all() == [("L", 1)]
+    finally:
+        database.close()
+
+
+def test_what_was_noted_of_an_agent_is_found_by_an_index(tmp_path: Path) -> None:
+    """Each alarm of an agent asks whether it was noted before."""
+    database = Database(tmp_path)
+    try:
+        migrate(database)
+        query = select(tables.security_event.c.data).where(
+            tables.security_event.c.tenant_id == "acme",
+            tables.security_event.c.kind == "event_refused",
+            tables.security_event.c.actor == "agent:a",
+        )
+        said = str(query.compile(compile_kwargs={"literal_binds": True}))
+        with database.read() as db:
+            plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}").all()
+        assert "ix_security_event_what" in plan[0][-1]
     finally:
         database.close()

@@ -342,3 +342,30 @@ def test_a_file_beside_a_mail_opens_no_header() -> None:
     )
     [part] = parsed(compose(letter)).iter_attachments()
     assert loads(part.get_content()) == {"a": 1}
+
+
+def test_a_site_that_cannot_be_stated_holds_up_no_other(
+    month: Month, caplog: pytest.LogCaptureFixture
+) -> None:
+    month.at(MARCH + 4 * DAY)
+    given = Enrolment.of(site("zeta", "zeta-roma", brings=contract() | MONTHLY))
+    rest = {n: getattr(given, n) for n in given.__slots__ if n != "services"}
+    store = month.desk.store
+    store.agents.enrol(Enrolment(**rest, services=(ERP_NAMED,)), key_sha256="z")
+    with store.database.write() as db:
+        columns = "epoch, seq, service, since_us, decided_us, sha256, stored_us"
+        db.exec_driver_sql(
+            "INSERT INTO ledger (tenant_id, site_id, agent_id, state, " + columns + ")"
+            " SELECT 'zeta', 'zeta-roma', 'zeta/zeta-roma/1', state, " + columns +
+            " FROM ledger"
+        )  # fmt: skip
+        db.exec_driver_sql("UPDATE site SET created_us = 0")
+        # As no desk writes it: what is in a file may be anything.
+        db.exec_driver_sql("UPDATE ledger SET state = 'x' WHERE tenant_id = 'acme'")
+    for _ in range(2):
+        store.statements.mail_due()
+    with store.database.read() as db:
+        made = db.exec_driver_sql("SELECT tenant_id, period FROM statement").all()
+    assert made == [("zeta", "2026-03")]
+    told = [one for one in caplog.records if "no statement of" in one.message]
+    assert len(told) == 1

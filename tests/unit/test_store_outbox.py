@@ -4,8 +4,12 @@ import asyncio
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event, func, select
 
 from scudo_agent.model import Kind
+from scudo_agent.store import schema
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.values import IncidentState
 from support.storing import StoppedClock, opened, told
@@ -167,3 +171,28 @@ def test_a_freeze_ends_with_another_identity_only(tmp_path: Path) -> None:
     assert store.frozen() is None
     assert waiting(store) == [1, 2]
     store.close()
+
+
+def test_as_many_incidents_are_acknowledged_at_once_as_there_are(
+    tmp_path: Path,
+) -> None:
+    """A statement has a limit of values, 32,766 in SQLite as it is built mostly."""
+    store = filled(tmp_path, 40)
+    most = 0
+
+    def note(_db: Any, _cursor: Any, _said: str, values: Any, *_rest: Any) -> None:
+        nonlocal most
+        most = max(most, len(values))
+
+    try:
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            store.acknowledge("I", 40, {}).result()
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        assert 0 < most < 20
+        count = select(schema.incident.c.state, func.count()).group_by("state")
+        states = store.reader.read(lambda db: db.execute(count).all())
+        assert states == [(IncidentState.OPEN_ACKED.value, 40)]
+    finally:
+        store.close()

@@ -206,6 +206,11 @@ class _Teller:
                 T("{agent} is heard again, and still sees it", agent=agent)
             )
             return self._happening(entry, text, tone="bad")
+        if entry.kind == "waited_for":
+            text = self._say(
+                T("nobody else measures it any more: the silent agent is waited for")
+            )
+            return self._happening(entry, text)
         if entry.actor.startswith("person:"):
             return self._person(entry, data)
         if entry.kind == "closed":

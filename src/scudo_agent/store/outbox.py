@@ -131,7 +131,8 @@ def acknowledge(
         connection.execute(do.TAKEN_OF_LEDGER, taken)
         connection.execute(do.ACKED, upto)
         return
-    incidents = list(set(connection.execute(do.TAKEN, taken).scalars()))
+    _, before = head(connection, stream)
+    connection.execute(do.TAKEN, taken)
     connection.execute(do.ACKED, upto)
     if tickets:
         told = [
@@ -139,9 +140,9 @@ def acknowledge(
             for seq, ticket in tickets.items()
         ]
         connection.execute(do.TICKET, told)
-    if incidents:
-        for settle in do.SETTLE_THESE:
-            connection.execute(settle, {"incidents": incidents})
+    if before < ack_seq:
+        for settle in do.SETTLE_TAKEN:
+            connection.execute(settle, upto | {"after": before})
 
 
 def rewind(connection: Connection, stream: str, seq: int) -> None:

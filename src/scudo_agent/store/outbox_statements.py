@@ -76,11 +76,7 @@ def _taken(table: Table) -> Update:
     )
 
 
-TAKEN = (
-    _taken(_outbox)
-    .where(_outbox.c.stream == bindparam("of"))
-    .returning(_outbox.c.incident_id)
-)
+TAKEN = _taken(_outbox).where(_outbox.c.stream == bindparam("of"))
 TAKEN_OF_LEDGER = _taken(schema.ledger_outbox)
 TICKET = (
     update(_incident)
@@ -117,6 +113,13 @@ def settling(which: ColumnElement[bool]) -> list[Update]:
     return done
 
 
-SETTLE_THESE = settling(
-    _incident.c.incident_id.in_(bindparam("incidents", expanding=True))
+# By their numbers in the stream: as values of one statement they may be too many.
+SETTLE_TAKEN = settling(
+    _incident.c.incident_id.in_(
+        select(_outbox.c.incident_id).where(
+            _outbox.c.stream == bindparam("of"),
+            _outbox.c.seq > bindparam("after"),
+            _outbox.c.seq <= bindparam("upto"),
+        )
+    )
 )

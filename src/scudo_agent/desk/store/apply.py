@@ -24,7 +24,7 @@ from scudo_agent.desk.store.post import Post, Posting
 from scudo_agent.desk.store.rows import KnownIncident, Rows
 from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.instant import Instant
-from scudo_agent.model import MAILED
+from scudo_agent.model import MAILED, Kind
 from scudo_agent.wire import Stage
 
 
@@ -177,6 +177,8 @@ class Applier:
         ticket_id = known.ticket_id
         if holder is not None:
             ticket_id = holder
+        if stage.kind is Kind.RETIRE and not past:
+            self._rows.wait_for_silent(stage, ticket_id)
         after = self._follow_ticket(stage, new, ticket_id, past=past)
         self._rows.put_incident(
             stage.incident_id, new, subject_open=bad and holder is None

@@ -93,6 +93,12 @@ FIRST_MAIL = (
     .order_by(_place)
     .limit(1)
 )
+_SAME = select(mail_outbox.c.mail_id).where(
+    _of_tenant,
+    mail_outbox.c.incident_id == bindparam("incident"),
+    mail_outbox.c.kind == bindparam("kind"),
+    mail_outbox.c.rev == bindparam("rev"),
+)
 _READER = select(tenant.c.mail, tenant.c.language).where(
     tenant.c.tenant_id == bindparam("tenant")
 )
@@ -239,8 +245,11 @@ class Post:
     def turned(self, last: Stage, ticket_id: int, *, event_id: int, kind: str) -> None:
         """The desk decided about a ticket, by the last stage of an incident.
 
-        `still_bad` (a person had closed it), `seen_again` or `over`.
+        `still_bad` (a person had closed it), `seen_again` or `over`. What a mail of the
+        same stage said before is not said again: the ticket's history has it.
         """
+        if self._told_before(last, kind):
+            return
         host = self._posting.message_host
         row = self._row(last, ticket_id, event_id) | {
             "kind": kind,
@@ -252,6 +261,11 @@ class Post:
             self._gather(row, rule="flap", due=due)
         else:
             self._put(row)
+
+    def _told_before(self, last: Stage, kind: str) -> bool:
+        stage = {"incident": last.incident_id, "kind": kind, "rev": last.rev}
+        same = self._db.execute(_SAME, {"tenant": self._tenant_id} | stage)
+        return same.first() is not None
 
     def _row(self, stage: Stage, ticket_id: int, event_id: int) -> dict[str, Any]:
         recipient, language = self._reader(stage)

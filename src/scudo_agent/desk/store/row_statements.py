@@ -46,6 +46,12 @@ IS_SO = (
     .where(*_others, incident.c.condition == bindparam("so"), COUNTS)
     .limit(1)
 )
+SILENT = select(incident.c.incident_id, incident.c.subject_key).where(
+    *_others,
+    incident.c.condition == Condition.BAD.value,
+    incident.c.aside_us > 0,
+)
+"""What was set aside, since the other agent saw the end."""
 ENDED = select(func.max(incident.c.ended_us)).where(*_others)
 WORST = select(func.min(incident.c.severity)).where(*_others)
 

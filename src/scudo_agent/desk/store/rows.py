@@ -23,6 +23,9 @@ from scudo_agent.desk.store.search import index_born, index_stage
 from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.wire import Stage
 
+WAITED_FOR = "waited_for"
+"""Kind of the entry that says so: a silent agent's word counts again."""
+
 ORIGIN = "AltecMonitor"
 """How a report by an agent came in (`domain.md` 5)."""
 
@@ -122,6 +125,24 @@ class Rows:
         heir = self._db.execute(do.HEIR, self._subject(subject_key)).scalar()
         if heir is not None:
             self._db.execute(do.PUT_INCIDENT, self._one(heir) | {"subject_open": True})
+
+    def wait_for_silent(self, stage: Stage, ticket_id: int) -> None:
+        """What was set aside counts again if nobody else is left to see the end.
+
+        That is so when `stage` retires the last incident of the ticket that was bad.
+        """
+        besides = stage.incident_id
+        if Condition.BAD in self.conditions(ticket_id, besides=besides):
+            return
+        of_ticket = {**self._mine, "ticket": ticket_id, "besides": besides}
+        for row in self._db.execute(do.SILENT, of_ticket).all():
+            mine = self._one(row.incident_id)
+            self._db.execute(do.PUT_INCIDENT, mine | {"aside_us": None})
+            self._incidents.pop(row.incident_id, None)
+            self.hand_over(row.subject_key)
+            told = {"kind": WAITED_FOR, "incident_id": row.incident_id, "data": {}}
+            told |= {"rev": None, "actor": "desk"}
+            self._db.execute(do.NOTE, self._entry(stage, ticket_id) | told)
 
     def conditions(self, ticket_id: int, *, besides: str) -> Sequence[Condition]:
         """How the other incidents of a ticket are, each condition once.

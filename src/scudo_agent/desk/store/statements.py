@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import DBAPIError
 
 from scudo_agent.config.history_file import history_of_data
 from scudo_agent.config.statement_file import accounts_of, made
@@ -158,12 +159,20 @@ class Statements:
             try:
                 if self._ready(one, now):
                     done += self.get(one.who, one.period).revision > 0
-            except (InputError, ConfigError) as exc:
-                if one not in self._refused:
-                    where = f"{one.who.tenant_id}/{one.who.site_id}"
-                    _log.error("%s: no statement of %s: %s", where, one.period, exc)
-                self._refused.add(one)
+            except DBAPIError:
+                raise  # the database's own trouble is not this site's
+            except Exception as exc:  # noqa: BLE001 - the other sites are stated
+                self._refuse(one, exc)
         return done, None
+
+    def _refuse(self, one: Due, exc: Exception) -> None:
+        """Log it once: what no rule foresees with where it came from."""
+        if one not in self._refused:
+            where = f"{one.who.tenant_id}/{one.who.site_id}"
+            trace = None if isinstance(exc, InputError) else exc
+            said = "%s: no statement of %s: %s"
+            _log.error(said, where, one.period, exc, exc_info=trace)
+        self._refused.add(one)
 
     def _ready(self, one: Due, now: Instant) -> bool:
         """Whether it is worth the writer's time."""
