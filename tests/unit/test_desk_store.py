@@ -378,7 +378,7 @@ def test_a_desk_of_before_knows_its_gaps_after_the_step(tmp_path: Path) -> None:
 
 def test_what_was_noted_of_an_agent_is_found_by_an_index(tmp_path: Path) -> None:
     """Each alarm of an agent asks whether it was noted before."""
-    database = Database(tmp_path)
+    database = SqliteDatabase(tmp_path)
     try:
         migrate(database)
         query = select(tables.security_event.c.data).where(
