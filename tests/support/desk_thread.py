@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scudo_agent.desk import app
-from support.desking import HandClock, Outbound, settings
+from support.desking import HandClock, Outbound, quick, settings
 
 
 @contextmanager
@@ -21,6 +21,7 @@ def served_desk(folder: Path, **changes: Any) -> Iterator[app.Desk]:
         clock=HandClock(),
         transport=Outbound(),
         rng=random.Random(1),
+        passwords=quick(),
     )
     desk.bind()
     thread = threading.Thread(target=loop.run_forever, daemon=True)

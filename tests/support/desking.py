@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from argon2 import PasswordHasher
 
 from scudo_agent.config.site import Customer, DeskLink, Site
 from scudo_agent.desk import app
 from scudo_agent.desk.mail.transport import Transport, TransportError
+from scudo_agent.desk.passwords import Passwords
 from scudo_agent.desk.settings import DeskSettings, Mail, Provider
 from scudo_agent.instant import SECOND, Instant, format_instant, parse_instant
 from scudo_agent.wire import Stage
@@ -18,6 +20,11 @@ from scudo_agent.wire import Stage
 T0 = parse_instant("2026-11-23T09:41:50Z")
 INCIDENT = "0193e1c0-0000-7000-8000-000000000001"
 OTHER = "0193e1c0-0000-7000-8000-000000000002"
+
+
+def quick() -> Passwords:
+    """Passwords whose hashes are made at once."""
+    return Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 class HandClock:
@@ -249,6 +256,7 @@ async def bench(
         clock=clock,
         transport=transport or mails,
         rng=random.Random(1),
+        passwords=quick(),
     )
     # Mails leave when the test says so, not when the worker wakes.
     await desk.start(mails=False)

@@ -63,7 +63,7 @@ def _lines(answer: dict[str, Any]) -> list[str]:
 
 
 def _line(one: dict[str, Any]) -> str:
-    about = one["ticket"] or "windows"
+    about = one["ticket"] or str(one["thread"] or "windows").partition("/")[0]
     return (
         f"{one['mail']}  {about}  {one['what']} to {one['to']}, since "
         f"{one['since']:.19}Z: {one['why']}; {one['what_to_do']}"

@@ -6,7 +6,7 @@ import logging
 import random
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -22,7 +22,9 @@ from scudo_agent.desk.jobs import MailWorker
 from scudo_agent.desk.limits import CONNECTIONS, PatientProtocol
 from scudo_agent.desk.mail.transport import Transport, transport_for
 from scudo_agent.desk.offload import offload
+from scudo_agent.desk.passwords import Passwords
 from scudo_agent.desk.rounds import Rounds
+from scudo_agent.desk.serving import WAITING, Server, listen
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.backup import DESK
@@ -31,11 +33,9 @@ from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.web import application
 from scudo_agent.desk.webhook_sending import Sender
 from scudo_agent.desk.webhook_worker import WebhookWorker
-from scudo_agent.errors import InputError, PortInUseError, ScudoError, SuspectError
+from scudo_agent.errors import InputError, ScudoError, SuspectError
 
 _STOP_S = 10.0
-_WAITING = 128
-"""Connections that wait to be taken; without descriptors asyncio logs so many."""
 _log = logging.getLogger(__name__)
 
 
@@ -45,16 +45,19 @@ def build(
     clock: Clock,
     transport: Transport | None = None,
     rng: random.Random | None = None,
+    passwords: Passwords | None = None,
 ) -> "Desk":
     """Make a desk; nothing is opened before `start`.
 
-    `transport` takes the mails instead of what the settings say.
+    `transport` takes the mails instead of what the settings say; `passwords` hashes
+    those of people, by default as costly as it should be.
     """
     return Desk(
         settings,
         clock=clock,
         transport=transport or transport_for(settings),
         rng=rng or random.Random(),
+        passwords=passwords or Passwords(),
     )
 
 
@@ -71,8 +74,10 @@ class Desk:
         clock: Clock,
         transport: Transport,
         rng: random.Random,
+        passwords: Passwords,
     ) -> None:
         self.settings = settings
+        self.passwords = passwords
         self._clock = clock
         self._transport = transport
         self._rng = rng
@@ -85,7 +90,7 @@ class Desk:
         self._hooks: WebhookWorker | None = None
         self._telling: asyncio.Task[None] | None = None
         self._socket: socket.socket | None = None
-        self._server: _Server | None = None
+        self._server: Server | None = None
         self._closed = False
         self._suspect: SuspectError | None = None
         self._daily: Callable[[], None] | None = None
@@ -124,7 +129,7 @@ class Desk:
     def bind(self) -> str:
         """Take the listening address now; `PortInUseError` if somebody has it."""
         if self._socket is None:
-            self._socket = _listen(self.settings.listen.host, self.settings.listen.port)
+            self._socket = listen(self.settings.listen.host, self.settings.listen.port)
         return self.address
 
     async def start(self, *, mails: bool = True) -> None:
@@ -145,7 +150,11 @@ class Desk:
         self._tickets = rounds.tickets(store, self.wake_mails)
         self._agents = rounds.agents(store, self.wake_mails)
         self._asgi = application(
-            store, self.settings, lambda: self.url, wake=self.wake_mails
+            store,
+            self.settings,
+            lambda: self.url,
+            wake=self.wake_mails,
+            passwords=self.passwords,
         )
         if mails:
             self._mailing = asyncio.create_task(self._worker.run(), name="desk mails")
@@ -163,11 +172,11 @@ class Desk:
         assert self._socket is not None
         if self._agents is not None:
             self._agents.start("desk agents")
-        self._server = _Server(
+        self._server = Server(
             uvicorn.Config(
                 self.asgi,
                 log_config=None,
-                backlog=_WAITING,
+                backlog=WAITING,
                 access_log=False,
                 lifespan="off",
                 proxy_headers=False,
@@ -336,39 +345,3 @@ def _in(
 ) -> None:
     with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left
         loop.call_soon_threadsafe(act, on)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn inside a loop that is not its own: signals are the owner's."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ended = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the process's signal handlers alone."""
-        yield
-
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve, and tell when it is over however it ended."""
-        try:
-            await super().serve(sockets=sockets)
-        finally:
-            self.ended.set()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket; `PortInUseError` when the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(_WAITING)
-    except OSError as exc:
-        listener.close()
-        raise PortInUseError(
-            f"the desk cannot listen on {host}:{port}: {exc.strerror}"
-        ) from None
-    return listener

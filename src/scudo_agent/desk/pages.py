@@ -104,7 +104,7 @@ class Page:
         self._translator = translator
         self._now = now
 
-    def render(self, name: str, zone: str, **content: Any) -> str:
+    def render(self, name: str, zone: str, /, **content: Any) -> str:
         """One template with the reader's words."""
         template = _environment().get_template(name)
         functions = self._translator.functions(zone)

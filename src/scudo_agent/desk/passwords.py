@@ -11,6 +11,7 @@ import asyncio
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from secrets import token_bytes
 from typing import ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
@@ -63,8 +64,7 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or owasp()
-        # Nobody knows it: a check against it fails, and takes as long as any other.
-        self._nobodys = self._hasher.hash("nobody's password")
+        self._nobodys: str | None = None
         self._places = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
 
@@ -80,6 +80,9 @@ class Passwords:
         return await self._in_turn(self._check, stored, _typed(password))
 
     def _check(self, stored: str | None, password: bytes) -> Verdict:
+        if self._nobodys is None:
+            # Nobody knows it: a check against it fails, and takes as long as another.
+            self._nobodys = self._hasher.hash(token_bytes(32))
         try:
             self._hasher.verify(stored or self._nobodys, password)
         except (VerificationError, InvalidHashError):

@@ -4,7 +4,6 @@ They work without JavaScript. Whoever has no session sees how to get one, and
 nothing else, whatever the address.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -16,12 +15,13 @@ from scudo_agent.desk.filter_bar import bar
 from scudo_agent.desk.filters import read
 from scudo_agent.desk.front import NUMBER, Front, Reader, page_number
 from scudo_agent.desk.intervention_pages import InterventionRow, left_alone
+from scudo_agent.desk.link_pages import add_links
 from scudo_agent.desk.login_pages import add_login
+from scudo_agent.desk.me_pages import add_me
 from scudo_agent.desk.offload import offload
+from scudo_agent.desk.people_pages import add_people
 from scudo_agent.desk.rights import Right
-from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.statement_pages import list_content, site_content
-from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.statement_views import SiteStatements
 from scudo_agent.desk.store.statements import DroppedError
@@ -204,19 +204,14 @@ class Portal:
         return await offload(left_alone, self._store, scope, speaks, None)
 
 
-def add_pages(
-    app: FastAPI,
-    store: DeskStore,
-    settings: DeskSettings,
-    url: Callable[[], str],
-    *,
-    wake: Callable[[], None] = lambda: None,
-) -> Portal:
-    """Add all pages to the application; `wake` tells of a mail in the outbox."""
-    front = Front(store, settings, url, wake=wake)
+def add_pages(app: FastAPI, front: Front) -> Portal:
+    """Add all pages to the application."""
     portal = Portal(front)
     add_login(app, front)
     add_views(app, front)
+    add_links(app, front)
+    add_me(app, front)
+    add_people(app, front)
     app.add_route("/", portal.tickets, methods=["GET"])
     app.add_route("/t/{ref}/files/{attachment:int}", portal.attachment, methods=["GET"])
     add_tickets(app, front)

@@ -12,6 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 RETRY_AFTER_S = 5
+_SECRET = ("code", "token")
+"""Parts of an address by which somebody gets in."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -80,9 +83,18 @@ async def on_invalid(_: Request, exc: Exception) -> Response:
 async def on_store(request: Request, exc: Exception) -> Response:
     """The database cannot be used just now: come again."""
     assert isinstance(exc, OperationalError)
-    _log.error("%s: the store failed: %s", request.url.path, exc.orig)
+    _log.error("%s: the store failed: %s", _place(request), exc.orig)
     return Problem(
         503,
         "the desk's store cannot be used just now",
         headers={"Retry-After": str(RETRY_AFTER_S)},
     ).response()
+
+
+def _place(request: Request) -> str:
+    """The address as a log may have it: without what opens a door."""
+    path = request.url.path
+    for name in _SECRET:
+        if value := request.path_params.get(name):
+            path = path.replace(str(value), "…")
+    return path

@@ -1,5 +1,6 @@
 """The desk's settings (`desk.yaml`): where it listens, who it is, how it mails."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,10 +13,14 @@ from scudo_agent.config.secret import Secret, resolve
 from scudo_agent.config.wording import dotted, fault_at, faults_of
 from scudo_agent.errors import ConfigError, InputError
 
-MailAddress = Annotated[
-    str, Field(pattern=r"^[^@\s<>,;:\x00-\x1f]{1,64}@[^@\s<>,;:\x00-\x1f]{1,190}$")
-]
+_MAIL = r"^[^@\s<>,;:\x00-\x1f]{1,64}@[^@\s<>,;:\x00-\x1f]{1,190}$"
+MailAddress = Annotated[str, Field(pattern=_MAIL)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def is_mail(text: str) -> bool:
+    """Whether this can be somebody's mail address."""
+    return re.fullmatch(_MAIL, text) is not None
 
 
 class Provider(Model):

@@ -16,9 +16,11 @@ from scudo_agent.desk.api_join import join_router
 from scudo_agent.desk.api_v1.description import add_description
 from scudo_agent.desk.api_v1.refusals import AGENTS, JOIN
 from scudo_agent.desk.api_v1.router import desk_router
+from scudo_agent.desk.front import Front
 from scudo_agent.desk.guard import Guard
 from scudo_agent.desk.metrics import add_metrics
 from scudo_agent.desk.offload import offload
+from scudo_agent.desk.passwords import Passwords
 from scudo_agent.desk.portal import add_pages
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.desk_store import DeskStore
@@ -48,13 +50,15 @@ def application(
     url: Callable[[], str],
     *,
     wake: Callable[[], None],
+    passwords: Passwords,
 ) -> ASGIApp:
     """The whole application; `url` is how the desk is reached."""
     app = apis(store, settings, wake)
     app.add_exception_handler(problems.Problem, problems.on_problem)
     app.add_exception_handler(RequestValidationError, problems.on_invalid)
     app.add_exception_handler(OperationalError, problems.on_store)
-    portal = add_pages(app, store, settings, url, wake=wake)
+    front = Front(store, settings, url=url, passwords=passwords, wake=wake)
+    portal = add_pages(app, front)
 
     async def on_http(request: Request, exc: Exception) -> Response:
         """A page for people, a problem for programs."""
