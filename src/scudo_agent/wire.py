@@ -1,7 +1,8 @@
 """What an agent and a desk say to each other (`reliability.md` 1.3).
 
-Instants are RFC 3339 in UTC with `Z`; texts are `Text.to_json()`. Both sides
-refuse unknown keys: a field that is not understood is a fault, not a surprise.
+Instants are RFC 3339 in UTC with `Z`; texts are `Text.to_json()`. What an agent says
+has no unknown keys: a field that is not understood is a fault, not a surprise. In what
+a desk answers they are passed over: a desk may be newer than its agents.
 """
 
 import json
@@ -36,6 +37,12 @@ class Message(BaseModel):
     """What is said: unknown keys are refused, and nothing changes afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reply(BaseModel):
+    """What a desk answers: an agent passes over what a later desk says more."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Named(Message):
@@ -196,21 +203,21 @@ class Gap(Message):
     reason: str
 
 
-class StageResult(Message):
+class StageResult(Reply):
     """What became of one event: the public number of its ticket."""
 
     seq: int
     ticket: str
 
 
-class BatchReply(Message):
+class BatchReply(Reply):
     """Everything up to and including `ack_seq` is durable at the desk."""
 
     ack_seq: int
     results: list[StageResult]
 
 
-class EvidenceReply(Message):
+class EvidenceReply(Reply):
     """`PUT /v1/agents/self/incidents/{incident_id}/evidence/{rev}`: it is kept."""
 
     ticket: str
@@ -242,7 +249,7 @@ class Hello(Message):
     unstored: Sentence | None = None
 
 
-class HelloReply(Message):
+class HelloReply(Reply):
     """What the desk has: the agent trusts it over its own mark.
 
     `agent_id`, `tenant_id` and `site_id` are those bound to the credential.
@@ -270,12 +277,18 @@ class HelloReply(Message):
 
 
 class KeyRenewal(Message):
-    """`POST /v1/agents/self/key` and its answer: the hash of the agent's next key."""
+    """`POST /v1/agents/self/key`: the hash of the agent's next key."""
 
     key_sha256: Sha256
 
 
-class OpenIncident(Message):
+class KeyTaken(Reply):
+    """Its answer: the key with this hash counts from its first use on."""
+
+    key_sha256: Sha256
+
+
+class OpenIncident(Reply):
     """One of `GET /v1/agents/self/incidents`: bad, as far as the desk has heard.
 
     `rev` is the number of its last stage, `members` the states that this stage

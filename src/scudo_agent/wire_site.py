@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from scudo_agent.wire import Message, When
+from scudo_agent.wire import Message, Reply, When
 
 
-class ContractState(Message):
+class ContractState(Reply):
     """`GET /v1/agents/self/contract`: the version of the contract that holds.
 
     `body` is the contract file's data with its decimals as texts, `sha256` that of
@@ -24,7 +24,7 @@ class ContractState(Message):
     body: dict[str, Any]
 
 
-class WindowAnnouncement(Message):
+class WindowAnnouncement(Reply):
     """When the customer was told, and of which span."""
 
     announced: When
@@ -32,7 +32,7 @@ class WindowAnnouncement(Message):
     end: When
 
 
-class WindowCorrection(Message):
+class WindowCorrection(Reply):
     """What somebody set right afterwards: shown apart, it excludes nothing."""
 
     at: When
@@ -41,7 +41,7 @@ class WindowCorrection(Message):
     reason: str
 
 
-class WindowState(Message):
+class WindowState(Reply):
     """A maintenance window with everything that was announced of it.
 
     `services` may hold `*`. `reason` is what the customer read. `series` is the id
@@ -59,7 +59,7 @@ class WindowState(Message):
     corrections: list[WindowCorrection] = Field(default_factory=list)
 
 
-class Windows(Message):
+class Windows(Reply):
     """`GET /v1/agents/self/windows`: all windows of the site, at a revision.
 
     The revision grows with every announcement and cancellation, and no other desk,

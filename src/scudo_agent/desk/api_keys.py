@@ -13,7 +13,7 @@ from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.keys import NotRenewedError
 from scudo_agent.desk.store.scope import AgentIdentity
-from scudo_agent.wire import KeyRenewal
+from scudo_agent.wire import KeyRenewal, KeyTaken
 
 Agent = Callable[..., Coroutine[Any, Any, AgentIdentity]]
 _log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def add_key_routes(router: APIRouter, store: DeskStore, agent: Agent) -> None:
         who: Annotated[AgentIdentity, Depends(agent)],
         key: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())],
         body: KeyRenewal,
-    ) -> KeyRenewal:
+    ) -> KeyTaken:
         """Take another key from its first use on; the old one a day longer."""
         present = fingerprint(key.credentials)
         try:
@@ -37,4 +37,4 @@ def add_key_routes(router: APIRouter, store: DeskStore, agent: Agent) -> None:
             raise Problem(
                 409, "this key was replaced, or the new one is known"
             ) from None
-        return body
+        return KeyTaken(key_sha256=body.key_sha256)

@@ -34,6 +34,7 @@ from scudo_agent.wire import (
     Hello,
     HelloReply,
     KeyRenewal,
+    KeyTaken,
     LedgerGap,
     canonical,
 )
@@ -145,7 +146,7 @@ class DeskClient:
     async def renew_key(self, key_sha256: str) -> None:
         """Have the desk take the key with this hash from its first use on."""
         body = canonical(KeyRenewal(key_sha256=key_sha256))
-        await self._post("/key", body, KeyRenewal, {})
+        await self._post("/key", body, KeyTaken, {})
 
     async def close(self) -> None:
         """Close the connections."""
