@@ -153,7 +153,7 @@ def test_the_page_shows_it_to_whoever_may_see_the_ticket(tmp_path: Path) -> None
         assert shown.headers["x-content-type-options"] == "nosniff"
         assert "sandbox" in shown.headers["content-security-policy"]
         assert shown.headers["content-disposition"] == (
-            "inline; filename=screenshot-1.png"
+            "inline; filename=\"screenshot-1.png\"; filename*=UTF-8''screenshot-1.png"
         )
         again = await b.client.get(
             path, headers={"If-None-Match": shown.headers["etag"]}

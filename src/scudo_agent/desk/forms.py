@@ -78,8 +78,8 @@ def _triage(form: Form, person: Person, zone: str) -> Act:
     return Triage(
         severity=_code(form, "severity"),
         urgency=_code(form, "urgency"),
-        category=_text(form, "category") or None,
-        words=_text(form, "words"),
+        category=field_text(form, "category") or None,
+        words=field_text(form, "words"),
     )
 
 
@@ -87,14 +87,14 @@ def _estimate(form: Form, person: Person, zone: str) -> Act:
     at = _instant(form, "estimate", zone)
     if at is None:
         raise ActError(T("Say when the service is thought to be back."))
-    return Estimate(at=at, words=_text(form, "words"))
+    return Estimate(at=at, words=field_text(form, "words"))
 
 
 def _diagnose(form: Form, person: Person, zone: str) -> Act:
     return Move(
         to=Status.DIAGNOSING,
         estimate=_instant(form, "estimate", zone),
-        words=_text(form, "words"),
+        words=field_text(form, "words"),
     )
 
 
@@ -103,8 +103,8 @@ def _start(form: Form, person: Person, zone: str) -> Act:
         to=Status.IN_PROGRESS,
         mode=_one(Mode, form, "mode"),
         thing=_one(Thing, form, "thing"),
-        detail=_text(form, "detail"),
-        words=_text(form, "words"),
+        detail=field_text(form, "detail"),
+        words=field_text(form, "words"),
     )
 
 
@@ -112,7 +112,7 @@ def _to(status: Status) -> Callable[[Form, Person, str], Act]:
     def move(form: Form, person: Person, zone: str) -> Act:
         return Move(
             to=status,
-            words=_text(form, "words"),
+            words=field_text(form, "words"),
             redundant=form.get("redundant") == "yes",
         )
 
@@ -121,7 +121,7 @@ def _to(status: Status) -> Callable[[Form, Person, str], Act]:
 
 def _note(*, public: bool) -> Callable[[Form, Person, str], Act]:
     def note(form: Form, person: Person, zone: str) -> Act:
-        return Note(words=_text(form, "words"), public=public)
+        return Note(words=field_text(form, "words"), public=public)
 
     return note
 
@@ -142,7 +142,7 @@ _ACTS: Mapping[str, Callable[[Form, Person, str], Act]] = {
 }
 
 
-def _text(form: Form, name: str) -> str:
+def field_text(form: Form, name: str) -> str:
     """A field without what a screen would not show; lines stay lines."""
     lines = form.get(name, "").replace("\r\n", "\n").split("\n")
     return "\n".join(clean(line) for line in lines).strip()

@@ -1,7 +1,9 @@
 """What stands before every route: a body cap, and headers that protect pages."""
 
 import asyncio
-from collections.abc import MutableMapping
+import re
+from collections.abc import AsyncIterator, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,6 +13,13 @@ from scudo_agent.statement.render import STYLE_SOURCE
 
 BODY_LIMIT = 2 * 1024 * 1024
 BODY_DEADLINE_S = 30.0
+FILE_BODY_LIMIT = 10 * 1024 * 1024 + 64 * 1024
+"""Of a request that brings a file of 10 MiB, with what stands around it."""
+FILE_DEADLINE_S = 120.0
+LARGE_AT_ONCE = 4
+"""Bodies beyond `BODY_LIMIT` that are held at once: they fill the memory."""
+_PATIENCE_S = 10.0
+_FILE_PATHS = re.compile(r"/t/[^/]{1,40}/files|/v1/desk/tickets/[^/]{1,40}/attachments")
 # A statement brings its one style sheet along, which its hash allows.
 POLICY = (
     f"default-src 'none'; style-src 'self' {STYLE_SOURCE}; img-src 'self'; "
@@ -30,6 +39,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
@@ -38,31 +48,67 @@ class Guard:
             return
         sender = _protecting(send)
         try:
-            body = await _body(scope, receive)
+            declared = _declared(scope)
+            if declared <= BODY_LIMIT:
+                await self._answer(scope, receive, sender, limit=BODY_LIMIT)
+                return
+            async with self._room():
+                await self._answer(scope, receive, sender, limit=declared)
         except Problem as exc:
             await exc.response()(scope, receive, sender)
-            return
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, *, limit: int
+    ) -> None:
+        body = await _body(receive, limit=limit)
         if body is not None:
-            await self._app(scope, _replay(body, receive), sender)
+            await self._app(scope, _replay(body, receive), send)
+
+    @asynccontextmanager
+    async def _room(self) -> AsyncIterator[None]:
+        """A place for a large body; `Problem` when none becomes free."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._large.acquire()
+        except TimeoutError:
+            headers = {"Retry-After": "30"}
+            raise Problem(
+                503, "other files are being taken: come again", headers=headers
+            ) from None
+        try:
+            yield
+        finally:
+            self._large.release()
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes | None:
-    """The whole body; None when the client went away meanwhile."""
+def _declared(scope: Scope) -> int:
+    """How large the body is said to be; `Problem` when that is too large.
+
+    A file's body is larger than others, and has to say so before it comes.
+    """
     declared = dict(scope["headers"]).get(b"content-length", b"0")
-    if not declared.isdigit() or int(declared) > BODY_LIMIT:
-        raise Problem(413, f"a body has at most {BODY_LIMIT} bytes")
+    brings = scope["method"] == "POST" and _FILE_PATHS.fullmatch(scope["path"])
+    limit = FILE_BODY_LIMIT if brings else BODY_LIMIT
+    if not declared.isdigit() or len(declared) > 12 or int(declared) > limit:
+        raise Problem(413, f"a body has at most {limit} bytes")
+    return int(declared)
+
+
+async def _body(receive: Receive, *, limit: int) -> bytes | None:
+    """The whole body; None when the client went away meanwhile."""
     parts: list[bytes] = []
     size = 0
+    patience = BODY_DEADLINE_S if limit <= BODY_LIMIT else FILE_DEADLINE_S
     try:
-        async with asyncio.timeout(BODY_DEADLINE_S):
+        async with asyncio.timeout(patience):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     return None
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
-                if size > BODY_LIMIT:
-                    raise Problem(413, f"a body has at most {BODY_LIMIT} bytes")
+                if size > limit:
+                    raise Problem(413, f"a body has at most {limit} bytes")
                 if not message.get("more_body", False):
                     return b"".join(parts)
     except TimeoutError:

@@ -7,7 +7,7 @@ from typing import Any
 from scudo_agent.desk import notice_words as words
 from scudo_agent.desk.life import REMARK, TRIAGED
 from scudo_agent.desk.life_words import done_words
-from scudo_agent.desk.store.attachments import Attachment
+from scudo_agent.desk.store.attachments import SCREENSHOT, Attachment
 from scudo_agent.desk.store.entries import Entry
 from scudo_agent.desk.store.views import TicketView
 from scudo_agent.instant import Instant, parse_instant
@@ -67,6 +67,14 @@ class _Teller:
         yield from map(self._attached, kept)
 
     def _attached(self, one: Attachment) -> Happening:
+        if one.kind != SCREENSHOT:
+            name = one.name or ""
+            text = (
+                self._say(T("file attached: {name}", name=name))
+                if one.public
+                else self._say(T("file attached, for the provider: {name}", name=name))
+            )
+            return Happening(at=one.taken, kind=one.kind, text=text, actor=one.actor)
         return Happening(
             at=one.taken,
             kind=one.kind,

@@ -26,6 +26,7 @@ from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.statement_views import SiteStatements
 from scudo_agent.desk.store.statements import DroppedError
 from scudo_agent.desk.ticket_pages import add_tickets
+from scudo_agent.desk.uploads import answer
 from scudo_agent.desk.view_pages import add_views
 from scudo_agent.desk.window_pages import window_content
 from scudo_agent.errors import ConfigError, InputError
@@ -91,19 +92,7 @@ class Portal:
         )
         if found is None:
             return self._front.missing(request, reader)
-        one, content = found
-        etag, name = f'"{one.sha256}"', f"{one.kind}-{one.attachment_id}.png"
-        headers = {
-            # It was made at a page that may be hostile: it may do nothing here.
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-            "Content-Disposition": f"inline; filename={name}",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Cache-Control": "private, no-cache",
-            "ETag": etag,
-        }
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers=headers)
-        return Response(content, media_type=one.media_type, headers=headers)
+        return answer(request, *found)
 
     async def windows(self, request: Request) -> Response:
         """Maintenance windows of all sites."""

@@ -75,6 +75,8 @@ def view_json(view: TicketView, translator: Translator) -> dict[str, Any]:
             {
                 "id": one.attachment_id,
                 "kind": one.kind,
+                "name": one.name,
+                "public": one.public,
                 "media_type": one.media_type,
                 "source": one.source,
                 "size": one.size,

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from scudo_agent.desk.file_pages import FileRefusedError, files_content, take_file
 from scudo_agent.desk.forms import act_from, own, read_form, seen_of, version_of
 from scudo_agent.desk.front import Front, Reader, page_number
 from scudo_agent.desk.history import timeline
@@ -61,6 +62,25 @@ class TicketPages:
         self._front.wake()
         return RedirectResponse(f"/t/{ref}", status_code=303)
 
+    async def attach(self, request: Request) -> Response:
+        """The form that brings a file: kept, or the page again with its note."""
+        reader = await self._front.reader(request)
+        if reader.person is None:
+            return self._front.stranger(request, reader)
+        if not own(request):
+            return self._front.plain(request, reader, "missing.html", 403)
+        ref = _ref(request)
+        try:
+            found = await take_file(self._store, reader.person, ref, request)
+        except FileRefusedError as exc:
+            return await self._show(
+                request, reader, reader.person, refused=exc, status=_REFUSED
+            )
+        if not found:
+            return self._front.missing(request, reader)
+        self._front.wake()
+        return RedirectResponse(f"/t/{ref}#files", status_code=303)
+
     def _do(self, person: Person, ref: str, name: str, form: Mapping[str, str]) -> bool:
         """Do what a form asks for; False when there is no such ticket or form."""
         zone = self._store.views.zone(person.scope, ref)
@@ -79,6 +99,7 @@ class TicketPages:
         person: Person,
         *,
         typed: Typed | None = None,
+        refused: FileRefusedError | None = None,
         status: int = 200,
     ) -> Response:
         ref, page = _ref(request), page_number(request)
@@ -97,6 +118,8 @@ class TicketPages:
             happened=timeline(view, speaks),
             typed=typed,
         )
+        page_of = self._front.page(reader)
+        content["files"] = files_content(view, page_of, speaks, person, refused)
         zone = view.line.zone
         return self._front.answer(
             request, reader, "ticket.html", content, status=status, zone=zone
@@ -116,6 +139,7 @@ def add_tickets(app: FastAPI, front: Front) -> None:
     """Add a ticket's page and its forms to the application."""
     pages = TicketPages(front)
     app.add_route("/t/{ref}", pages.ticket, methods=["GET"])
+    app.add_route("/t/{ref}/files", pages.attach, methods=["POST"])
     app.add_route("/t/{ref}/{act}", pages.act, methods=["POST"])
 
 

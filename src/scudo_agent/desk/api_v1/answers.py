@@ -81,6 +81,8 @@ class AttachmentOut(Answer):
 
     id: int
     kind: str
+    name: str | None
+    public: bool
     media_type: str
     source: str | None
     size: int

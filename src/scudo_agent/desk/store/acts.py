@@ -33,6 +33,7 @@ from scudo_agent.desk.store.insisting import insist_due
 from scudo_agent.desk.store.people_tables import person as people
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.scope import Person, within
+from scudo_agent.desk.store.search import index_said
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, site, ticket, ticket_event
 from scudo_agent.instant import Instant
 from scudo_agent.text import T
@@ -221,5 +222,6 @@ def _enter(db: Connection, row: Any, done: Done, who: Person, now: Instant) -> i
         "severity": done.life.severity,
         "data": dict(done.data),
     }
+    index_said(db, row.tenant_id, row.ticket_id, done.data)
     query = insert(ticket_event).values(values).returning(ticket_event.c.event_id)
     return int(db.execute(query).scalar_one())

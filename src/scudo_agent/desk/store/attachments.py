@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
 from scudo_agent.desk.store.attachment_tables import attachment
 from scudo_agent.desk.store.database import Database
@@ -64,6 +64,8 @@ class Attachment:
     taken: Instant
     stored: Instant
     actor: str
+    name: str | None = None
+    public: bool = True
 
 
 class Attachments:
@@ -124,6 +126,7 @@ class Attachments:
                 ticket.c.ref == ref,
                 attachment.c.attachment_id == attachment_id,
                 *within(scope),
+                *readable(scope),
             )
         )
         with self._database.read() as db:
@@ -131,11 +134,22 @@ class Attachments:
         return None if row is None else (_attachment(row), row.content)
 
 
-def listed(db: Connection, tenant_id: str, ticket_id: int) -> tuple[Attachment, ...]:
+def readable(scope: Scope) -> list[ColumnElement[bool]]:
+    """What a file must fulfil to be seen: customers have those that are public."""
+    return [] if scope.provider else [attachment.c.public]
+
+
+def listed(
+    db: Connection, scope: Scope, tenant_id: str, ticket_id: int
+) -> tuple[Attachment, ...]:
     """What is kept at a ticket, in the order in which it came."""
     query = (
         select(*_SHOWN)
-        .where(attachment.c.tenant_id == tenant_id, attachment.c.ticket_id == ticket_id)
+        .where(
+            attachment.c.tenant_id == tenant_id,
+            attachment.c.ticket_id == ticket_id,
+            *readable(scope),
+        )
         .order_by(attachment.c.attachment_id)
     )
     return tuple(_attachment(row) for row in db.execute(query))
@@ -212,4 +226,6 @@ def _attachment(row: Row[Any]) -> Attachment:
         taken=row.taken_us,
         stored=row.stored_us,
         actor=row.actor,
+        name=row.name,
+        public=row.public,
     )

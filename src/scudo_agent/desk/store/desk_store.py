@@ -16,6 +16,7 @@ from scudo_agent.desk.store.coverage import Coverage
 from scudo_agent.desk.store.credentials import Credentials
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.directory import Directory
+from scudo_agent.desk.store.files import Files
 from scudo_agent.desk.store.inbox import Inbox
 from scudo_agent.desk.store.interventions import InterventionBook
 from scudo_agent.desk.store.invitations import Invitations
@@ -109,6 +110,7 @@ class DeskStore:
         self.mail = Mailbox(self.database, self.now, owner=owner)
         self.measures = Measures(self.database, self.now, clock, folder)
         self.attachments = Attachments(self.database, self.now)
+        self.files = Files(self.database, self.now)
         self.silence = Silence(self.database, self.now, posting, lived=lived)
         self.people = People(self.database, self.now)
         self.credentials = Credentials(self.database, self.now, posting)

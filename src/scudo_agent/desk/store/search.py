@@ -79,6 +79,17 @@ def index_stage(db: Connection, tenant_id: str, ticket_id: int, stage: Stage) ->
     index(db, tenant_id, ticket_id, *stage_texts(stage))
 
 
+def index_said(
+    db: Connection, tenant_id: str, ticket_id: int, data: Mapping[str, Any]
+) -> None:
+    """What a person said with an act, from the data of its entry of history.
+
+    What is not marked for the customer, the customer does not find.
+    """
+    internal = bool(data.get("internal")) or not data.get("public")
+    index(db, tenant_id, ticket_id, *_values(data.get("words")), internal=internal)
+
+
 def stage_texts(stage: Stage) -> Iterator[str]:
     """The texts of a stage that somebody may look for."""
     for one in (stage.subject, *stage.affected[:_MEMBERS]):
@@ -247,10 +258,4 @@ def _fill_entry(db: Connection, mine: tuple[str, int], entry: Any) -> None:
     if "stage" in data:
         index_stage(db, *mine, Stage.model_validate(data["stage"]))
     elif entry.actor.startswith("person:"):
-        # What is not marked for the customer, the customer does not find.
-        internal = entry.kind not in PUBLIC_ENTRIES
-        index(db, *mine, *_values(data.get("words")), internal=internal)
-
-
-PUBLIC_ENTRIES = frozenset({"note_public"})
-"""Kinds of entries by people whose words customers read."""
+        index_said(db, *mine, data)

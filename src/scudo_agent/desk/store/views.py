@@ -193,7 +193,7 @@ class Views:
                 linked=_refs(db, line.tenant_id, linked),
                 mails=unsent_of(db, of),
                 names=names_in(db, entries),
-                attachments=listed(db, line.tenant_id, line.ticket_id),
+                attachments=listed(db, scope, line.tenant_id, line.ticket_id),
                 left_out=left_out,
                 storm=storm_page(db, line.tenant_id, line.ticket_id, page=page)
                 if line.storm and not mails_only

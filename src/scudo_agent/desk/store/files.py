@@ -1,0 +1,114 @@
+"""Files that people attach to tickets: kept with the ticket, found by their names."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from scudo_agent.desk.rights import Right
+from scudo_agent.desk.store.attachment_tables import attachment
+from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.scope import Person, within
+from scudo_agent.desk.store.search import index
+from scudo_agent.desk.store.tables import ticket
+from scudo_agent.errors import ScudoError
+from scudo_agent.instant import Instant
+
+FILE = "file"
+FILE_LIMIT = 10 * 2**20
+TICKET_LIMIT = 25 * 2**20
+FILES_LIMIT = 100
+
+
+class FileError(ScudoError):
+    """It is not taken: `empty`, `large`, `full` (the ticket's room) or `many`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A file to keep: a cleaned name, the type that its content has."""
+
+    name: str
+    media_type: str
+    content: bytes
+    sha256: str
+    public: bool
+
+
+class Files:
+    """Files of people at tickets that they may see."""
+
+    def __init__(self, database: Database, now: Callable[[], Instant]) -> None:
+        self._database = database
+        self._now = now
+
+    def put(self, who: Person, ref: str, file: Kept) -> int | None:
+        """Keep a file at a ticket; its number, or None when `who` sees no such ticket.
+
+        The same content again is the same file. A customer's is always public.
+        `FileError` when it is empty or there is no room for it.
+        """
+        if not file.content:
+            raise FileError("empty")
+        if len(file.content) > FILE_LIMIT:
+            raise FileError("large")
+        public = file.public or not who.may(Right.INTERNAL)
+        with self._database.write() as db:
+            seen = select(ticket).where(ticket.c.ref == ref, *within(who.scope))
+            row = db.execute(seen).first()
+            if row is None:
+                return None
+            if (known := _same(db, row, file.sha256, public=public)) is not None:
+                return known
+            _room(db, row, len(file.content))
+            now = self._now()
+            values = {
+                "tenant_id": row.tenant_id,
+                "ticket_id": row.ticket_id,
+                "kind": FILE,
+                "media_type": file.media_type,
+                "size": len(file.content),
+                "sha256": file.sha256,
+                "content": file.content,
+                "taken_us": now,
+                "stored_us": now,
+                "actor": who.actor,
+                "name": file.name,
+                "public": public,
+            }
+            query = insert(attachment).values(values)
+            made = db.execute(query.returning(attachment.c.attachment_id))
+            index(db, row.tenant_id, row.ticket_id, file.name, internal=not public)
+            return int(made.scalar_one())
+
+
+def _mine(row: Any) -> tuple[Any, ...]:
+    return (
+        attachment.c.tenant_id == row.tenant_id,
+        attachment.c.ticket_id == row.ticket_id,
+        attachment.c.kind == FILE,
+    )
+
+
+def _same(db: Connection, row: Any, sha256: str, *, public: bool) -> int | None:
+    """The file with this content that the same readers have already."""
+    return db.execute(
+        select(attachment.c.attachment_id).where(
+            *_mine(row),
+            attachment.c.sha256 == sha256,
+            attachment.c.public.is_(public),
+        )
+    ).scalar()
+
+
+def _room(db: Connection, row: Any, size: int) -> None:
+    used = db.execute(
+        select(func.count(), func.coalesce(func.sum(attachment.c.size), 0)).where(
+            *_mine(row)
+        )
+    ).one()
+    if used[0] >= FILES_LIMIT:
+        raise FileError("many")
+    if used[1] + size > TICKET_LIMIT:
+        raise FileError("full")
