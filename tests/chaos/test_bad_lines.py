@@ -4,6 +4,8 @@ Two customers' agents (their own stores and delivery, without probes) tell a rea
 desk through one proxy, and the desk mails through another.
 """
 
+import math
+import os
 import random
 import sqlite3
 from contextlib import ExitStack, closing
@@ -13,7 +15,8 @@ import pytest
 
 from scudo_agent.clock import SystemClock
 from scudo_agent.demo.process import wait_until
-from support.chaos_proxy import ChaosProxy, chaos_proxy
+from scudo_agent.instant import SECOND
+from support.chaos_proxy import ChaosProxy, Weather, chaos_proxy
 from support.programs import call
 from support.proof import Evidence, Letter, Verdict, judge
 from support.proof_rig import Rig
@@ -22,8 +25,11 @@ from support.smtp_server import smtp_server
 
 pytestmark = pytest.mark.chaos
 
-INCIDENTS = 200
-"""What CI's minutes hold; `scripts/prove proxy` runs them by the thousand."""
+INCIDENTS = 1_500
+"""`scripts/prove proxy` runs them by the ten thousand."""
+WEATHER = Weather(lost=0.20, twice=0.20, reply_lost=0.05)
+PROMPT_S = 10.0
+"""From an opening to its accepted mail, of 99 in 100 (`reliability.md` 5)."""
 CUSTOMERS = ("acme", "beta")
 LIMIT_S = 400.0
 
@@ -34,11 +40,13 @@ def run(
     """Let both customers' incidents come, and judge what they left."""
     with ExitStack() as stack:
         box = stack.enter_context(smtp_server())
-        post = stack.enter_context(chaos_proxy(box.port, speaks="smtp", seed=seed))
+        post = stack.enter_context(
+            chaos_proxy(box.port, speaks="smtp", seed=seed, weather=WEATHER)
+        )
         rig = Rig(folder, box.taken, smtp=post.port)
         stack.enter_context(closing(rig))
         door = stack.enter_context(
-            chaos_proxy(rig.desk_port, speaks="http", seed=seed + 1)
+            chaos_proxy(rig.desk_port, speaks="http", seed=seed + 1, weather=WEATHER)
         )
         enrol(rig)
         rig.desk.start()
@@ -53,6 +61,7 @@ def run(
                         key=(folder / f"{customer}.key").read_text().strip(),
                         counts=[incidents // len(CUSTOMERS)],
                         seed=seed + 2,
+                        live=True,
                     )
                 )
             )
@@ -62,6 +71,7 @@ def run(
         assert told, f"not told in {limit_s} s: {door.counts}\n{rig.desk.tail()}"
         sent = wait_until(lambda: not waiting(rig), limit_s=limit_s)
         assert sent, f"{waiting(rig)} mails wait: {post.counts}\n{rig.desk.tail()}"
+        print(f"processor time of the desk {rig.desk.cpu_s:.1f} s")
         rig.desk.end()
         evidence = Evidence(
             agents=[feeder.db for feeder in feeders],
@@ -104,7 +114,22 @@ def test_bad_lines_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     assert not verdict.faults, verdict
     assert verdict.counts["incidents"] == INCIDENTS
     assert 0 < verdict.counts["tickets"] < INCIDENTS, "storms share a ticket"
-    # Few requests carry many incidents: which kinds befell them is the seed's choice.
-    befell = sum(door.counts[name] for name in ("lost", "twice", "reply lost"))
-    assert befell >= 3, "the lines were good"
-    assert post.counts["connections"] > 0
+    for name in ("lost", "twice", "reply lost"):
+        assert door.counts[name], f"no request was {name}"
+    assert post.counts["cut"]
+    assert post.counts["250 lost"]
+    # A third of the incidents come alone; half of those have a mail at their opening.
+    assert len(verdict.waits_us) >= INCIDENTS // 8
+    late = percentile(verdict.waits_us, 0.99) / SECOND
+    print(f"{len(verdict.waits_us)} openings, mailed after {late:.1f} s at p99")
+    assert late / busy() <= PROMPT_S
+
+
+def percentile(values: list[int], share: float) -> int:
+    """The value that so many of all do not exceed."""
+    return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
+def busy() -> float:
+    """How many times as much there is to do as the processors can, 1 at least."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

@@ -2,8 +2,8 @@
 
 Before a desk it works on whole requests: one may not arrive, arrive twice (the
 second time later, after others), or its reply may be lost when it has been
-committed. Before a mail server a connection may be cut at any byte of the client's,
-or after the mail was taken and before its 250 arrives. As a plain `line` it only
+committed. Before a mail server a connection may be cut at any byte of a mail, or
+after the mail was taken and before its 250 arrives. As a plain `line` it only
 has so many bits a second in each direction.
 """
 
@@ -31,6 +31,16 @@ class Weather:
     reply_lost: float = 0.20
     delay_s: float = 0.02
     later_s: float = 0.5
+
+
+@dataclass(slots=True)
+class _Fate:
+    """What befalls the next mail on a connection to the mail server."""
+
+    cut_at: int | None
+    swallow: bool
+    passed: int = 0
+    whole: bool = False
 
 
 class ChaosProxy:
@@ -126,58 +136,56 @@ class ChaosProxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """One connection of a desk to its mail server."""
-        rng, weather = self._rng, self._weather
         self.counts["connections"] += 1
-        await asyncio.sleep(rng.uniform(0, weather.delay_s))
-        fate = rng.random()
-        cut_at = rng.randrange(2_000) if fate < weather.lost else None
-        swallow = weather.lost <= fate < weather.lost + weather.reply_lost
+        await asyncio.sleep(self._rng.uniform(0, self._weather.delay_s))
         with suppress(OSError):
             server_in, server_out = await asyncio.open_connection(_HOST, self.upstream)
             try:
-                await self._relay(
-                    (reader, writer, server_in, server_out),
-                    cut_at=cut_at,
-                    swallow=swallow,
-                )
+                await self._relay(reader, writer, server_in, server_out)
             finally:
                 server_out.close()
         writer.close()
 
+    def _fate(self) -> _Fate:
+        rng, weather = self._rng, self._weather
+        fate = rng.random()
+        return _Fate(
+            cut_at=rng.randrange(2_000) if fate < weather.lost else None,
+            swallow=weather.lost <= fate < weather.lost + weather.reply_lost,
+        )
+
     async def _relay(
         self,
-        ends: tuple[
-            asyncio.StreamReader,
-            asyncio.StreamWriter,
-            asyncio.StreamReader,
-            asyncio.StreamWriter,
-        ],
-        *,
-        cut_at: int | None,
-        swallow: bool,
+        client_in: asyncio.StreamReader,
+        client_out: asyncio.StreamWriter,
+        server_in: asyncio.StreamReader,
+        server_out: asyncio.StreamWriter,
     ) -> None:
         """Both directions, until one end closes or the line is cut."""
-        client_in, client_out, server_in, server_out = ends
-        whole = asyncio.Event()
+        fate = self._fate()
 
         async def up() -> None:
-            passed, tail = 0, b""
+            tail = b""
             while data := await client_in.read(1024):
-                passed += len(data)
-                if cut_at is not None and passed > cut_at:
+                fate.passed += len(data)
+                if fate.cut_at is not None and fate.passed > fate.cut_at:
                     self.counts["cut"] += 1
                     return
                 tail = (tail + data)[-len(_END_OF_MAIL) :]
-                if tail == _END_OF_MAIL:
-                    whole.set()
+                fate.whole = fate.whole or tail == _END_OF_MAIL
                 server_out.write(data)
                 await server_out.drain()
 
         async def down() -> None:
+            nonlocal fate
             while data := await server_in.read(1024):
-                if swallow and whole.is_set():
-                    self.counts["250 lost"] += data.startswith(b"250")
-                    return
+                if fate.whole:
+                    taken = data.startswith(b"250")
+                    if fate.swallow:
+                        self.counts["250 lost"] += taken
+                        return
+                    self.counts["mails"] += taken
+                    fate = self._fate()
                 client_out.write(data)
                 await client_out.drain()
 

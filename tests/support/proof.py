@@ -48,7 +48,8 @@ class Verdict:
     faults: list[tuple[str, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     waits_us: list[int] = field(default_factory=list)
-    """Of each mail that had no reason to wait: from its row to its acceptance."""
+    """Of each opening whose mail had no reason to wait: from the agent's commit until
+    the desk knew that a server had taken the mail."""
 
     @property
     def red(self) -> set[str]:
@@ -75,6 +76,7 @@ def judge(evidence: Evidence, *, repeats: int = 0) -> Verdict:
             with closing(_opened(path)) as agent:
                 _agent(verdict, agent, told)
                 verdict.add("I4", _ledger(agent, desk))
+                verdict.waits_us += _waits(agent, desk)
                 known |= {r["incident_id"] for r in _rows(agent, "incident")}
         verdict.add("I1", _pairs(desk))
         known |= {r["incident_id"] for r in _rows(desk, "incident") if _own(r)}
@@ -87,7 +89,6 @@ def judge(evidence: Evidence, *, repeats: int = 0) -> Verdict:
             for text in mail_faults(rows, evidence.letters, repeats=repeats)
         ]
         verdict.counts["tickets"] = len(told.refs)
-        verdict.waits_us = [row.wait_us for row in rows.values() if row.prompt]
     verdict.counts["letters"] = len(evidence.letters)
     ids = Counter(letter.message_id for letter in evidence.letters)
     verdict.counts["repeats"] = len(evidence.letters) - len(ids)
@@ -123,6 +124,19 @@ class _Told:
             for row in _rows(desk, "inbox")
             if row["gap_reason"] is not None
         }
+
+
+def _waits(agent: sqlite3.Connection, desk: sqlite3.Connection) -> Iterator[int]:
+    """Folded mails, and those that gather or are put off, have a reason to wait."""
+    query = "SELECT incident_id, created_us FROM outbox WHERE kind = 'open'"
+    begun = dict(agent.execute(query).fetchall())
+    mails = desk.execute(
+        "SELECT incident_id, sent_us FROM mail_outbox"
+        " WHERE kind = 'open' AND state = 'sent' AND NOT digest"
+    )
+    for incident_id, sent_us in mails.fetchall():
+        if incident_id in begun:
+            yield sent_us - begun[incident_id]
 
 
 def _agent(verdict: Verdict, agent: sqlite3.Connection, told: _Told) -> None:

@@ -28,15 +28,13 @@ class Letter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRow:
-    """A row of the desk's outbox; `wait_us` from its making to its acceptance."""
+    """A row of the desk's outbox."""
 
     mail_id: int
     thread: str
     state: str
     folded_into: str | None
     deferred: bool
-    prompt: bool
-    wait_us: int
 
 
 def mail_rows(desk: sqlite3.Connection, *, at_us: int) -> dict[str, MailRow]:
@@ -47,15 +45,12 @@ def mail_rows(desk: sqlite3.Connection, *, at_us: int) -> dict[str, MailRow]:
     found = {}
     for row in desk.execute("SELECT * FROM mail_outbox ORDER BY mail_id"):
         waits = row["state"] == "pending" and row["attempts"] == 0
-        sent = row["state"] == "sent"
         found[row["message_id"]] = MailRow(
             mail_id=row["mail_id"],
             thread=str(row["ticket_id"] or row["window_thread"]),
             state=row["state"],
             folded_into=row["folded_into"],
             deferred=waits and row["next_us"] > at_us,
-            prompt=sent and not row["digest"],
-            wait_us=row["sent_us"] - row["created_us"] if sent else 0,
         )
     return found
 

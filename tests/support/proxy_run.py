@@ -3,7 +3,9 @@
 Run as a program, `proxy_run.py JSON` is one agent without its probes: it commits
 incidents to its store, as its pipeline does, while its delivery tells the desk. It
 says `told` when the desk has them; with a list of counts it goes on up to each at a
-line from its standard input.
+line from its standard input. With `live`, storms and incidents that come alone are
+mixed, and every second of those goes on only when its opening was told, which so has
+a mail of its own.
 """
 
 import asyncio
@@ -12,7 +14,9 @@ import os
 import random
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from itertools import pairwise
@@ -58,14 +62,43 @@ def _opened(number: int, count: int, now: Instant) -> Instant:
     return Instant(since + (place * SECOND // 10 if place < STORM else 0))
 
 
-def _write(number: int, opened: Instant, customer: str) -> Write:
+LAG = 2 * WAITING // AT_ONCE
+"""So many commits later a live incident goes on: its opening has been told by then."""
+
+
+def _mixed(number: int) -> int:
+    """Which incident of its block comes at this place: two of the storm, one alone."""
+    block, place = divmod(number, STORM + ALONE)
+    third, rest = divmod(place, 3)
+    which = STORM + third if rest == 2 else 2 * third + rest
+    return block * (STORM + ALONE) + which
+
+
+def _writes(
+    number: int, opened: Instant, customer: str, *, live: bool
+) -> tuple[Write, Write | None]:
+    """One incident's life: what is committed now, and what later."""
+    place = number % (STORM + ALONE)
+    short = place < STORM or (live and place % 5)
+    whole = _write(number, opened, customer, SHORT if short else LIFE)
+    if not live or place < STORM or place % 2:
+        return whole, None
+    (memory,), stages = whole.incidents, whole.stages
+    begun = replace(memory, recovered=None, severity=stages[0].severity)
+    return Write(incidents=(begun,), stages=stages[:1]), replace(
+        whole, stages=stages[1:]
+    )
+
+
+def _write(
+    number: int, opened: Instant, customer: str, life: tuple[Kind, ...]
+) -> Write:
     """All the stages of one incident's life, as they wait after a line was down."""
     own = sha256(customer.encode()).hexdigest()
     id_ = f"{own[:8]}-{own[8:12]}-7{own[12:15]}-8000-{number:012x}"
     key = f"service:s{number}"
     stages = []
     at = opened
-    life = SHORT if number % (STORM + ALONE) < STORM else LIFE
     for kind in life:
         member = Evidence(
             check=f"t{number}/tcp",
@@ -116,25 +149,38 @@ async def _live(said: dict[str, Any]) -> None:
     client = DeskClient(said["url"], Secret(said["key"], reference="the test's"))
     delivery = Delivery(store, client, clock, rng=rng)
     running = asyncio.create_task(delivery.run())
-    now, counts = clock.wall(), said["counts"]
+    now, counts, live = clock.wall(), said["counts"], said.get("live", False)
     read = partial(asyncio.get_running_loop().run_in_executor, None, sys.stdin.readline)
     for begin, end in pairwise([said["first"], *counts]):
         if begin > said["first"]:
             await read()
+        later: deque[list[Write]] = deque()
         for first in range(begin, end, AT_ONCE):
-            for done in [
-                store.commit(_write(n, _opened(n, counts[-1], now), said["customer"]))
-                for n in range(first, min(first + AT_ONCE, end))
-            ]:
-                await wait(done)
+            chunk = range(first, min(first + AT_ONCE, end))
+            writes = [
+                _writes(n, _opened(n, counts[-1], now), said["customer"], live=live)
+                for n in map(_mixed if live else int, chunk)
+            ]
+            later.append([rest for _, rest in writes if rest is not None])
+            now_too = later.popleft() if len(later) > LAG else []
+            await _commit(store, [first for first, _ in writes] + now_too)
             delivery.wake()
             await _until_waiting(store, WAITING)
+        while later:
+            await _until_waiting(store, 0 if len(later) == LAG else WAITING)
+            await _commit(store, later.popleft())
+            delivery.wake()
         await _until_waiting(store, 0)
         print("told", flush=True)
     running.cancel()
     await asyncio.wait([running])
     await client.close()
     store.close()
+
+
+async def _commit(store: AgentStore, writes: list[Write]) -> None:
+    for done in [store.commit(one) for one in writes]:
+        await wait(done)
 
 
 async def _until_waiting(store: AgentStore, most: int) -> None:

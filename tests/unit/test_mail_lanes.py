@@ -13,8 +13,9 @@ from sqlalchemy import select
 
 from scudo_agent.desk.mail.transport import TransportError
 from scudo_agent.desk.mail_lanes import LANES
+from scudo_agent.desk.store.mailbox import LEASE_US
 from scudo_agent.desk.store.tables import mail_outbox
-from scudo_agent.instant import HOUR, Instant, format_instant
+from scudo_agent.instant import HOUR, SECOND, Instant, format_instant
 from support.desk_scene import Scene, play
 from support.desking import T0, Bench, Speaker, stage
 
@@ -225,3 +226,19 @@ def test_a_line_that_broke_is_tried_sooner_than_a_server_that_said_later(
     play(tmp_path / "said", scene_of(found, answered=True))
     # The same random number, of a quarter of the span.
     assert found[1] == pytest.approx(4 * found[0], rel=0.01)
+
+
+def test_a_mail_that_waited_for_slow_ones_is_given_back(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        await (await b.agent()).send(stage())
+        (claim,) = b.desk.store.mail.turn((), 4).claims
+        b.clock.forward(LEASE_US / SECOND / 2 + 1)
+        worker = b.desk._worker
+        assert worker is not None
+        outcome = worker.deliver(claim)
+        assert outcome is not None
+        assert b.mails.mails == []
+        (again,) = b.desk.store.mail.turn([outcome], 4).claims
+        assert again.fence == claim.fence + 1
+
+    play(tmp_path, scene)

@@ -17,7 +17,13 @@ from scudo_agent.desk.statement_notice import render_stated
 from scudo_agent.desk.store.act_post import ActErrand
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.digests import FlapNews, StormNews
-from scudo_agent.desk.store.mailbox import Claim, Errand, Outcome, Posted
+from scudo_agent.desk.store.mailbox import (
+    LEASE_US,
+    Claim,
+    Errand,
+    Outcome,
+    Posted,
+)
 from scudo_agent.desk.store.people_post import PersonErrand
 from scudo_agent.desk.store.statement_post import StatementErrand
 from scudo_agent.desk.store.window_post import WindowErrand
@@ -68,7 +74,10 @@ class MailWorker(Lanes):
 
     def deliver(self, claim: Claim) -> Outcome | None:
         """Write and send one mail; blocks."""
-        name = claim.row.message_id
+        name, now = claim.row.message_id, self._store.now()
+        if now > claim.until - LEASE_US // 2:
+            # It waited for slow mails before it: sending could outlive its lease.
+            return Outcome(claim=claim, error=claim.row.last_error, next=now)
         try:
             errand = self._store.mail.errand(claim)
             if self._left_before(errand):

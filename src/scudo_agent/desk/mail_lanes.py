@@ -8,7 +8,9 @@ of the lanes' own: a mail server that keeps all of them waiting holds up nobody 
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from sqlalchemy.exc import DBAPIError
 
@@ -19,6 +21,9 @@ from scudo_agent.instant import SECOND, Instant
 
 LANES = 4
 """So many mails are on their way at once."""
+
+_AHEAD = 2 * LANES
+"""So many more are leased, that no lane waits while reports hold the database."""
 
 _IDLE_S = 30.0
 _STORE_PAUSE_S = 5.0
@@ -32,6 +37,7 @@ class Lanes(ABC):
         self._store = store
         self._wake = asyncio.Event()
         self._busy: set[asyncio.Task[None]] = set()
+        self._ready: deque[Claim] = deque()
         self._told: list[Outcome] = []
         self._stopping = self._abandoned = False
 
@@ -102,15 +108,13 @@ class Lanes(ABC):
     async def _round(self, pool: ThreadPoolExecutor) -> float:
         """Fill the lanes; return for how many seconds nothing else is to be done."""
         try:
-            free = LANES - len(self._busy)
-            claims, due = await self._turn(free)
-            for claim in claims:
-                lane = asyncio.create_task(self._lane(claim, pool), name="desk mail")
-                self._busy.add(lane)
-                lane.add_done_callback(self._free)
+            room = LANES + _AHEAD - len(self._busy) - len(self._ready)
+            claims, due = await self._turn(room)
+            self._ready += claims
+            self._fill(pool)
             if not self._busy:
                 await offload(self.rest)
-            if due is None or len(claims) == free:
+            if due is None or len(claims) == room:
                 return _IDLE_S  # a lane that gets free wakes
             return min(max((due - self._store.now()) / SECOND, 0.01), _IDLE_S)
         except DBAPIError as exc:
@@ -118,6 +122,14 @@ class Lanes(ABC):
         except Exception:  # noqa: BLE001 - without its worker no mail ever leaves
             _log.exception("the mail worker stumbled")
         return _STORE_PAUSE_S
+
+    def _fill(self, pool: ThreadPoolExecutor) -> None:
+        """What a stop leaves here stays in the outbox; its leases end with the desk."""
+        while self._ready and len(self._busy) < LANES and not self._stopping:
+            claim = self._ready.popleft()
+            lane = asyncio.create_task(self._lane(claim, pool), name="desk mail")
+            self._busy.add(lane)
+            lane.add_done_callback(partial(self._free, pool))
 
     async def _turn(self, most: int) -> tuple[tuple[Claim, ...], Instant | None]:
         """Record what became of mails, and get up to `most` others."""
@@ -137,8 +149,9 @@ class Lanes(ABC):
         loop = asyncio.get_running_loop()
         self._ended(await loop.run_in_executor(pool, self.deliver, claim))
 
-    def _free(self, lane: "asyncio.Task[None]") -> None:
+    def _free(self, pool: ThreadPoolExecutor, lane: "asyncio.Task[None]") -> None:
         self._busy.discard(lane)
+        self._fill(pool)
         self._wake.set()
         if not lane.cancelled() and (fault := lane.exception()) is not None:
             # Its mail is tried again when its lease is over.

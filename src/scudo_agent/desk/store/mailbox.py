@@ -89,10 +89,11 @@ Posted = Errand | ActErrand | WindowErrand | StatementErrand | PersonErrand
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A mail that is this worker's until its lease is over: its row, as it was."""
+    """A mail that is this worker's `until` its lease is over: its row, as it was."""
 
     row: Any
     fence: int
+    until: Instant
 
     @property
     def attempts(self) -> int:
@@ -111,7 +112,7 @@ class Outcome:
     claim: Claim
     sent: Instant | None = None
     of: str = ""
-    error: str = ""
+    error: str | None = None
     next: Instant | None = None
 
 
@@ -175,11 +176,12 @@ class Mailbox:
                 if _superseded(db, row):
                     looking = len(claims) < most  # the next of its thread is free
                     continue
-                lease = {"who": self._owner, "until_us": now + LEASE_US}
+                until = Instant(now + LEASE_US)
+                lease = {"who": self._owner, "until_us": until}
                 this = {"mail": row.mail_id, "seen": row.fence}
                 fence = db.execute(do.LEASE, this | lease).scalar_one_or_none()
                 if fence is not None:
-                    claims.append(Claim(row, int(fence)))
+                    claims.append(Claim(row, int(fence), until))
         return claims
 
     def _record(self, db: Connection, told: Outcome, now: Instant) -> bool:
