@@ -26,7 +26,7 @@ STATES: Mapping[Status, Text] = {
     Status.WAITING_CUSTOMER: T("waiting for the customer"),
     Status.RESOLVED: T("resolved"),
     Status.CLOSED: T("closed"),
-    Status.REOPENED: T("re-opened"),
+    Status.REOPENED: T("opened again"),
 }
 """Where a ticket stands."""
 
