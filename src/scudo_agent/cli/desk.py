@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scudo_agent.agent.control import DESK_SOCKET, Control
-from scudo_agent.cli import desk_agents, desk_outbox, desk_programs
+from scudo_agent.cli import desk_agents, desk_outbox, desk_people, desk_programs
 from scudo_agent.cli.backup import add_force
 from scudo_agent.cli.common import begin_loading, loaded, private, reopening
 from scudo_agent.cli.desk_keeping import ACTIONS, keep
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[
             *desk_agents.ACTIONS,
             *desk_programs.ACTIONS,
+            *desk_people.ACTIONS,
             "run",
             "agent",
             "login",
@@ -36,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run (default); agent SITE: enrol the site's agent; login [SITE]: a link; "
         "backup, restore [SITE]: its database; outbox [list|show|retry] [MAIL] [SITE]: "
         "mails that wait or failed; token add|list|revoke, webhook add|list|show|test|"
-        "retry|remove: programs",
+        "retry|remove: programs; user add|invite|list|role|disable|enable|password, "
+        "customer add|list|show|change: people and customers",
     )
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
     parser.add_argument("more", nargs="*", metavar="…", help="with outbox, token…")
@@ -69,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_force(parser)
     desk_programs.add_arguments(parser)
+    desk_people.add_arguments(parser)
     parser.add_argument(
         "--from",
         dest="from_",
@@ -95,6 +98,9 @@ def run(args: argparse.Namespace) -> int:
         settings = _settings(args, None)
         _has_run(settings, f"desk {args.action} … --settings FILE")
         return desk_programs.run(args, settings, desk_agents.order)
+    if args.action in desk_people.ACTIONS:
+        settings = _settings(args, desk_people.site_of(args))
+        return desk_people.run(args, settings, desk_agents.order)
     _fitting(args)
     own = args.action in ("login", *ACTIONS)
     settings = _settings(args, args.site if own else None)

@@ -100,10 +100,7 @@ class MailWorker(Lanes):
         if self._abandoned:
             _log.warning("mail %s was sent after the end", name)
             return None
-        of = errand.stage.kind.value if isinstance(errand, Errand) else ""
-        if isinstance(errand, ActErrand):
-            of = errand.kind.value
-        return Outcome(claim=claim, sent=self._store.now(), of=of)
+        return Outcome(claim=claim, sent=self._store.now(), of=_stage_of(errand))
 
     def _left_before(self, errand: Posted) -> bool:
         """Whether a desk that was put back from a copy had sent this statement."""
@@ -227,6 +224,13 @@ class MailWorker(Lanes):
             calendar=ics,
             enclosures=files,
         )
+
+
+def _stage_of(errand: Posted) -> str:
+    """Which stage or act of a ticket a mail told; of no ticket: nothing."""
+    if isinstance(errand, Errand):
+        return errand.stage.kind.value
+    return errand.kind.value if isinstance(errand, ActErrand) else ""
 
 
 def _headed(opening: Stage, errand: Errand) -> Stage:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from scudo_agent.desk.app import Desk
 from scudo_agent.desk.offload import offload
+from scudo_agent.desk.people_orders import PeopleOrders
 from scudo_agent.desk.program_orders import ProgramOrders
 from scudo_agent.desk.store.agents import AgentLine, Enrolment
 from scudo_agent.desk.store.unsent import Unsent
@@ -49,6 +50,7 @@ class Orders:
             "desk-outbox": self._outbox,
             "desk-outbox-retry": self._retry,
             **ProgramOrders(self._desk).orders(),
+            **PeopleOrders(self._desk).orders(),
         }
 
     async def _login(self, _asked: dict[str, Any], _actor: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from scudo_agent.desk.store.closing import Closing
 from scudo_agent.desk.store.contracts import Contracts
 from scudo_agent.desk.store.coverage import Coverage
 from scudo_agent.desk.store.credentials import Credentials
+from scudo_agent.desk.store.customers import Customers
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.directory import Directory
 from scudo_agent.desk.store.files import Files
@@ -113,6 +114,7 @@ class DeskStore:
         self.files = Files(self.database, self.now)
         self.silence = Silence(self.database, self.now, posting, lived=lived)
         self.people = People(self.database, self.now)
+        self.customers = Customers(self.database, self.now)
         self.credentials = Credentials(self.database, self.now, posting)
         self.sessions = Sessions(self.database, self.now)
         self.statements = Statements(self.database, self.now, posting)
