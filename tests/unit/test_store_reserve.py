@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from scudo_agent.store.reserve import FILE, SIZE, Reserve
+from scudo_agent.dbfile.reserve import SIZE, Reserve
+from scudo_agent.store.agent_store import RESERVE as FILE
 from support.storing import opened, told
 
 MB = 2**20
@@ -36,11 +37,11 @@ def test_it_takes_a_quarter_of_what_is_free_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = Disk(monkeypatch, 8 * MB)
-    Reserve(tmp_path)
+    Reserve(tmp_path / FILE)
     assert blocks(tmp_path) >= 2 * MB, "real blocks, no hole"
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
     disk.free = 2**40
-    Reserve(tmp_path)  # what a killed agent left grows
+    Reserve(tmp_path / FILE)  # what a killed agent left grows
     assert (tmp_path / FILE).stat().st_size == SIZE
 
 
@@ -48,7 +49,7 @@ def test_it_comes_back_once_twice_as_much_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = Disk(monkeypatch, 4 * MB)
-    reserve = Reserve(tmp_path)
+    reserve = Reserve(tmp_path / FILE)
     assert not reserve.released
     assert reserve.release()
     assert reserve.released
@@ -69,7 +70,7 @@ def test_where_nearly_nothing_is_free_none_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = Disk(monkeypatch, MB - 1)
-    reserve = Reserve(tmp_path)
+    reserve = Reserve(tmp_path / FILE)
     assert not (tmp_path / FILE).exists()
     assert not reserve.released
     assert not reserve.release()
@@ -89,7 +90,7 @@ def test_where_it_cannot_be_kept_the_log_says_so(
 
     Disk(monkeypatch, 8 * MB)
     monkeypatch.setattr(os, "posix_fallocate", full)
-    Reserve(tmp_path)
+    Reserve(tmp_path / FILE)
     assert "no space is kept: No space left on device" in caplog.text
     assert not (tmp_path / FILE).exists()
 

@@ -152,6 +152,8 @@ async def _serve(settings: "DeskSettings") -> int:
         loop.add_signal_handler(number, stop.set)
     try:
         await desk.start()
+        # An embedded one lives on its agent's disk, and on its agent's reserve.
+        desk.store.database.keep_reserve()
         orders = Orders(desk).orders()
         control = Control(settings.folder, orders, name=DESK_SOCKET)
         await control.start()

@@ -63,6 +63,7 @@ def _samples(measured: Measured) -> Iterator[tuple[str, list[Sample]]]:
         ("mail_lease_age_seconds", measured.lease_us / SECOND),
         ("store_size_bytes", measured.store_bytes),
         ("free_bytes", measured.free_bytes),
+        ("reserve_used", int(measured.reserve_used)),
         ("clock_offset_seconds", measured.offset_us / SECOND),
         ("backup_timestamp_seconds", _moment(measured.backup)),
     ):

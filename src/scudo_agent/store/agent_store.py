@@ -17,6 +17,7 @@ from sqlalchemy.exc import DatabaseError
 
 from scudo_agent.clock import Clock, Timeline
 from scudo_agent.dbfile.mark import mark_closed, mark_closing, mark_open
+from scudo_agent.dbfile.reserve import Reserve
 from scudo_agent.errors import DamagedError, StoreError, SuspectError
 from scudo_agent.instant import HOUR, Instant, format_instant
 from scudo_agent.judge.site import ServiceRule
@@ -37,7 +38,6 @@ from scudo_agent.store.apply import STREAM, apply
 from scudo_agent.store.lock import FolderLock
 from scudo_agent.store.migrations import migrate
 from scudo_agent.store.read import FILE, StoreReader, known
-from scudo_agent.store.reserve import Reserve
 from scudo_agent.store.values import (
     Intervention,
     LedgerRow,
@@ -53,6 +53,9 @@ T = TypeVar("T")
 LOCK = "agent.lock"
 
 _log = logging.getLogger(__name__)
+
+RESERVE = "agent.reserve"
+"""Name of the file that keeps space for the last events."""
 
 
 class AgentStore:
@@ -124,8 +127,8 @@ class AgentStore:
         self._closed = True
 
     def keep_reserve(self) -> None:
-        """Keep space for the last events from now on (`store.reserve`)."""
-        self._writer.reserve = Reserve(self._path.parent)
+        """Keep space for the last events from now on (`dbfile.reserve`)."""
+        self._writer.reserve = Reserve(self._path.with_name(RESERVE))
 
     @property
     def reserve_used(self) -> bool:

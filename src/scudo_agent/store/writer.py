@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Transaction
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from scudo_agent.dbfile.reserve import Reserve
 from scudo_agent.dbfile.sqlite import disk_full, sync_failed
 from scudo_agent.errors import StoreError, SuspectError
-from scudo_agent.store.reserve import Reserve
 
 T = TypeVar("T")
 _Work = tuple[Callable[[Connection], Any], "Future[Any]"]

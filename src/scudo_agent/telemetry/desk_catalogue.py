@@ -93,6 +93,13 @@ DESK_METRICS = (
         example="scudo_desk_free_bytes < 200e6",
     ),
     gauge(
+        "scudo_desk_reserve_used",
+        "0 or 1",
+        (),
+        "Whether the disk was full, so that the desk's reserve was let go of.",
+        example="scudo_desk_reserve_used == 1",
+    ),
+    gauge(
         "scudo_desk_clock_offset_seconds",
         "seconds",
         (),

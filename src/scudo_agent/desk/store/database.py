@@ -64,6 +64,14 @@ class Database(Readable):
     def bytes(self) -> int:
         """How large it is."""
 
+    def keep_reserve(self) -> None:
+        """Keep space for the last events from now on, where that is ours to do."""
+
+    @property
+    def reserve_used(self) -> bool:
+        """Whether the disk was full, and the reserve has been let go of."""
+        return False
+
     @contextmanager
     def leading(self, duty: str) -> Iterator[bool]:
         """Whether this desk, and no other one meanwhile, does the named duty now."""

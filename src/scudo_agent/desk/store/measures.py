@@ -41,6 +41,7 @@ class Measured:
     agents: Sequence[AgentMeasured]
     store_bytes: int
     free_bytes: int
+    reserve_used: bool
     offset_us: int
     backup: Instant | None
 
@@ -90,6 +91,7 @@ class Measures:
             ],
             store_bytes=self._database.bytes(),
             free_bytes=shutil.disk_usage(self._folder).free,
+            reserve_used=self._database.reserve_used,
             offset_us=wall - now,
             backup=last_taken(self._folder, DESK),
         )

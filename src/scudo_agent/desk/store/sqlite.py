@@ -20,7 +20,14 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from scudo_agent.dbfile.mark import contradiction, mark_closing, mark_open
-from scudo_agent.dbfile.sqlite import beside, holds_anything, settle, sync_failed
+from scudo_agent.dbfile.reserve import Reserve
+from scudo_agent.dbfile.sqlite import (
+    beside,
+    disk_full,
+    holds_anything,
+    settle,
+    sync_failed,
+)
 from scudo_agent.dbfile.sqlite import module as sqlite_module
 from scudo_agent.desk.store.backup import APPLICATION_ID
 from scudo_agent.desk.store.database import Database, Readable
@@ -28,6 +35,8 @@ from scudo_agent.desk.store.scope import Scope
 from scudo_agent.errors import DamagedError, StoreError, SuspectError
 
 _READERS = 8
+RESERVE = "desk.reserve"
+"""Name of the file that keeps space for the last events."""
 
 __all__ = ["APPLICATION_ID", "ReadOnlyDatabase", "SqliteDatabase", "sqlite_module"]
 
@@ -46,6 +55,7 @@ class SqliteDatabase(Database):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._failure: OperationalError | None = None
+        self._reserve: Reserve | None = None
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / "desk.db"
         self.name = str(self.path)
@@ -77,7 +87,22 @@ class SqliteDatabase(Database):
                     yield db
             except OperationalError as exc:
                 self._look_at(exc)
+                if self._reserve is not None and disk_full(exc.orig, self.path):
+                    # Who asked comes again, and finds the space that was kept.
+                    self._reserve.release()
                 raise
+            if self._reserve is not None:
+                self._reserve.restore()
+
+    def keep_reserve(self) -> None:
+        """Keep space for the last events from now on (`dbfile.reserve`)."""
+        with self._write_lock:
+            self._reserve = Reserve(self.path.with_name(RESERVE))
+
+    @property
+    def reserve_used(self) -> bool:
+        """Whether the disk was full, and the reserve has been let go of."""
+        return self._reserve is not None and self._reserve.released
 
     def owning(self) -> AbstractContextManager[Connection]:
         """As `write`: who has the file may do everything."""
@@ -117,6 +142,8 @@ class SqliteDatabase(Database):
         self._readers.dispose()
         mark_closing(self.path)
         self._writer.dispose()
+        if self._reserve is not None:
+            self._reserve.remove()
         self._lock_file.close()
 
     def _mark(self) -> None:

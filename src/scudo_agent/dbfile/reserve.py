@@ -2,7 +2,8 @@
 
 A full disk must not keep an outage from being told (`reliability.md` 2, A4). The file
 has real blocks, and goes with the first commit that finds no space; it is put back
-once twice its size is free again. Only while the agent runs: a clean stop removes it.
+once twice its size is free again. Only while its program runs: a clean stop
+removes it.
 """
 
 import logging
@@ -10,7 +11,6 @@ import os
 import shutil
 from pathlib import Path
 
-FILE = "agent.reserve"
 SIZE = 32 * 2**20
 _LEAST = 256 * 1024
 _SHARE = 4
@@ -20,10 +20,10 @@ _log = logging.getLogger(__name__)
 
 
 class Reserve:
-    """The reserve of one state folder; used by the thread that writes."""
+    """The reserve of one state folder at `path`; used by who writes alone."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._size = 0
         if self._path.exists():  # what a killed agent left
             self._size = self._path.stat().st_size
