@@ -74,18 +74,12 @@ class MailWorker(Lanes):
 
     def deliver(self, claim: Claim) -> Outcome | None:
         """Write and send one mail; blocks."""
-        name, now = claim.row.message_id, self._store.now()
+        now = self._store.now()
         if now > claim.until - LEASE_US // 2:
             # It waited for slow mails before it: sending could outlive its lease.
             return Outcome(claim=claim, error=claim.row.last_error, next=now)
         try:
-            errand = self._store.mail.errand(claim)
-            if self._left_before(errand):
-                return Outcome(claim=claim, sent=self._store.now())
-            letter = self._letter(errand)
-            if self._abandoned:
-                return None
-            self._transport.send(letter.sender, letter.recipient, compose(letter))
+            of = self._sent(claim)
         except TransportError as exc:
             first_s = _ANSWERED_S if exc.answered else _BROKEN_S
             return self._failed(claim, str(exc), wait_s=first_s, ever=exc.permanent)
@@ -93,14 +87,31 @@ class MailWorker(Lanes):
             return self._failed(claim, str(exc), ever=True)
         except Exception as exc:  # noqa: BLE001 - one mail's defect stops no other mail
             if not self._abandoned:
+                name = claim.row.message_id
                 _log.exception("mail %s could not be written", name)
             return self._failed(claim, f"{type(exc).__name__}: {exc}")
-        if isinstance(errand, StatementErrand):
-            self._journal.note(name, self._store.now())
-        if self._abandoned:
-            _log.warning("mail %s was sent after the end", name)
+        if of is None:
             return None
-        return Outcome(claim=claim, sent=self._store.now(), of=_stage_of(errand))
+        return Outcome(claim=claim, sent=self._store.now(), of=of)
+
+    def _sent(self, claim: Claim) -> str | None:
+        """Write and send: the kind of stage told, empty for what is none.
+
+        None where nobody records it any more.
+        """
+        errand = self._store.mail.errand(claim)
+        if self._left_before(errand):
+            return ""
+        letter = self._letter(errand)
+        if self._abandoned:
+            return None
+        self._transport.send(letter.sender, letter.recipient, compose(letter))
+        if isinstance(errand, StatementErrand):
+            self._journal.note(errand.message_id, self._store.now())
+        if self._abandoned:
+            _log.warning("mail %s was sent after the end", errand.message_id)
+            return None
+        return _stage_of(errand)
 
     def _left_before(self, errand: Posted) -> bool:
         """Whether a desk that was put back from a copy had sent this statement."""
