@@ -301,8 +301,14 @@ def alarms(b: Bench) -> list[Any]:
 async def ask(
     b: Bench, world: World, actor: str, method: str, path: str, body: str
 ) -> httpx.Response:
-    """One request as `actor`; the body is a form, or JSON when it begins with `{`."""
+    """One request as `actor`; the body is a form, JSON when it begins with `{`, or a
+    file's name and words after `file:`."""
     headers = world.headers(actor, path)
+    if body.startswith("file:"):
+        name, _, words = body.removeprefix("file:").partition("=")
+        sent = {"file": (name, words.encode(), "text/plain")}
+        b.client.cookies.clear()
+        return await b.client.request(method, path, headers=headers, files=sent)
     if body:
         as_json = body.startswith(("{", "["))
         kind = "application/json" if as_json else "application/x-www-form-urlencoded"
