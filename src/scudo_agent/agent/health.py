@@ -49,7 +49,8 @@ class Finding:
         return asdict(self)
 
 
-def _ok(about: str, seen: str) -> Finding:
+def fine(about: str, seen: str) -> Finding:
+    """Something that is as it should be."""
     return Finding(about=about, level="ok", seen=seen)
 
 
@@ -58,8 +59,8 @@ async def examine(site: Site, state: Path, desk_file: Path) -> list[Finding]:
     findings = [
         *_rights(site),
         *_browser(site),
-        *_clock(SystemClock()),
-        *_disk(state),
+        *clock_findings(SystemClock()),
+        *disk_findings(state),
         *_store(state, site.timezone),
     ]
     findings += await _names(site)
@@ -77,7 +78,7 @@ def _rights(site: Site) -> Iterator[Finding]:
 
     kind = socket_kind()
     if kind is not None:
-        yield _ok("rights", f"ICMP by a {kind}")
+        yield fine("rights", f"ICMP by a {kind}")
         return
     yield Finding(
         about="rights",
@@ -92,11 +93,11 @@ def _browser(site: Site) -> Iterator[Finding]:
     if not any(check.kind == "http" for check in site.checks.values()):
         return
     if not site.screenshots:
-        yield _ok("browser", "not wanted: the site file says 'screenshots: false'")
+        yield fine("browser", "not wanted: the site file says 'screenshots: false'")
         return
     browser = find()
     if browser is not None:
-        yield _ok("browser", f"{browser} takes screenshots for tickets")
+        yield fine("browser", f"{browser} takes screenshots for tickets")
         return
     yield Finding(
         about="browser",
@@ -119,7 +120,8 @@ class _Timex(ctypes.Structure):
     )
 
 
-def _clock(clock: Clock) -> Iterator[Finding]:
+def clock_findings(clock: Clock) -> Iterator[Finding]:
+    """Whether the machine's clock can be believed."""
     if clock.wall() < 1_767_225_600 * SECOND:
         yield Finding(
             about="clock",
@@ -131,7 +133,7 @@ def _clock(clock: Clock) -> Iterator[Finding]:
     timex = _Timex()
     state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
     if state >= 0 and not timex.status & _UNSYNCHRONISED:
-        yield _ok("clock", "disciplined by NTP or the like")
+        yield fine("clock", "disciplined by NTP or the like")
         return
     yield Finding(
         about="clock",
@@ -142,7 +144,8 @@ def _clock(clock: Clock) -> Iterator[Finding]:
     )
 
 
-def _disk(state: Path) -> Iterator[Finding]:
+def disk_findings(state: Path) -> Iterator[Finding]:
+    """Whether the state folder can be written, and how much room there is."""
     folder = next(
         p for p in (state.absolute(), *state.absolute().parents) if p.is_dir()
     )
@@ -160,12 +163,12 @@ def _disk(state: Path) -> Iterator[Finding]:
         remedy = f"at least {_LOW_BYTES // 2**20} MB should be free"
         yield Finding(about="disk", level="fault", seen=seen, remedy=remedy)
         return
-    yield _ok("disk", seen)
+    yield fine("disk", seen)
 
 
 def _store(state: Path, zone: str) -> Iterator[Finding]:
     if not (state / FILE).exists():
-        yield _ok("store", f"none yet; {state / FILE} is made at the first run")
+        yield fine("store", f"none yet; {state / FILE} is made at the first run")
         return
     try:
         reader = StoreReader.open(state)
@@ -195,8 +198,8 @@ def _store(state: Path, zone: str) -> Iterator[Finding]:
             remedy="a restart of the agent anchors anew",
         )
     yield from _left(orders, copy, zone)
-    age = "" if live is None else f", last alive {_ago(SystemClock().wall() - live.at)}"
-    yield _ok("store", f"{waiting} events wait for the desk{age}")
+    age = "" if live is None else f", last alive {ago(SystemClock().wall() - live.at)}"
+    yield fine("store", f"{waiting} events wait for the desk{age}")
 
 
 def _kept_safe(state: Path, found: Iterable[Loss]) -> Iterator[Finding]:
@@ -210,10 +213,10 @@ def _kept_safe(state: Path, found: Iterable[Loss]) -> Iterator[Finding]:
         )
     taken = last_taken(state, AGENT)
     if taken is not None and SystemClock().wall() - taken <= 2 * DAY:
-        yield _ok("backup", f"taken {_ago(SystemClock().wall() - taken)}")
+        yield fine("backup", f"taken {ago(SystemClock().wall() - taken)}")
         return
     since = (
-        "none yet" if taken is None else f"taken {_ago(SystemClock().wall() - taken)}"
+        "none yet" if taken is None else f"taken {ago(SystemClock().wall() - taken)}"
     )
     yield Finding(
         about="backup",
@@ -228,9 +231,9 @@ def _left(
 ) -> Iterator[Finding]:
     """What is left alone: nobody should wonder why there is no ticket."""
     if copy is not None:
-        age = _ago(SystemClock().wall() - copy.fetched)
+        age = ago(SystemClock().wall() - copy.fetched)
         count, revision = len(copy.windows.windows), copy.windows.revision
-        yield _ok("windows", f"{count} of the desk, revision {revision}, copied {age}")
+        yield fine("windows", f"{count} of the desk, revision {revision}, copied {age}")
     for one in orders:
         mute = one.kind is InterventionKind.MUTE
         until = f"{one.name} until {local_stamp(one.end, zone)}, by {one.actor}"
@@ -242,7 +245,8 @@ def _left(
         )
 
 
-def _ago(us: int) -> str:
+def ago(us: int) -> str:
+    """How long ago, in days or seconds."""
     if us < 0:
         return "in the future: the clock was set back"
     return f"{us // DAY} days ago" if us > 2 * DAY else f"{us // SECOND} s ago"
@@ -275,7 +279,7 @@ async def _names(site: Site) -> list[Finding]:
     found = [f for f in await asyncio.gather(*map(one, names)) if f is not None]
     if found:
         return found
-    return [_ok("names", _named(names))]
+    return [fine("names", _named(names))]
 
 
 def _named(names: Sequence[str]) -> str:
@@ -305,7 +309,7 @@ def _embedded(desk_file: Path, state: Path) -> Iterator[Finding]:
     except ScudoError as exc:
         yield Finding(about="desk", level="fault", seen=str(exc))
         return
-    yield _ok("desk", f"embedded, at {settings.listen.host}:{settings.listen.port}")
+    yield fine("desk", f"embedded, at {settings.listen.host}:{settings.listen.port}")
     yield from _mail(settings, state)
 
 
@@ -331,7 +335,7 @@ def _mail(settings: DeskSettings, state: Path) -> Iterator[Finding]:
             remedy="see mail.smtp in the desk's settings; notices wait until it does",
         )
         return
-    yield _ok("mail", f"{smtp.host}:{smtp.port} answers {code}")
+    yield fine("mail", f"{smtp.host}:{smtp.port} answers {code}")
 
 
 async def _remote(site: Site) -> list[Finding]:
@@ -365,7 +369,7 @@ async def _remote(site: Site) -> list[Finding]:
     if reply.status_code != 200:
         seen = f"{urlsplit(url).netloc} answers {reply.status_code}"
         return [Finding(about="desk", level="fault", seen=seen)]
-    answers = _ok("desk", f"{urlsplit(url).netloc} answers and knows this agent")
+    answers = fine("desk", f"{urlsplit(url).netloc} answers and knows this agent")
     return [answers, *_contract(site, contract)]
 
 
@@ -392,4 +396,4 @@ def _contract(site: Site, reply: httpx.Response) -> Iterator[Finding]:
         remedy = "name the desk's contract in the site file, or enrol the site again"
         yield Finding(about="contract", level="warning", seen=says, remedy=remedy)
     elif told is not None:
-        yield _ok("contract", f"{told.contract_id}, revision {told.revision}")
+        yield fine("contract", f"{told.contract_id}, revision {told.revision}")

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scudo_agent.agent.control import DESK_SOCKET, Control
-from scudo_agent.cli import desk_agents, desk_outbox, desk_people, desk_programs
+from scudo_agent.cli import (
+    desk_agents,
+    desk_doctor,
+    desk_outbox,
+    desk_people,
+    desk_programs,
+)
 from scudo_agent.cli.backup import add_force
 from scudo_agent.cli.common import begin_loading, loaded, private, reopening
 from scudo_agent.cli.desk_keeping import ACTIONS, keep
@@ -31,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "agent",
             "login",
             "outbox",
+            desk_doctor.ACTION,
             *ACTIONS,
         ],
         default="run",
@@ -38,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "backup, restore [SITE]: its database; outbox [list|show|retry] [MAIL] [SITE]: "
         "mails that wait or failed; token add|list|revoke, webhook add|list|show|test|"
         "retry|remove: programs; user add|invite|list|role|disable|enable|password, "
-        "customer add|list|show|change: people and customers",
+        "customer add|list|show|change: people and customers; "
+        "doctor [SITE]: has the desk what it needs",
     )
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
     parser.add_argument("more", nargs="*", metavar="…", help="with outbox, token…")
@@ -102,8 +110,10 @@ def run(args: argparse.Namespace) -> int:
         settings = _settings(args, desk_people.site_of(args))
         return desk_people.run(args, settings, desk_agents.order)
     _fitting(args)
-    own = args.action in ("login", *ACTIONS)
+    own = args.action in ("login", desk_doctor.ACTION, *ACTIONS)
     settings = _settings(args, args.site if own else None)
+    if args.action == desk_doctor.ACTION:
+        return desk_doctor.doctor(args, settings)
     if args.action in ACTIONS:
         return keep(args, settings)
     if args.action in desk_agents.ACTIONS:

@@ -2,8 +2,14 @@
 
 import argparse
 import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from scudo_agent.cli.common import add_site, site_path, state_folder
+from scudo_agent.locale.formats import clean
+
+if TYPE_CHECKING:
+    from scudo_agent.agent.health import Finding
 
 _MARKS = {"ok": "ok  ", "warning": "note", "fault": "BAD "}
 
@@ -30,11 +36,17 @@ def run(args: argparse.Namespace) -> int:
     site = load(path, SETTINGS)
     desk = Path(args.desk) if args.desk else path.parent / "desk.yaml"
     findings = asyncio.run(health.examine(site, state_folder(args), desk))
-    if args.json:
-        print(json.dumps([f.as_json() for f in findings], indent=2))
+    return show(findings, as_json=args.json)
+
+
+def show(findings: Iterable["Finding"], *, as_json: bool) -> int:
+    """Print what was found; 1 when something is bad."""
+    found = list(findings)
+    if as_json:
+        print(json.dumps([f.as_json() for f in found], indent=2))
     else:
-        for finding in findings:
-            print(f"{_MARKS[finding.level]}  {finding.about:<8} {finding.seen}")
+        for finding in found:
+            print(f"{_MARKS[finding.level]}  {finding.about:<8} {clean(finding.seen)}")
             if finding.remedy:
                 print(f"{'':14}{finding.remedy}")
-    return 1 if any(f.level == "fault" for f in findings) else 0
+    return 1 if any(f.level == "fault" for f in found) else 0

@@ -84,6 +84,13 @@ class SmtpTransport:
             if server is not None:
                 _leave(server)
 
+    def reach(self) -> None:
+        """Connect as a mail would, with TLS and log-in, and leave again.
+
+        `OSError` or `SMTPException` as the connection says.
+        """
+        _leave(self._connected())
+
     def rest(self) -> None:
         """Close the connections that nobody sends through."""
         while kept := self._pop():

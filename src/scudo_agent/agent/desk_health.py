@@ -1,0 +1,284 @@
+"""What `desk doctor` looks at: database, mail, clock, certificate, disk, agents."""
+
+import smtplib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+from sqlalchemy.exc import DatabaseError
+
+from scudo_agent.agent.health import (
+    Finding,
+    ago,
+    clock_findings,
+    disk_findings,
+    fine,
+)
+from scudo_agent.clock import Clock
+from scudo_agent.dbfile.backup import last_taken
+from scudo_agent.desk.mail.transport import SmtpTransport
+from scudo_agent.desk.settings import DeskSettings
+from scudo_agent.desk.store.backup import DESK
+from scudo_agent.desk.store.migrate import newest
+from scudo_agent.desk.store.silence import SILENT_US
+from scudo_agent.desk.store.sqlite import ReadOnlyDatabase
+from scudo_agent.desk.store.tables import (
+    agent,
+    contract_version,
+    mail_outbox,
+    site,
+)
+from scudo_agent.errors import InputError, StoreError
+from scudo_agent.instant import DAY, HOUR, Instant, from_datetime
+
+MAIL_LATE_US = HOUR
+"""A mail that waits for so long is worth a look."""
+
+CERTIFICATE_US = 21 * DAY
+"""So long before its end a certificate is to be renewed."""
+
+_NAMED = 5
+_TIMEOUT_S = 5.0
+
+
+def examine(settings: DeskSettings, clock: Clock) -> list[Finding]:
+    """Look at everything that a desk needs, running or not; changes nothing."""
+    listen = settings.listen
+    findings = [
+        fine("settings", f"listens at {listen.host}:{listen.port}"),
+        *clock_findings(clock),
+        *disk_findings(settings.folder),
+        *_certificate(settings, clock.wall()),
+        *_mail_server(settings),
+    ]
+    return [*findings, *_database(settings.folder, clock.wall())]
+
+
+def _certificate(settings: DeskSettings, now: Instant) -> Iterator[Finding]:
+    files = settings.certificate
+    if files is None:
+        if settings.listen.host not in ("127.0.0.1", "::1", "localhost"):
+            yield Finding(
+                about="tls",
+                level="warning",
+                seen=f"{settings.listen.host} is reached without TLS",
+                remedy="desk tls makes a certificate; or let a reverse proxy do it",
+            )
+        return
+    from cryptography import x509
+
+    remedy = "desk tls makes a new one; then start the desk anew"
+    try:
+        read = x509.load_pem_x509_certificate(files[0].read_bytes())
+    except (OSError, ValueError) as exc:
+        seen = f"{files[0]}: {_said(exc)}"
+        yield Finding(about="tls", level="fault", seen=seen, remedy=remedy)
+        return
+    left = from_datetime(read.not_valid_after_utc) - now
+    if left <= 0:
+        seen = f"{files[0]}: ended {ago(-left)}"
+        yield Finding(about="tls", level="fault", seen=seen, remedy=remedy)
+    elif left <= CERTIFICATE_US:
+        seen = f"{files[0]}: ends in {left // DAY} days"
+        yield Finding(about="tls", level="warning", seen=seen, remedy=remedy)
+    else:
+        yield fine("tls", f"the certificate ends in {left // DAY} days")
+
+
+def _mail_server(settings: DeskSettings) -> Iterator[Finding]:
+    smtp = settings.mail.smtp
+    if smtp is None:
+        yield Finding(
+            about="mail",
+            level="warning",
+            seen=f"no SMTP server is configured: notices go into {settings.maildir}",
+            remedy="set mail.smtp in the desk's settings",
+        )
+        return
+    quick = smtp.model_copy(update={"timeout_s": min(smtp.timeout_s, _TIMEOUT_S)})
+    where = f"{smtp.host}:{smtp.port}"
+    try:
+        password = settings.smtp_password()
+        SmtpTransport(quick, password, host=settings.mail.message_host).reach()
+    except (OSError, smtplib.SMTPException, InputError) as exc:
+        yield Finding(
+            about="mail",
+            level="fault",
+            seen=f"{where} takes no mail: {type(exc).__name__}: {_said(exc)}",
+            remedy="see mail.smtp in the desk's settings; notices wait until it does",
+        )
+        return
+    how = {"starttls": "with STARTTLS", "implicit": "over TLS", "none": "without TLS"}
+    logged = "" if smtp.user is None else f", logged in as {smtp.user}"
+    yield fine("mail", f"{where} answers {how[smtp.tls]}{logged}")
+
+
+def _database(folder: Path, now: Instant) -> Iterator[Finding]:
+    path = folder / DESK.file
+    if not path.exists():
+        yield fine("database", f"none yet; {path} is made at the first run")
+        return
+    try:
+        database = ReadOnlyDatabase(folder)
+    except StoreError as exc:
+        yield _broken(str(exc))
+        return
+    try:
+        with database.read() as db:
+            yield from _file(db, path)
+            yield from _waiting(db, now)
+            yield from _agents(db, now)
+            yield from _contracts(db)
+    except DatabaseError as exc:
+        yield _broken(f"{path}: cannot be read: {exc.orig}")
+    finally:
+        database.close()
+    yield from _backup(folder, now)
+
+
+def _broken(seen: str) -> Finding:
+    return Finding(
+        about="database",
+        level="fault",
+        seen=seen,
+        remedy="stop the desk; desk restore --from FILE puts a backup in place",
+    )
+
+
+def _file(db: Connection, path: Path) -> Iterator[Finding]:
+    """Whole, of our schema, and how large."""
+    sound = str(db.exec_driver_sql("PRAGMA quick_check(1)").scalar_one())
+    if sound != "ok":
+        yield _broken(f"{path}: is damaged ({sound.splitlines()[-1]})")
+        return
+    has = str(db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
+    size = f"{path.stat().st_size / 1e6:.1f} MB"
+    if has == newest():
+        yield fine("database", f"whole, schema {has}, {size}")
+        return
+    later = has > newest()
+    yield Finding(
+        about="database",
+        level="fault" if later else "warning",
+        seen=f"has schema {has}, and this version knows {newest()}",
+        remedy="a later desk wrote it: use that one"
+        if later
+        else "the desk brings it up to date when it starts; take a backup first",
+    )
+
+
+def _waiting(db: Connection, now: Instant) -> Iterator[Finding]:
+    """Mails that have not left."""
+    state = mail_outbox.c.state
+    rows = db.execute(
+        select(
+            state,
+            func.count().label("many"),
+            func.min(mail_outbox.c.created_us).label("oldest"),
+        )
+        .where(state.in_(("pending", "failed")))
+        .group_by(state)
+    )
+    found: dict[str, Row[Any]] = {str(row.state): row for row in rows}
+    if (failed := found.get("failed")) is not None:
+        yield Finding(
+            about="outbox",
+            level="warning",
+            seen=f"{failed.many} mails were refused for good",
+            remedy="desk outbox list says why; desk outbox retry tries them again",
+        )
+    waiting = found.get("pending")
+    if waiting is None:
+        yield fine("outbox", "no mail waits")
+        return
+    age = now - int(waiting.oldest)
+    seen = f"{waiting.many} mails wait, the oldest was written {ago(age)}"
+    if age < MAIL_LATE_US:
+        yield fine("outbox", seen)
+        return
+    yield Finding(
+        about="outbox",
+        level="warning",
+        seen=seen,
+        remedy="does the desk run, and does the mail server answer? desk outbox list",
+    )
+
+
+def _agents(db: Connection, now: Instant) -> Iterator[Finding]:
+    """Agents that should be heard and are not."""
+    rows = db.execute(
+        select(agent.c.agent_id, agent.c.hello_us)
+        .where(agent.c.revoked_us.is_(None))
+        .order_by(agent.c.agent_id)
+    ).all()
+    if not rows:
+        yield Finding(
+            about="agents",
+            level="warning",
+            seen="none is enrolled",
+            remedy="desk invite SITE enrols one",
+        )
+        return
+    silent = [row for row in rows if now - (row.hello_us or 0) > SILENT_US]
+    if not silent:
+        yield fine("agents", f"all {len(rows)} are heard")
+        return
+    names = ", ".join(
+        f"{row.agent_id} ({_heard(row.hello_us, now)})" for row in silent[:_NAMED]
+    )
+    more = f" and {len(silent) - _NAMED} more" if len(silent) > _NAMED else ""
+    yield Finding(
+        about="agents",
+        level="warning",
+        seen=f"{len(silent)} of {len(rows)} are not heard: {names}{more}",
+        remedy="doctor on the agent's machine; desk revoke AGENT if it is gone",
+    )
+
+
+def _heard(at: int | None, now: Instant) -> str:
+    return "never" if at is None else ago(now - at)
+
+
+def _contracts(db: Connection) -> Iterator[Finding]:
+    """Sites without a contract, or with one that the desk does not have."""
+    known = select(contract_version.c.contract_id)
+    rows = db.execute(
+        select(site.c.tenant_id, site.c.site_id, site.c.contract_id)
+        .where(site.c.contract_id.is_(None) | site.c.contract_id.not_in(known))
+        .order_by(site.c.tenant_id, site.c.site_id)
+    ).all()
+    if not rows:
+        yield fine("contract", "every site has one")
+        return
+    names = ", ".join(
+        f"{row.tenant_id}/{row.site_id}"
+        + (f" names '{row.contract_id}'" if row.contract_id else "")
+        for row in rows[:_NAMED]
+    )
+    more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+    yield Finding(
+        about="contract",
+        level="warning",
+        seen=f"{len(rows)} sites have none: {names}{more}",
+        remedy="their tickets have no clocks; put the file into 'contracts'",
+    )
+
+
+def _backup(folder: Path, now: Instant) -> Iterator[Finding]:
+    taken = last_taken(folder, DESK)
+    if taken is not None and now - taken <= 2 * DAY:
+        yield fine("backup", f"taken {ago(now - taken)}")
+        return
+    yield Finding(
+        about="backup",
+        level="warning",
+        seen="none yet" if taken is None else f"taken {ago(now - taken)}",
+        remedy="a running desk takes one each night; desk backup takes one now",
+    )
+
+
+def _said(exc: BaseException) -> str:
+    """What an error says, in one line and without what belongs to no screen."""
+    text = str(exc.strerror) if isinstance(exc, OSError) and exc.strerror else str(exc)
+    return " ".join(text.split())
