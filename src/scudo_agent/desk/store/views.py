@@ -140,7 +140,7 @@ class Views:
         self, scope: Scope, *, limit: int = LIST_LIMIT
     ) -> tuple[TicketLine, ...]:
         """The queue (`domain.md` 5), from its begin, as far as `limit` goes."""
-        return self.queue(scope, limit=limit).lines
+        return self.queue(scope, limit=limit).lines[:limit]
 
     def queue(
         self,
