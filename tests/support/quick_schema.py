@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scudo_agent.desk.store import migrate as steps
+from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.sqlite import SqliteDatabase
 
 _migrate = steps.migrate
@@ -16,9 +17,9 @@ _TABLES = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid"
 _EMPTY = "SELECT count(*) FROM sqlite_schema"
 
 
-def migrate(database: SqliteDatabase, *, to: str = "head") -> str:
+def migrate(database: Database, *, to: str = "head") -> str:
     """As `desk.store.migrate.migrate`."""
-    if to == "head":
+    if to == "head" and isinstance(database, SqliteDatabase):
         with database.write() as db:
             if not db.exec_driver_sql(_EMPTY).scalar_one():
                 version, script = _made()

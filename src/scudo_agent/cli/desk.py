@@ -197,7 +197,7 @@ def _login(settings: "DeskSettings") -> int:
 
 
 def _has_run(settings: "DeskSettings", by_site: str) -> None:
-    if not (settings.folder / "desk.db").exists():
+    if settings.database is None and not (settings.folder / "desk.db").exists():
         raise InputError(
             f"{settings.folder}: no desk has run here; name its settings with "
             f"--settings, or the site whose agent embeds it: {by_site}"

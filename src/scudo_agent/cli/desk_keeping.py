@@ -12,7 +12,14 @@ ACTIONS = ("backup", "restore")
 
 
 def keep(args: argparse.Namespace, settings: "DeskSettings") -> int:
-    """Do the one that is asked for."""
+    """Do the one that is asked for; a server's database is its own tools' business."""
+    if settings.database is not None:
+        tools = "pg_dump" if args.action == "backup" else "pg_restore"
+        raise InputError(
+            f"this desk's database is on a PostgreSQL server: use {tools}, as a "
+            "superuser (row-level security shows its owner no rows); docs/desk.md, "
+            "'Running on PostgreSQL', has the commands"
+        )
     return (
         backup(args, settings) if args.action == "backup" else restore(args, settings)
     )

@@ -66,10 +66,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _embedded(args: argparse.Namespace, site: "Site", ref: str | None) -> Any:
-    """From the desk's file, whether the desk runs or not."""
+    """From the desk's database, whether the desk runs or not."""
     from scudo_agent.agent.desks import desk_settings
+    from scudo_agent.desk.store.keeping import readable
     from scudo_agent.desk.store.scope import Scope
-    from scudo_agent.desk.store.sqlite import ReadOnlyDatabase
     from scudo_agent.desk.store.views import Views
     from scudo_agent.desk.ticket_json import line_json, view_json
     from scudo_agent.locale import translator
@@ -77,7 +77,8 @@ def _embedded(args: argparse.Namespace, site: "Site", ref: str | None) -> Any:
     if (state_folder(args) / "agent.db").exists():
         open_store(site, state_folder(args)).close()
     desk_file = args.desk or site_path(args).parent / "desk.yaml"
-    database = ReadOnlyDatabase(desk_settings(desk_file, state_folder(args)).folder)
+    settings = desk_settings(desk_file, state_folder(args))
+    database = readable(settings.folder, settings.server())
     try:
         views = Views(database)
         if ref is None:

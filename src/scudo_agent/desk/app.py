@@ -308,6 +308,7 @@ class Desk:
             ),
             provider_name=provider.name,
             owner=f"desk-{secrets.token_hex(8)}",
+            server=self.settings.server(),
         )
         try:
             with store.database.plainly():
@@ -325,7 +326,9 @@ class Desk:
 
 
 def _daily(settings: DeskSettings, store: DeskStore) -> Callable[[], None]:
-    """Begin the daily backups; what is returned ends them."""
+    """Begin the daily backups of a file; what is returned ends them."""
+    if not store.database.alone:
+        return lambda: None
     daily = DailyBackup(settings.folder, DESK, store.now)
     daily.begin()
     jobs = CalendarJobs([daily.job()], timezone="UTC")

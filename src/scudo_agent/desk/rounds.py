@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 
 from scudo_agent.desk.offload import offload
-from scudo_agent.desk.store.desk_store import DeskStore
+from scudo_agent.desk.store.desk_store import DeskStore, Work
 from scudo_agent.instant import SECOND, Instant
 
 _SOONEST_S = 0.01
@@ -20,9 +20,6 @@ _TICKETS_S = 60.0
 """So often it looks for tickets whose time has come since it looked last."""
 _AGENTS_S = 10.0
 _log = logging.getLogger(__name__)
-
-Work = Callable[[], tuple[int, Instant | None]]
-"""Does what is due; how much that was, and when the next is due, as far as known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,10 @@ class Duty:
 
 
 class Rounds:
-    """Goes from duty to duty; one that stumbles holds up no other."""
+    """Goes from duty to duty; one that stumbles holds up no other.
+
+    `led` leaves a duty out while another desk on the same database is about it.
+    """
 
     def __init__(
         self,
@@ -44,8 +44,10 @@ class Rounds:
         *,
         every_s: float,
         wake: Callable[[], None] = lambda: None,
+        led: Callable[[str, Work], tuple[int, Instant | None]] = lambda _, work: work(),
     ) -> None:
         self._duties = duties
+        self._led = led
         self._now = now
         self._every_s = every_s
         self._wake = wake
@@ -93,7 +95,7 @@ class Rounds:
 
     async def _do(self, duty: Duty) -> tuple[int, Instant | None]:
         try:
-            done, due = await offload(duty.work)
+            done, due = await offload(self._led, duty.told, duty.work)
         except DBAPIError as exc:
             _log.error("'%s' cannot be done just now: %s", duty.told, exc.orig)
             return 0, None
@@ -155,7 +157,7 @@ def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
             "%d months are over: their statements are made, and mailed",
         ),
     )
-    return Rounds(duties, store.now, every_s=_TICKETS_S, wake=wake)
+    return Rounds(duties, store.now, every_s=_TICKETS_S, wake=wake, led=store.led)
 
 
 def agents(store: DeskStore, wake: Callable[[], None]) -> Rounds:
@@ -179,4 +181,4 @@ def agents(store: DeskStore, wake: Callable[[], None]) -> Rounds:
             logging.WARNING,
         ),
     )
-    return Rounds(duties, store.now, every_s=_AGENTS_S, wake=wake)
+    return Rounds(duties, store.now, every_s=_AGENTS_S, wake=wake, led=store.led)

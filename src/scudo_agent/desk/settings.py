@@ -5,17 +5,37 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from scudo_agent.config import yaml_source
 from scudo_agent.config.probe import Model
 from scudo_agent.config.secret import Secret, resolve
+from scudo_agent.config.server import Server
 from scudo_agent.config.wording import dotted, fault_at, faults_of
 from scudo_agent.errors import ConfigError, InputError
 
 _MAIL = r"^[^@\s<>,;:\x00-\x1f]{1,64}@[^@\s<>,;:\x00-\x1f]{1,190}$"
 MailAddress = Annotated[str, Field(pattern=_MAIL)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+_POSTGRESQL = re.compile(
+    r"postgresql\+psycopg://([^/@:\s]+@)?[^/@\s]*/[^/?@\s]+(\?[^@\s]*)?"
+)
+
+
+def _address(text: str) -> str:
+    """A PostgreSQL database's; a password has no place in it, and is not repeated."""
+    if not _POSTGRESQL.fullmatch(text) or "password=" in text:
+        raise ValueError(
+            "postgresql+psycopg://USER@HOST:PORT/NAME is needed, without a password: "
+            "'database_password' says where that is"
+        )
+    return text
 
 
 def is_mail(text: str) -> bool:
@@ -115,7 +135,8 @@ class DeskSettings(Model):
 
     `url` is how people and mails name the desk; without it, the address it
     listens on. `contracts` is the folder of the contract files that sites name.
-    `tls`: `own` (made by `desk tls`) or the files of a certificate.
+    `tls`: `own` (made by `desk tls`) or the files of a certificate. `database` is a
+    PostgreSQL database instead of the file in `state`; its password is a reference.
     """
 
     listen: Listen = Listen()
@@ -123,6 +144,8 @@ class DeskSettings(Model):
     provider: Provider = Provider()
     mail: Mail = Mail()
     state: str = "desk-state"
+    database: Annotated[str, AfterValidator(_address)] | None = None
+    database_password: str | None = None
     contracts: str | None = None
     tls: Tls | Literal["own"] | None = None
     webhooks: Webhooks = Webhooks()
@@ -176,6 +199,14 @@ class DeskSettings(Model):
         """An authority that webhooks' receivers may be certified by."""
         return None if self.webhooks.ca is None else self.base / self.webhooks.ca
 
+    def server(self) -> Server | None:
+        """The PostgreSQL database; None: a file. `InputError` without its password."""
+        if self.database is None:
+            return None
+        if self.database_password is None:
+            return Server(self.database)
+        return Server(self.database, resolve(self.database_password, base=self.base))
+
     def smtp_password(self) -> Secret | None:
         """Read the password of the mail server; `InputError` if it cannot be."""
         smtp = self.mail.smtp
@@ -210,6 +241,10 @@ def load_desk_settings(path: Path) -> DeskSettings:
             settings.smtp_password()
         except InputError as exc:
             faults.append(document.fault(("mail", "smtp", "password"), str(exc)))
+        try:
+            settings.server()
+        except InputError as exc:
+            faults.append(document.fault(("database_password",), str(exc)))
         contracts = settings.contracts_folder
         if contracts is not None and not contracts.is_dir():
             faults.append(

@@ -129,7 +129,7 @@ class Attachments:
                 *readable(scope),
             )
         )
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             row = db.execute(query).first()
         return None if row is None else (_attachment(row), row.content)
 

@@ -1,11 +1,13 @@
 """The desk's store as a whole: opened, migrated, and its rooms."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import func, select
 
 from scudo_agent.clock import Clock, Timeline
+from scudo_agent.config.server import Server
 from scudo_agent.desk.store.acts import Acts
 from scudo_agent.desk.store.agents import Agents, put_provider
 from scudo_agent.desk.store.attachments import Attachments
@@ -61,9 +63,12 @@ from scudo_agent.desk.store.window_tables import (
 from scudo_agent.desk.store.windows import WindowBook
 from scudo_agent.instant import Instant
 
+Work = Callable[[], tuple[int, Instant | None]]
+"""Does what is due; how much that was, and when the next is due, as far as known."""
+
 
 class DeskStore:
-    """Owns the database file; every room's transaction is its own.
+    """Owns the database, the file or the server's; every room's transaction is its own.
 
     Each of its attributes is a room, and may be called from any thread. `now()` is the
     desk's time: it never runs backwards, not over a restart either.
@@ -77,8 +82,9 @@ class DeskStore:
         posting: Posting,
         provider_name: str = "",
         owner: str = "desk",
+        server: Server | None = None,
     ) -> None:
-        self.database, noted = opened(folder, at=clock.wall())
+        self.database, noted = opened(folder, at=clock.wall(), server=server)
         try:
             with self.database.plainly():
                 self.schema = migrate(self.database)
@@ -89,7 +95,8 @@ class DeskStore:
                 put_provider(
                     db, name=provider_name, mail=posting.provider_mail, now=self.now()
                 )
-                free_leases(db)
+                if self.database.alone:
+                    free_leases(db)
                 noted(db, self.now())
         except BaseException:
             self.database.close()
@@ -137,6 +144,11 @@ class DeskStore:
         with self._time_lock:
             self._timeline.check()
             return self._timeline.now()
+
+    def led(self, duty: str, work: Work) -> tuple[int, Instant | None]:
+        """What `work` did, unless another desk on this database is about it."""
+        with self.database.leading(duty) as mine:
+            return work() if mine else (0, None)
 
     def writable(self) -> bool:
         """Whether a transaction can begin just now (readiness)."""

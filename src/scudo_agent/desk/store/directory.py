@@ -26,13 +26,13 @@ class Directory:
             .order_by(tenant.c.tenant_id)
             .limit(limit)
         )
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             return list(db.execute(query))
 
     def customer(self, scope: Scope, tenant_id: str) -> Row[Any] | None:
         """One customer; None: not there and not allowed look the same."""
         query = _customers(scope).where(tenant.c.tenant_id == tenant_id)
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             return db.execute(query).first()
 
     def sites(self, scope: Scope, tenant_id: str) -> list[Row[Any]]:
@@ -40,7 +40,7 @@ class Directory:
         query = select(site).where(site.c.tenant_id == tenant_id)
         if scope.tenant_id is not None:
             query = query.where(site.c.tenant_id == scope.tenant_id)
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             return list(db.execute(query.order_by(site.c.site_id)))
 
     def people(

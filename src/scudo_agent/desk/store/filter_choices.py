@@ -24,7 +24,7 @@ class Choices:
 def choices(database: Database, scope: Scope, *, customer: str | None) -> Choices:
     """What this reader may choose from; sites of one customer, once it is chosen."""
     whose = scope.tenant_id or customer
-    with database.read() as db:
+    with database.read(scope) as db:
         sites: tuple[tuple[str, str], ...] = ()
         if whose is not None:
             query = select(site.c.site_id).where(site.c.tenant_id == whose)

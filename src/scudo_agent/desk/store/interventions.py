@@ -113,7 +113,7 @@ class InterventionBook:
             query = query.where(table.tenant_id == scope.tenant_id)
         if scope.site_id is not None:
             query = query.where(table.site_id == scope.site_id)
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             rows = db.execute(query).all()
         return tuple(
             InterventionLine(

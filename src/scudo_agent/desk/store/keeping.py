@@ -11,13 +11,15 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
+from scudo_agent.config.server import Server
 from scudo_agent.dbfile import backup
 from scudo_agent.dbfile.backup import Manifest
 from scudo_agent.dbfile.mark import mark_closing
 from scudo_agent.dbfile.sqlite import connect, module
 from scudo_agent.desk.store.backup import DESK
+from scudo_agent.desk.store.database import Database, Readable
 from scudo_agent.desk.store.migrate import newest
-from scudo_agent.desk.store.sqlite import SqliteDatabase, locked
+from scudo_agent.desk.store.sqlite import ReadOnlyDatabase, SqliteDatabase, locked
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, security_event
 from scudo_agent.errors import DamagedError, StoreError
 from scudo_agent.instant import Instant
@@ -28,11 +30,32 @@ Noted = Callable[[Connection, Instant], None]
 """Writes down what befell the database, once its tables are there."""
 
 
-def opened(folder: Path, *, at: Instant) -> tuple[SqliteDatabase, Noted]:
-    """The database, open; a damaged one is set aside for its newest good backup.
+def opened(
+    folder: Path, *, at: Instant, server: Server | None = None
+) -> tuple[Database, Noted]:
+    """The database, open: the server's, or else the file in the desk's folder.
 
-    `StoreError` when it is damaged and there is none.
+    A damaged file is set aside for its newest good backup; `StoreError` when there is
+    none. What a server keeps is its own keepers' business.
     """
+    if server is not None:
+        # A desk with a file of its own starts without it.
+        from scudo_agent.desk.store.postgresql import PostgresqlDatabase
+
+        return PostgresqlDatabase(server, folder), _noted("", None)
+    return _file(folder, at=at)
+
+
+def readable(folder: Path, server: Server | None) -> Readable:
+    """The database for a reader beside the desk, which may run."""
+    if server is None:
+        return ReadOnlyDatabase(folder)
+    from scudo_agent.desk.store.postgresql import PostgresqlDatabase
+
+    return PostgresqlDatabase(server, None)
+
+
+def _file(folder: Path, *, at: Instant) -> tuple[Database, Noted]:
     try:
         database = SqliteDatabase(folder)
     except DamagedError as exc:

@@ -43,7 +43,7 @@ class SavedViews:
         if person.person_id is None:
             return ()
         query = select(saved_view).where(*_mine(person)).order_by(saved_view.c.name)
-        with self._database.read() as db:
+        with self._database.read(person.scope) as db:
             return tuple(
                 SavedView(
                     view_id=row.view_id,

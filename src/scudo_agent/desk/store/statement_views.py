@@ -66,7 +66,7 @@ class StatementViews:
 
     def sites(self, scope: Scope) -> tuple[SiteStatements, ...]:
         """All sites with a contract, each with its newest statement."""
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             return tuple(_site(db, row, found, (0, 1)) for row, found in _of(db, scope))
 
     def site(
@@ -74,7 +74,7 @@ class StatementViews:
     ) -> SiteStatements | None:
         """One site with a page of its statements; None if there is none."""
         mine = (site.c.tenant_id == tenant_id, site.c.site_id == site_id)
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             for row, found in _of(db, scope, *mine):
                 return _site(db, row, found, ((page - 1) * PAGE, PAGE))
         return None

@@ -43,7 +43,7 @@ class TicketPages:
     ) -> tuple[tuple[TicketLine, ...], bool]:
         """A page, and whether there are more; `after` is the last one's number."""
         query = ticket_lines(scope).where(*_narrowed(wanted))
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             if after is not None:
                 seen = select(ticket.c.ticket_id).where(
                     ticket.c.ref == after, *within(scope)

@@ -1,14 +1,14 @@
 """What pages, API and command line show of tickets: the desk's read model."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, Select, func, literal_column, select
 
 from scudo_agent.desk.lifecycle import HEADINGS, Condition, Status
 from scudo_agent.desk.store.attachments import Attachment, listed
+from scudo_agent.desk.store.database import Readable
 from scudo_agent.desk.store.entries import (
     Entry,
     PendingMail,
@@ -34,13 +34,6 @@ from scudo_agent.wire import Stage
 
 LIST_LIMIT = 500
 _TELLING = (*(kind.value for kind in HEADINGS), MOVED_HERE)
-
-
-class Reads(Protocol):
-    """A database that can be read, by its owner or from outside."""
-
-    def read(self) -> AbstractContextManager[Connection]:
-        """A consistent view on what is committed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +126,7 @@ class QueuePage:
 class Views:
     """Queries of one scope; nothing outside the scope is ever found."""
 
-    def __init__(self, database: Reads) -> None:
+    def __init__(self, database: Readable) -> None:
         self._database = database
 
     def tickets(
@@ -155,7 +148,7 @@ class Views:
         By severity, then urgency, then the clock due first, then receipt; closed
         tickets stand behind, the latest first.
         """
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             ids, following = page_of_ids(
                 db, scope, wish, after=after, limit=min(max(limit, 2), LIST_LIMIT)
             )
@@ -173,7 +166,7 @@ class Views:
         `page` is that of a storm ticket's incidents. With `mails_only` the history
         has nothing but what became of its mails, and there is no such page.
         """
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             row = db.execute(ticket_lines(scope).where(ticket.c.ref == ref)).first()
             if row is None:
                 return None
@@ -207,7 +200,7 @@ class Views:
             .where(ticket.c.status != literal_column("'closed'"), *within(scope))
             .group_by(ticket.c.status)
         )
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             return {Status(name): int(many) for name, many in db.execute(query)}
 
     def zone(self, scope: Scope, ref: str) -> str | None:
@@ -221,7 +214,7 @@ class Views:
             )
             .where(ticket.c.ref == ref, *within(scope))
         )
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             return db.execute(query).scalar()
 
 

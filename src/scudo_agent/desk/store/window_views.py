@@ -38,7 +38,7 @@ def window_lines(
     database: Database, scope: Scope, now: Instant
 ) -> tuple[WindowLine, ...]:
     """The windows of the scope's sites that are planned, open, or over not long ago."""
-    with database.read() as db:
+    with database.read(scope) as db:
         contracts = last_contracts(db)
         mails = _mails(db)
         lines: list[WindowLine] = []
