@@ -10,12 +10,14 @@ from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.tables import PROVIDER_TENANT
 
 
-def put_person(store: DeskStore, role: Role, customer: str = "acme") -> int:
+def put_person(
+    store: DeskStore, role: Role, customer: str = "acme", *, mail: str = ""
+) -> int:
     """Somebody with this role; a customer's person belongs to `customer`."""
     tenant = PROVIDER_TENANT if role in STAFF else customer
     row = {
         "tenant_id": tenant,
-        "mail": f"{role}@{'provider' if role in STAFF else customer}.example",
+        "mail": f"{mail or role}@{'provider' if role in STAFF else customer}.example",
         "name": f"{role} of {tenant}",
         "role": role.value,
         "language": "en",
@@ -46,7 +48,11 @@ def put_token(
 
 
 def program(
-    store: DeskStore, role: Role, *scopes: TokenScope, customer: str = "acme"
+    store: DeskStore,
+    role: Role,
+    *scopes: TokenScope,
+    customer: str = "acme",
+    mail: str = "",
 ) -> dict[str, str]:
     """A new person's program."""
-    return put_token(store, put_person(store, role, customer), *scopes)
+    return put_token(store, put_person(store, role, customer, mail=mail), *scopes)

@@ -1,6 +1,7 @@
 """What the desk serves over HTTP: APIs, pages, metrics and health, behind a guard."""
 
 from collections.abc import Callable
+from typing import Any, cast
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp
 from scudo_agent.desk import problems
 from scudo_agent.desk.api import agent_router
 from scudo_agent.desk.api_join import join_router
-from scudo_agent.desk.api_v1.description import add_description
+from scudo_agent.desk.api_v1.description import add_description, description
 from scudo_agent.desk.api_v1.refusals import AGENTS, JOIN
 from scudo_agent.desk.api_v1.router import desk_router
 from scudo_agent.desk.front import Front
@@ -42,6 +43,12 @@ def apis(store: DeskStore, settings: DeskSettings, wake: Callable[[], None]) -> 
     app.include_router(desk_router(store, wake))
     add_description(app)
     return app
+
+
+def described() -> dict[str, Any]:
+    """The description of the APIs, without a desk."""
+    # The routes are made, and nobody asks them for anything.
+    return description(apis(cast(DeskStore, None), DeskSettings(), lambda: None))
 
 
 def application(

@@ -183,3 +183,42 @@ class PersonPage(Page):
     """People by their number."""
 
     people: list[PersonOut]
+
+
+class WebhookOut(Answer):
+    """A webhook; `stopped`: it is told nothing more, and `why`."""
+
+    id: int
+    customer_id: Annotated[str | None, Field(description="None: the provider's")]
+    url: str
+    events: Annotated[list[str], Field(description="Empty: everything")]
+    created: When
+    stopped: When | None
+    why: str | None
+    waiting: int
+    failed: int
+
+
+class NewWebhookOut(WebhookOut):
+    """A webhook that was just added; `secret` is what it signs with."""
+
+    secret: Annotated[str, Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])]
+
+
+class DeliveryOut(Answer):
+    """One message to a webhook, and what became of it so far."""
+
+    id: int
+    event: str
+    state: str
+    created: When
+    next: When
+    attempts: int
+    sent: When | None
+    error: str | None
+
+
+class RetriedOut(Answer):
+    """How many messages are sent again."""
+
+    again: int

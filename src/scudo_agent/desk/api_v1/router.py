@@ -9,6 +9,7 @@ from scudo_agent.desk.api_v1.directory import add_directory_routes
 from scudo_agent.desk.api_v1.door import Door
 from scudo_agent.desk.api_v1.refusals import DESK
 from scudo_agent.desk.api_v1.tickets import add_ticket_routes
+from scudo_agent.desk.api_v1.webhooks import add_webhook_routes
 from scudo_agent.desk.store.desk_store import DeskStore
 
 PREFIX = "/v1/desk"
@@ -25,4 +26,5 @@ def desk_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
     add_directory_routes(router, store)
     add_ticket_routes(router, store)
     add_account_routes(router, store)
+    add_webhook_routes(router, store, committed)
     return router
