@@ -9,12 +9,14 @@ from scudo_agent.desk.api_statements import Period
 from scudo_agent.desk.api_v1.answers import StatementLine, WindowOut
 from scudo_agent.desk.api_v1.directory import Id
 from scudo_agent.desk.api_v1.door import needs
+from scudo_agent.desk.api_v1.refusals import refusals
 from scudo_agent.desk.api_v1.scopes import TokenScope
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import AgentIdentity
+from scudo_agent.desk.store.statements import DroppedError
 from scudo_agent.desk.store.tokens import TokenUse
 from scudo_agent.errors import ConfigError, InputError
 from scudo_agent.instant import format_instant
@@ -59,7 +61,7 @@ def add_account_routes(router: APIRouter, store: DeskStore) -> None:
     @router.get(
         f"{_BASE}/{{period}}",
         response_class=Response,
-        responses={200: {"content": {"application/json": {}}}},
+        responses={200: {"content": {"application/json": {}}}, **refusals(410)},
     )
     async def statement(
         use: Reader,
@@ -72,6 +74,8 @@ def add_account_routes(router: APIRouter, store: DeskStore) -> None:
         who = await _site(store, use, customer, site)
         try:
             one = await offload(store.statements.get, who, period, revision=revision)
+        except DroppedError as exc:
+            raise Problem(410, str(exc)) from None
         except InputError as exc:
             status = 422 if isinstance(exc, ConfigError) else 404
             raise Problem(status, str(exc)) from None

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scudo_agent.desk.life import Mode
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.rights import Role
 
@@ -41,6 +42,13 @@ class Me(Answer):
     scopes: list[str]
 
 
+class AssigneeOut(Answer):
+    """Who has a ticket in hand."""
+
+    id: int
+    name: str
+
+
 class TicketLineOut(Answer):
     """One ticket of a list."""
 
@@ -64,6 +72,18 @@ class TicketLineOut(Answer):
     reported_late: bool
     storm: bool
     unstable: bool
+    version: Annotated[int, Field(description="What `If-Match` names", examples=[7])]
+    urgency: int | None
+    category: str | None
+    provisional: bool
+    channel: str | None
+    assignee: AssigneeOut | None
+    requester: dict[str, Any] | None
+    request: dict[str, Any] | None
+    estimate: When | None
+    mode: Mode | None
+    mode_detail: str | None
+    due: When | None
 
 
 class HistoryEntry(Answer):
@@ -74,6 +94,8 @@ class HistoryEntry(Answer):
     text: str
     detail: str
     actor: str
+    name: Annotated[str, Field(description="The actor's name, where it is a person")]
+    readers: Annotated[str, Field(description="internal or customer: who reads it")]
 
 
 class AttachmentOut(Answer):
@@ -96,6 +118,13 @@ class TicketOut(TicketLineOut):
     previous: str | None
     linked: list[str]
     history: list[HistoryEntry]
+    history_left_out: Annotated[int, Field(description="Entries in the middle")]
+    incidents: Annotated[
+        list[dict[str, Any]], Field(description="The first 100 of a storm")
+    ]
+    mails_waiting: Annotated[
+        list[dict[str, Any]], Field(description="For the provider's people only")
+    ]
     attachments: list[AttachmentOut]
 
 

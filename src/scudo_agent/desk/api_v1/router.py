@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter
 
 from scudo_agent.desk.api_v1.account import add_account_routes
+from scudo_agent.desk.api_v1.acts import add_act_routes
 from scudo_agent.desk.api_v1.directory import add_directory_routes
 from scudo_agent.desk.api_v1.door import Door
 from scudo_agent.desk.api_v1.refusals import DESK
@@ -25,6 +26,7 @@ def desk_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
     )
     add_directory_routes(router, store)
     add_ticket_routes(router, store)
+    add_act_routes(router, store, committed)
     add_account_routes(router, store)
     add_webhook_routes(router, store, committed)
     return router

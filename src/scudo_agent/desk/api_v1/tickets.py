@@ -14,7 +14,8 @@ from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.desk_store import DeskStore
-from scudo_agent.desk.store.ticket_pages import UnknownCursorError, Wanted
+from scudo_agent.desk.store.queue import Wish
+from scudo_agent.desk.store.ticket_pages import UnknownCursorError
 from scudo_agent.desk.store.tokens import TokenUse
 from scudo_agent.desk.store.views import TicketLine
 from scudo_agent.desk.ticket_json import line_json, view_json
@@ -39,24 +40,43 @@ def add_ticket_routes(router: APIRouter, store: DeskStore) -> None:
         customer: Name = None,
         site: Name = None,
         origin: Name = None,
+        category: Name = None,
+        assignee: Annotated[
+            int | None, Query(ge=0, lt=1 << 63, description="0: nobody")
+        ] = None,
+        q: Annotated[
+            str | None,
+            Query(
+                max_length=200,
+                pattern=r"^[^\x00-\x1f]+$",
+                description="Words that all have to be found; a phrase in quotes.",
+            ),
+        ] = None,
         after: Annotated[str | None, Query(pattern=r"^[A-Z0-9-]{1,40}$")] = None,
         limit: Limit = 50,
     ) -> Response:
         """Tickets, the newest first; `Link` and `next` say where the rest is."""
         if any(code not in (1, 2, 3) for code in severity):
             raise Problem(422, "the severity is 1, 2 or 3", where="query.severity")
-        wanted = Wanted(
-            statuses=status,
-            conditions=condition,
-            severities=severity,
+        wish = Wish(
+            text=q or "",
             customer=customer,
             site=site,
+            statuses=[one.value for one in status],
+            severities=severity,
             origin=origin,
+            category=category,
+            assignee=assignee,
         )
         scope = use.person.scope
         try:
             lines, more = await offload(
-                store.ticket_pages.page, scope, wanted, after=after, limit=limit
+                store.ticket_pages.page,
+                scope,
+                wish,
+                conditions=condition,
+                after=after,
+                limit=limit,
             )
         except UnknownCursorError:
             raise Problem(
@@ -92,16 +112,18 @@ def add_ticket_routes(router: APIRouter, store: DeskStore) -> None:
         return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-async def one_ticket(
-    store: DeskStore, use: TokenUse, ref: str, status: int = 200
-) -> Response:
+async def one_ticket(store: DeskStore, use: TokenUse, ref: str) -> Response:
     """A ticket as it is now; 404 where the reader has none of that number."""
-    view = await offload(store.views.ticket, use.person.scope, ref.upper())
+    who = use.person
+    view = await offload(store.views.ticket, who.scope, ref.upper())
     if view is None:
         raise Problem(404, "there is no such ticket")
-    speaks = translator(use.person.language or "en")
+    found = view_json(view, translator(who.language or "en"))
+    if not who.may(Right.INTERNAL):
+        found["mails_waiting"] = []
+    out = TicketOut.model_validate(found | {"customer_id": view.line.tenant_id})
     return JSONResponse(
-        view_json(view, speaks) | {"customer_id": view.line.tenant_id}, status
+        out.model_dump(mode="json"), headers={"ETag": f'"{view.line.version}"'}
     )
 
 

@@ -80,7 +80,7 @@ def page_of_ids(
     number is looked for stands before all. A cursor that is none begins at the start.
     """
     section, key = _place(after)
-    sure = [*within(scope), *_narrowed(wish)]
+    sure = [*within(scope), *narrowed(wish)]
     first = _of_number(db, sure, wish.text)
     if first is not None:
         sure.append(ticket.c.ticket_id != first)
@@ -155,7 +155,7 @@ def _of_number(
     ).scalar()
 
 
-def _narrowed(wish: Wish) -> list[ColumnElement[bool]]:
+def narrowed(wish: Wish) -> list[ColumnElement[bool]]:
     """What a ticket must fulfil, apart from words."""
     equal = (
         (ticket.c.tenant_id, wish.customer),
@@ -168,19 +168,17 @@ def _narrowed(wish: Wish) -> list[ColumnElement[bool]]:
         (ticket.c.severity, wish.severities),
         (ticket.c.urgency, wish.urgencies),
     )
-    narrowed: list[ColumnElement[bool]] = [
+    sure: list[ColumnElement[bool]] = [
         column == value for column, value in equal if value is not None
     ]
-    narrowed += [column.in_(values) for column, values in among if values]
+    sure += [column.in_(values) for column, values in among if values]
     if wish.assignee is not None:
         someone = ticket.c.assignee_id
-        narrowed.append(
-            someone == wish.assignee if wish.assignee else someone.is_(None)
-        )
+        sure.append(someone == wish.assignee if wish.assignee else someone.is_(None))
     if wish.unstable:
-        narrowed.append(ticket.c.unstable_us.is_not(None))
+        sure.append(ticket.c.unstable_us.is_not(None))
     if wish.due_before is not None:
-        narrowed += [ticket.c.due_us < wish.due_before, _OPEN]
+        sure += [ticket.c.due_us < wish.due_before, _OPEN]
     if wish.received_before is not None:
-        narrowed.append(ticket.c.received_us < wish.received_before)
-    return narrowed
+        sure.append(ticket.c.received_us < wish.received_before)
+    return sure

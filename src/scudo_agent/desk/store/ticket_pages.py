@@ -5,27 +5,17 @@ later begins where the last one ended, whatever happened to the tickets meanwhil
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
-from scudo_agent.desk.lifecycle import Condition, Status
+from scudo_agent.desk.lifecycle import Condition
+from scudo_agent.desk.search_words import sought
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.queue import Wish, narrowed
 from scudo_agent.desk.store.scope import Scope, within
+from scudo_agent.desk.store.search import matching
 from scudo_agent.desk.store.tables import ticket
 from scudo_agent.desk.store.views import TicketLine, line_of, ticket_lines
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which tickets: what is empty or None narrows nothing."""
-
-    statuses: Sequence[Status] = ()
-    conditions: Sequence[Condition] = ()
-    severities: Sequence[int] = ()
-    customer: str | None = None
-    site: str | None = None
-    origin: str | None = None
 
 
 class UnknownCursorError(Exception):
@@ -39,10 +29,18 @@ class TicketPages:
         self._database = database
 
     def page(
-        self, scope: Scope, wanted: Wanted, *, after: str | None, limit: int
+        self,
+        scope: Scope,
+        wish: Wish,
+        *,
+        conditions: Sequence[Condition] = (),
+        after: str | None,
+        limit: int,
     ) -> tuple[tuple[TicketLine, ...], bool]:
         """A page, and whether there are more; `after` is the last one's number."""
-        query = ticket_lines(scope).where(*_narrowed(wanted))
+        sure = narrowed(wish)
+        if conditions:
+            sure.append(ticket.c.condition.in_([one.value for one in conditions]))
         with self._database.read(scope) as db:
             if after is not None:
                 seen = select(ticket.c.ticket_id).where(
@@ -51,27 +49,12 @@ class TicketPages:
                 ticket_id = db.execute(seen).scalar()
                 if ticket_id is None:
                     raise UnknownCursorError(after)
-                query = query.where(ticket.c.ticket_id < ticket_id)
+                sure.append(ticket.c.ticket_id < ticket_id)
+            sure += matching(db, scope, sought(wish.text))
             rows = db.execute(
-                query.order_by(ticket.c.ticket_id.desc()).limit(limit + 1)
+                ticket_lines(scope)
+                .where(*sure)
+                .order_by(ticket.c.ticket_id.desc())
+                .limit(limit + 1)
             ).all()
         return tuple(map(line_of, rows[:limit])), len(rows) > limit
-
-
-def _narrowed(wanted: Wanted) -> list[ColumnElement[bool]]:
-    narrowed: list[ColumnElement[bool]] = []
-    if wanted.statuses:
-        narrowed.append(ticket.c.status.in_([one.value for one in wanted.statuses]))
-    if wanted.conditions:
-        narrowed.append(
-            ticket.c.condition.in_([one.value for one in wanted.conditions])
-        )
-    if wanted.severities:
-        narrowed.append(ticket.c.severity.in_(wanted.severities))
-    if wanted.customer is not None:
-        narrowed.append(ticket.c.tenant_id == wanted.customer)
-    if wanted.site is not None:
-        narrowed.append(ticket.c.site_id == wanted.site)
-    if wanted.origin is not None:
-        narrowed.append(ticket.c.origin == wanted.origin)
-    return narrowed
