@@ -100,8 +100,8 @@ class Measures:
             isolated_since=runtime.judge.isolated,
             incidents=severities,
             outbox={
-                "I": _stream(self._backlog.status, runtime.timeline.now()),
-                "L": _stream(self._backlog.ledger, runtime.timeline.now()),
+                "I": stream_snapshot(self._backlog.status, runtime.timeline.now()),
+                "L": stream_snapshot(self._backlog.ledger, runtime.timeline.now()),
             },
             free_bytes=_free(self._state),
             reserve_used=runtime.store.reserve_used,
@@ -191,7 +191,10 @@ def _free(state: Path) -> int | None:
         return None
 
 
-def _stream(outbox: OutboxStatus | LedgerStatus, now: Instant) -> StreamSnapshot:
+def stream_snapshot(
+    outbox: OutboxStatus | LedgerStatus, now: Instant
+) -> StreamSnapshot:
+    """A stream's figures as they are `now`."""
     age_us = 0 if outbox.oldest is None else max(now - outbox.oldest, 0)
     return StreamSnapshot(
         oldest_age_s=age_us / SECOND,
