@@ -3,6 +3,7 @@
 import pytest
 
 from scudo_agent.config.contract_file import contract_of_data
+from scudo_agent.contract.hours import TicketFacts
 from scudo_agent.contract.model import Contract
 from scudo_agent.desk.commitments import commitments
 from scudo_agent.desk.notice import AGENT_ORIGIN, render
@@ -26,34 +27,40 @@ def contract(**keys: object) -> Contract:
     return contract_of_data({**STANDARD, "clocks": CLOCKS, **keys}, name="standard")
 
 
+def facts(severity: int | None) -> TicketFacts:
+    return TicketFacts(severity=severity, origin=AGENT_ORIGIN)
+
+
 def said(found: Contract, severity: int | None, language: str = "it") -> list[str]:
-    told = commitments(found, MONDAY, severity=severity, origin=AGENT_ORIGIN)
+    told = commitments(found, MONDAY, facts(severity))
     speaks = translator(language)
     return [speaks.render(one, zone=ROME) for one in told]
 
 
 def test_what_a_contract_commits_to() -> None:
     (taken,) = said(contract(), 1)
-    assert taken == (
-        "presa in carico entro 4 ore lavorative, cioè entro lunedì 23 novembre 2026, "
-        "14:42:00 (ora italiana)"
+    assert taken == ("presa in carico entro le 14:42 (4 ore lavorative)")
+    assert said(contract(), 2, "en") == [
+        "taken in charge by 14:42 (4 working hours)",
+        "processed by 17:42 on Tuesday, 24 November 2026 (16 working hours)",
+    ]
+    assert said(contract(), 2)[1] == (
+        "lavorazione avviata entro le 17:42 di martedì 24 novembre 2026 "
+        "(16 ore lavorative)"
     )
-    assert len(said(contract(), 2, "en")) == 2
-    assert "by Monday" in said(contract(), 2, "en")[0]
 
 
 def test_where_nothing_is_committed_to() -> None:
-    assert said(contract(), None) == []
     assert said(contract(clocks=[]), 1) == []
     by_mail = contract(requests={"clocks_for": ["Mail"]})
     assert said(by_mail, 1) == []
 
 
 def test_the_opening_says_it() -> None:
-    told = tuple(commitments(contract(), MONDAY, severity=1, origin=AGENT_ORIGIN))
+    told = tuple(commitments(contract(), MONDAY, facts(1)))
     found = render(notice(stage(), commitments=told), translator("it"), ROME)
     assert "Impegno" in found.text
-    assert "14:42:00" in found.text
+    assert "14:42" in found.text
     assert "Impegno" in found.html
     without = render(notice(stage()), translator("it"), ROME)
     assert "Impegno" not in without.text

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from scudo_agent.desk.clock_words import nothing_promised, promise_rows
 from scudo_agent.desk.file_pages import FileRefusedError, files_content, take_file
 from scudo_agent.desk.forms import act_from, own, read_form, seen_of, version_of
 from scudo_agent.desk.front import Front, Reader, page_number
@@ -14,6 +15,7 @@ from scudo_agent.desk.intervention_pages import left_alone
 from scudo_agent.desk.life import ActError, Note, RightError, StaleError
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.rights import Right
+from scudo_agent.desk.store.clocking import Promised
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.views import TicketView
 from scudo_agent.desk.ticket_acts import Choices, Typed, acts_content
@@ -109,6 +111,12 @@ class TicketPages:
             return self._front.missing(request, reader)
         speaks = reader.speaks
         content = self._front.page(reader).ticket(view)
+        promised = await offload(self._store.clocks.of, scope, ref) or Promised()
+        page_ = self._front.page(reader)
+        content |= {
+            "promises": promise_rows(promised, page_, speaks, view.line.zone),
+            "unpromised": nothing_promised(promised, view.line.origin, speaks),
+        }
         content["left"] = await offload(left_alone, self._store, scope, speaks, view)
         content |= acts_content(
             view,

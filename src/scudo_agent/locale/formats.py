@@ -164,6 +164,11 @@ def time_of_day(at: datetime, locale: Locale) -> str:
     return str(format_time(at, "HH:mm:ss", tzinfo=at.tzinfo, locale=locale))
 
 
+def hour_and_minute(at: datetime, locale: Locale) -> str:
+    """`10:41`: when something is due, to the minute."""
+    return str(format_time(at, "HH:mm", tzinfo=at.tzinfo, locale=locale))
+
+
 def zone_name(at: datetime, zone: str, locale: Locale) -> str:
     """What people call the zone."""
     if zone_info(zone).key in ("UTC", "Etc/UTC"):

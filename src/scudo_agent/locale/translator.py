@@ -182,6 +182,7 @@ class Translator:
 _DAYS: dict[str, Callable[[Any, Any], str]] = {
     "day": formats.day,
     "short_day": formats.short_day,
+    "time": formats.hour_and_minute,
 }
 
 _NUMBERS: dict[str, Callable[[float, Any], str]] = {

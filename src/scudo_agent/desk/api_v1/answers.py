@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from scudo_agent.contract.model import Unit, Until
+from scudo_agent.desk.clocks import Mark
 from scudo_agent.desk.life import Mode
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.rights import Role
@@ -112,6 +114,37 @@ class AttachmentOut(Answer):
     taken: When
 
 
+class VersionOut(Answer):
+    """A version of a contract."""
+
+    id: str
+    revision: int
+
+
+class ClockOut(Answer):
+    """One clock; `used_s` and `left_s` are working time, `due` null while it pauses."""
+
+    name: str
+    until: Until
+    within: int
+    unit: Unit
+    state: Mark
+    due: When | None
+    ended: When | None
+    used_s: int
+    left_s: int
+
+
+class PromisedOut(Answer):
+    """What was promised of a ticket, by the contract that held at its receipt."""
+
+    contract: VersionOut | None
+    contract_ended: Annotated[
+        str | None, Field(description="Last day of the contract that was over")
+    ]
+    clocks: list[ClockOut]
+
+
 class TicketOut(TicketLineOut):
     """One ticket with what happened, oldest first."""
 
@@ -126,6 +159,7 @@ class TicketOut(TicketLineOut):
         list[dict[str, Any]], Field(description="For the provider's people only")
     ]
     attachments: list[AttachmentOut]
+    promised: PromisedOut
 
 
 class CustomerOut(Answer):

@@ -9,10 +9,12 @@ from starlette.responses import JSONResponse, Response
 from scudo_agent.desk.api_v1.answers import TicketOut, TicketPage
 from scudo_agent.desk.api_v1.door import needs
 from scudo_agent.desk.api_v1.scopes import TokenScope
+from scudo_agent.desk.clock_words import promised_json
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.rights import Right
+from scudo_agent.desk.store.clocking import Promised
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.queue import Wish
 from scudo_agent.desk.store.ticket_pages import UnknownCursorError
@@ -121,7 +123,12 @@ async def one_ticket(store: DeskStore, use: TokenUse, ref: str) -> Response:
     found = view_json(view, translator(who.language or "en"))
     if not who.may(Right.INTERNAL):
         found["mails_waiting"] = []
-    out = TicketOut.model_validate(found | {"customer_id": view.line.tenant_id})
+    promised = await offload(store.clocks.of, who.scope, ref.upper())
+    found |= {
+        "customer_id": view.line.tenant_id,
+        "promised": promised_json(promised or Promised()),
+    }
+    out = TicketOut.model_validate(found)
     return JSONResponse(
         out.model_dump(mode="json"), headers={"ETag": f'"{view.line.version}"'}
     )

@@ -27,6 +27,7 @@ from scudo_agent.desk.life import (
 )
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.store.act_post import put_mail
+from scudo_agent.desk.store.clocking import clocked
 from scudo_agent.desk.store.contracts import last_version
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.insisting import insist_due
@@ -79,6 +80,7 @@ class Acts:
             _known(db, row, act)
             reached = _put(db, row, done, who, now)
             event_id = _enter(db, row, done, who, now)
+            clocked(db, row.ticket_id, now=now)
             if done.mail is not None:
                 post = (done.mail, event_id, now)
                 put_mail(db, row, post, posting=self._posting)

@@ -15,7 +15,7 @@ from scudo_agent.desk.store.contracts import (
     last_version,
     put_version,
 )
-from scudo_agent.desk.store.coverage import enrolled
+from scudo_agent.desk.store.covering import enrolled
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.keys import due, forget_keys
 from scudo_agent.desk.store.ledger import greeted

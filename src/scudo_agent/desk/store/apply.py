@@ -18,12 +18,14 @@ from scudo_agent.desk.lifecycle import (
     witnessed,
     worst,
 )
+from scudo_agent.desk.store.clocking import clocked
+from scudo_agent.desk.store.coverage import Covers, covers_of
 from scudo_agent.desk.store.crowd import Storms
 from scudo_agent.desk.store.pairs import Twins
 from scudo_agent.desk.store.post import Post, Posting
 from scudo_agent.desk.store.rows import KnownIncident, Rows
 from scudo_agent.desk.store.scope import AgentIdentity
-from scudo_agent.instant import Instant
+from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.model import MAILED, Kind
 from scudo_agent.wire import Stage
 
@@ -45,6 +47,9 @@ class Applier:
         self._post = Post(db, who.tenant_id, now=now, posting=posting)
         self._storms = Storms(db, who)
         self._twins = Twins(db, who)
+        self._db = db
+        self._covers: Covers | None = None
+        self._stirred: set[int] = set()
         self._past: set[str] = set()
         self.over: frozenset[str] = frozenset()
         """Incidents of which the batch tells the end, too."""
@@ -89,6 +94,9 @@ class Applier:
         for ticket_id in self._post.fold_late():
             self._rows.mark_late(ticket_id)
         self._post.flush()
+        for ticket_id in sorted(self._stirred):
+            clocked(self._db, ticket_id, now=self.now)
+        self._stirred.clear()
 
     def _released(self, stage: Stage) -> Iterator[Stage]:
         """The held stages that follow on `stage` without a gap."""
@@ -98,10 +106,24 @@ class Applier:
             yield held
 
     def _apply(self, stage: Stage, known: KnownIncident | None) -> None:
+        if stage.audience == "customer" and self._over(stage, known):
+            stage = stage.model_copy(update={"audience": "provider"})
         if known is None:
             self._open(stage)
         else:
             self._follow(stage, known)
+
+    def _over(self, stage: Stage, known: KnownIncident | None) -> bool:
+        """Whether the contract was over when the incident opened (`domain.md` 5).
+
+        It goes to the provider's office then, and stays there.
+        """
+        if known is not None:
+            return known.audience == "provider"
+        if self._covers is None:
+            who = self._who
+            self._covers = covers_of(self._db, who.tenant_id, who.site_id)
+        return self._covers.ended(parse_instant(stage.at)) is not None
 
     def _open(self, stage: Stage) -> None:
         """A new incident: its subject's ticket, a storm's, or one of its own."""
@@ -117,6 +139,7 @@ class Applier:
             after = self._storms.born(stage, new)
             was = after.status
             ticket_id = self._rows.new_ticket(stage, after)
+            self._stirred.add(ticket_id)
         else:
             past = twin is not None and stage.incident_id in self.over
             if past:
@@ -130,7 +153,7 @@ class Applier:
                 after = self._storms.grown(after, new)
             elif twin is not None:
                 quiet = after.condition is before.condition
-            self._rows.put_ticket(ticket_id, after)
+            self._put(ticket_id, before, after)
         self._rows.new_incident(
             stage, new, ticket_id=ticket_id, subject_open=holder is None
         )
@@ -164,6 +187,12 @@ class Applier:
             after = replace(after, recovered=max(after.recovered, Instant(ended or 0)))
         return after
 
+    def _put(self, ticket_id: int, before: Ticket, after: Ticket) -> None:
+        """Write the ticket; what moves its clocks is looked at after the batch."""
+        self._rows.put_ticket(ticket_id, after)
+        if (before.severity, before.status) != (after.severity, after.status):
+            self._stirred.add(ticket_id)
+
     def _follow(self, stage: Stage, known: KnownIncident) -> None:
         """The next stage of an incident that the desk has."""
         new = advance(known.incident, stage)
@@ -187,7 +216,7 @@ class Applier:
         if ticket_id != known.ticket_id:
             self._attach(stage, known.ticket_id, ticket_id)
         before = self._rows.ticket(ticket_id)
-        self._rows.put_ticket(ticket_id, after)
+        self._put(ticket_id, before, after)
         quiet = past or not tells(stage.kind, before, after)
         self._record(stage, ticket_id, after, was=before.status, quiet=quiet)
 

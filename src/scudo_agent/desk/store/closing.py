@@ -68,7 +68,7 @@ class Closing:
                 db.execute(
                     update(ticket)
                     .where(ticket.c.ticket_id == one.ticket_id)
-                    .values(status=Status.CLOSED.value, closed_us=now)
+                    .values(status=Status.CLOSED.value, closed_us=now, due_us=None)
                 )
                 db.execute(insert(ticket_event).values(_entry(one, now)))
         return len(due)

@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from scudo_agent.desk.store.agents import Enrolment, enrol_site
-from scudo_agent.desk.store.coverage import Cover, covers_of, put_cover
+from scudo_agent.desk.store.coverage import Cover, covers_of
+from scudo_agent.desk.store.covering import put_cover
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, site, tenant

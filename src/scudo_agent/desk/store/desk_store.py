@@ -11,10 +11,11 @@ from scudo_agent.config.server import Server
 from scudo_agent.desk.store.acts import Acts
 from scudo_agent.desk.store.agents import Agents, put_provider
 from scudo_agent.desk.store.attachments import Attachments
+from scudo_agent.desk.store.clocking import Clocks
 from scudo_agent.desk.store.clones import Clones
 from scudo_agent.desk.store.closing import Closing
 from scudo_agent.desk.store.contracts import Contracts
-from scudo_agent.desk.store.coverage import Coverage
+from scudo_agent.desk.store.covering import Coverage
 from scudo_agent.desk.store.credentials import Credentials
 from scudo_agent.desk.store.customers import Customers
 from scudo_agent.desk.store.database import Database
@@ -108,6 +109,7 @@ class DeskStore:
         self.clones = Clones(self.database, self.now, posting)
         self.closing = Closing(self.database, self.now)
         self.contracts = Contracts(self.database, self.now)
+        self.clocks = Clocks(self.database, self.now)
         self.coverage = Coverage(self.database, self.now)
         self.open_incidents = OpenIncidents(self.database)
         self.inbox = Inbox(self.database, self.now, posting)

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from scudo_agent.desk.life import turn
 from scudo_agent.desk.lifecycle import Condition, Status
+from scudo_agent.desk.store.clocking import clocked
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.post import STILL_BAD, Post, Posting
 from scudo_agent.desk.store.row_statements import COUNTS
@@ -69,6 +70,7 @@ def _insist(db: Connection, row: Any, now: Instant, posting: Posting) -> None:
     }
     query = insert(ticket_event).values(entry).returning(ticket_event.c.event_id)
     event_id = int(db.execute(query).scalar_one())
+    clocked(db, row.ticket_id, now=now)
     if (last := _last_bad(db, row)) is not None:
         post = Post(db, row.tenant_id, now=now, posting=posting)
         post.turned(last, row.ticket_id, event_id=event_id, kind=STILL_BAD)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from scudo_agent.desk.cadence import OWN_MAILS, OWN_TICKET_US
 from scudo_agent.desk.lifecycle import HEADINGS, Condition, Status, born, joint
+from scudo_agent.desk.store.clocking import clocked
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.post import Post, Posting
 from scudo_agent.desk.store.row_statements import COUNTS
@@ -131,6 +132,7 @@ class Leaving:
         db.execute(insert(ticket_event).values(event | there))
         query = insert(ticket_event).values(event | here)
         event_id = db.execute(query.returning(ticket_event.c.event_id)).scalar_one()
+        clocked(db, ticket_id, now=now)
         post = Post(db, one.who.tenant_id, now=now, posting=self._posting)
         post.moved(
             last,

@@ -93,6 +93,8 @@ FACTS = (
         ticket.c.ref,
         ticket.c.site_id,
         ticket.c.incident_id,
+        ticket.c.origin,
+        ticket.c.received_us,
         ticket.c.condition,
         ticket.c.closed_us,
         ticket.c.closed_by,

@@ -4,14 +4,15 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from scudo_agent.contract.hours import TicketFacts
 from scudo_agent.desk.commitments import commitments
 from scudo_agent.desk.lifecycle import Condition, closes
-from scudo_agent.desk.notice import AGENT_ORIGIN
 from scudo_agent.desk.store.contracts import last_version
+from scudo_agent.desk.store.coverage import covers_of, version_at
 from scudo_agent.desk.store.tables import ticket_event
 from scudo_agent.instant import Instant, parse_instant
 from scudo_agent.model import Kind
-from scudo_agent.text import Text
+from scudo_agent.text import T, Text
 from scudo_agent.wire import Stage
 
 
@@ -28,16 +29,26 @@ def closing(db: Connection, row: Any, stage: Stage, facts: Any) -> Instant | Non
 
 
 def committed(db: Connection, row: Any, stage: Stage, facts: Any) -> tuple[Text, ...]:
-    """What the contract's clocks promise of a ticket that was just opened."""
-    if stage.kind is not Kind.OPEN or facts.contract_id is None:
+    """What the contract's clocks promise of a ticket that was just opened.
+
+    Clocks count from the receipt, whenever the desk came to hear of it (`domain.md`
+    6). After the end of a contract nothing is promised, and the notice says why.
+    """
+    if stage.kind is not Kind.OPEN:
         return ()
-    version = last_version(db, facts.contract_id)
-    if version is None or stage.audience == "provider":
+    received = Instant(facts.received_us)
+    covers = covers_of(db, row.tenant_id, facts.site_id)
+    if (over := covers.ended(received)) is not None and over.until is not None:
+        until = {"date": over.until.isoformat()}
+        return (T("none: the contract ended on {date}", date=until),)
+    held = covers.at(received)
+    if held is None or stage.audience == "provider" or stage.severity is None:
         return ()
-    told = commitments(
-        version.contract, _heard(db, row), severity=stage.severity, origin=AGENT_ORIGIN
-    )
-    return tuple(told)
+    version = version_at(db, held.contract_id, received)
+    if version is None:
+        return ()
+    known = TicketFacts(severity=stage.severity, origin=facts.origin)
+    return tuple(commitments(version.contract, received, known))
 
 
 def _heard(db: Connection, row: Any) -> Instant:

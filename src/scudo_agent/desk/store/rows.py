@@ -37,6 +37,7 @@ class KnownIncident:
     incident: Incident
     site_id: str
     ticket_id: int
+    audience: str = "customer"
     aside: bool = False
     """Its agent is silent, and the other one of the pair saw the end of it."""
 
@@ -89,7 +90,10 @@ class Rows:
         }
         self._db.execute(do.NEW_INCIDENT, row | _columns(new))
         self._incidents[stage.incident_id] = KnownIncident(
-            incident=new, site_id=self._who.site_id, ticket_id=ticket_id
+            incident=new,
+            site_id=self._who.site_id,
+            ticket_id=ticket_id,
+            audience=stage.audience,
         )
 
     def put_incident(
@@ -313,6 +317,7 @@ def _known(row: Row[Any]) -> KnownIncident:
         incident=_incident(row),
         site_id=row.site_id,
         ticket_id=row.ticket_id,
+        audience=row.audience,
         aside=bool(row.aside_us),
     )
 
