@@ -49,6 +49,7 @@ class _Writer:
             "url": url,
             "provider": self._provider,
             "signed": self._signed(),
+            "answers": errand.kind is not Mail.ANSWER,
         }
         return fill(
             self._say(subject(values | self._more())),
