@@ -30,7 +30,7 @@ from scudo_agent.text import T, Text
 
 _ZONE = "UTC"
 _STANDINGS = {
-    Standing.ACTIVE: ("●", T("comes in with a password"), "good"),
+    Standing.ACTIVE: ("●", T("may come in"), "good"),
     Standing.INVITED: ("◐", T("is invited"), "limited"),
     Standing.WITHOUT: ("?", T("has no way in"), "quiet"),
     Standing.DISABLED: ("■", T("is locked out"), "quiet"),
