@@ -11,6 +11,7 @@ from scudo_agent.agent.control import DESK_SOCKET, Control
 from scudo_agent.cli import (
     desk_agents,
     desk_doctor,
+    desk_moving,
     desk_outbox,
     desk_people,
     desk_programs,
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "login",
             "outbox",
             desk_doctor.ACTION,
+            *desk_moving.ACTIONS,
             *ACTIONS,
         ],
         default="run",
@@ -46,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "mails that wait or failed; token add|list|revoke, webhook add|list|show|test|"
         "retry|remove: programs; user add|invite|list|role|disable|enable|password, "
         "customer add|list|show|change: people and customers; "
-        "doctor [SITE]: has the desk what it needs",
+        "doctor [SITE]: has the desk what it needs; export, import DIR: its records",
     )
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
     parser.add_argument("more", nargs="*", metavar="…", help="with outbox, token…")
@@ -79,6 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_force(parser)
     desk_programs.add_arguments(parser)
+    desk_moving.add_arguments(parser)
     desk_people.add_arguments(parser)
     parser.add_argument(
         "--from",
@@ -112,6 +115,8 @@ def run(args: argparse.Namespace) -> int:
     _fitting(args)
     own = args.action in ("login", desk_doctor.ACTION, *ACTIONS)
     settings = _settings(args, args.site if own else None)
+    if args.action in desk_moving.ACTIONS:
+        return desk_moving.move(args, settings)
     if args.action == desk_doctor.ACTION:
         return desk_doctor.doctor(args, settings)
     if args.action in ACTIONS:

@@ -68,7 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ROLE",
         help="customer, referent; technician, dispatcher, manager, admin",
     )
-    group.add_argument("--customer", metavar="ID", help="whose people; default: ours")
+    group.add_argument(
+        "--customer", metavar="ID", help="whose people; default: ours; of export: whose"
+    )
     group.add_argument("--language", metavar="it|en", help="of pages and mails")
     group.add_argument("--phone", metavar="NUMBER", help="how to call somebody")
     group.add_argument("--at", dest="at_site", metavar="SITE", help="a customer's site")
