@@ -13,18 +13,33 @@ from typing import Any
 import httpx
 import pytest
 
+from scudo_agent.clock import SystemClock
 from scudo_agent.demo.process import wait_until
+from scudo_agent.desk.auth import fingerprint
+from scudo_agent.desk.store.agents import Enrolment
+from scudo_agent.desk.store.desk_store import DeskStore
+from scudo_agent.desk.store.post import Posting
 from scudo_agent.wire import Stage
-from support.desking import stage
+from support.desking import site, stage
 from support.ports import free_port
-from support.programs import call, environment
-from support.real_agent import SITE
+from support.programs import environment
 
 pytestmark = pytest.mark.chaos
 
-LIMIT_S = 40.0
+LIMIT_S = 60.0
 MB = 2**20
 SELF = "/v1/agents/self"
+KEY = "the agent's key"
+
+
+def enrolled(state: Path) -> None:
+    """A desk's database that knows one agent."""
+    posting = Posting(message_host="desk.example", provider_mail="noc@provider.example")
+    store = DeskStore(state, clock=SystemClock(), posting=posting)
+    try:
+        store.agents.enrol(Enrolment.of(site()), key_sha256=fingerprint(KEY))
+    finally:
+        store.close()
 
 
 class SmallDesk:
@@ -32,15 +47,10 @@ class SmallDesk:
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
-        site, key = folder / "site.yaml", folder / "agent.key"
-        site.write_text(SITE.format(port=free_port(), other=free_port()))
+        told = folder / "desk-state"
+        enrolled(told)
         settings = folder / "desk.yaml"
         settings.write_text(f"listen: {{port: {self.port}}}\nstate: desk-state\n")
-        words = ("desk", "agent", str(site), "--settings", str(settings))
-        enrolled = call(*words, "--key-file", str(key))
-        assert enrolled.returncode == 0, enrolled.stderr
-        self.headers = {"Authorization": f"Bearer {key.read_text().strip()}"}
-        told = folder / "desk-state"
         shutil.copytree(told, folder / "kept")
         mount = (
             f"mount -t tmpfs -o size=8m,mode=700 tmpfs {told}"
@@ -57,6 +67,7 @@ class SmallDesk:
                 env=environment(),
             )
         self.state = Path(f"/proc/{self.process.pid}/root{told}")
+        self.headers = {"Authorization": f"Bearer {KEY}"}
         self.seq = 0
         self.until(lambda: self.ask("GET", "/windows") == 200, "it answers")
 
