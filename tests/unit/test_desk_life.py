@@ -246,6 +246,10 @@ def test_a_customer_never_reads_what_is_internal(tmp_path: Path) -> None:
         await tina.do(ref, "message", words="Per voi: tutto bene")
         await b.desk.send_mails()
         assert CANARY in await tina.page(f"/t/{ref}")
+        await tina.do(ref, "message", words="Ancora noi")
+        hers = b.desk.store.views.ticket(rosa.person.scope, ref)
+        assert hers is not None
+        assert hers.mails == ()
         page = await rosa.page(f"/t/{ref}")
         assert "Per voi: tutto bene" in page
         assert "In diagnosi" in page

@@ -154,7 +154,9 @@ def _one(ticket: dict[str, Any], width: int) -> Iterator[str]:
     """The facts, then what happened, as many happenings a line as there is room."""
     facts = [ticket["ref"], _title(ticket), _condition(ticket)]
     if ticket["severity"] is not None:
-        facts.insert(1, f"severity {ticket['severity']} ({ticket['rule']})")
+        rule = f" ({ticket['rule']})" if ticket["rule"] else ""
+        facts.insert(1, f"severity {ticket['severity']}{rule}")
+    facts += _life(ticket)
     yield _GAP.join(facts)
     day = ""
     days: dict[str, list[str]] = {}
@@ -168,6 +170,16 @@ def _one(ticket: dict[str, Any], width: int) -> Iterator[str]:
     for mail in ticket["mails_waiting"]:
         why = f": {mail['error']}" if mail["error"] else ""
         yield f"mail of '{mail['kind']}' is {mail['state']}{why}"
+
+
+def _life(ticket: dict[str, Any]) -> Iterator[str]:
+    """Where people have it: a desk of an older version says nothing of that."""
+    from scudo_agent.locale.formats import clean
+
+    if ticket["status"] not in ("new", "closed"):
+        yield str(ticket["status"]).replace("_", " ")
+    if assignee := ticket.get("assignee"):
+        yield f"in hand: {clean(assignee['name'])}"
 
 
 def _flow(pieces: Iterable[str], width: int) -> Iterator[str]:

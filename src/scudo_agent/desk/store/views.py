@@ -184,7 +184,8 @@ class Views:
                 entries=entries,
                 previous=before[0] if before else None,
                 linked=_refs(db, line.tenant_id, linked),
-                mails=unsent_of(db, of),
+                # Why a mail has not left is for its sender, and for who watches that.
+                mails=unsent_of(db, of) if _watches(scope) else (),
                 names=names_in(db, entries),
                 attachments=listed(db, scope, line.tenant_id, line.ticket_id),
                 left_out=left_out,
@@ -216,6 +217,11 @@ class Views:
         )
         with self._database.read(scope) as db:
             return db.execute(query).scalar()
+
+
+def _watches(scope: Scope) -> bool:
+    """Whether this reader sees that mails have not left: the provider, or an agent."""
+    return scope.provider or scope.site_id is not None
 
 
 def ticket_lines(scope: Scope) -> Select[Any]:
