@@ -26,6 +26,7 @@ from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.statement_views import SiteStatements
 from scudo_agent.desk.store.statements import DroppedError
 from scudo_agent.desk.ticket_pages import add_tickets
+from scudo_agent.desk.token_pages import add_tokens
 from scudo_agent.desk.uploads import answer
 from scudo_agent.desk.view_pages import add_views
 from scudo_agent.desk.window_pages import window_content
@@ -199,6 +200,7 @@ def add_pages(app: FastAPI, front: Front) -> Portal:
     add_login(app, front)
     add_views(app, front)
     add_links(app, front)
+    add_tokens(app, front)
     add_me(app, front)
     add_people(app, front)
     app.add_route("/", portal.tickets, methods=["GET"])
