@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from scudo_agent.cli.desk_door import _refusal
 from scudo_agent.contract.exact import loads
+from scudo_agent.errors import InputError
 from scudo_agent.instant import DAY, SECOND
 from support.desk_scene import play
 from support.desking import T0, Bench, Speaker, contract, site
@@ -133,6 +135,9 @@ def test_what_is_kept_no_more_is_refused_with_words(tmp_path: Path) -> None:
         reply = await b.client.get(f"{SELF}/statements/2026-10", headers=agent.headers)
         assert reply.status_code == 410
         assert "2026-10 is not kept any more" in reply.json()["detail"]
+        told = _refusal("https://desk.example", reply)  # what the command says
+        assert isinstance(told, InputError)
+        assert "2026-10 is not kept any more" in str(told)
         kept = await b.client.get("/statements/acme/acme-milano/2036-10")
         assert kept.status_code == 200
 
