@@ -204,6 +204,14 @@ class PersonOut(Answer):
     disabled: When | None
 
 
+class SavedViewOut(Answer):
+    """What a person looks for again and again in the list of tickets."""
+
+    name: str
+    query: Annotated[str, Field(description="Behind the `?` of the list's address")]
+    preferred: bool
+
+
 class WindowOut(Answer):
     """A maintenance window, all that was announced of it included."""
 

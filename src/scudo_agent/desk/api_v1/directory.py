@@ -11,6 +11,7 @@ from scudo_agent.desk.api_v1.answers import (
     CustomerPage,
     Me,
     PersonPage,
+    SavedViewOut,
     SiteOut,
 )
 from scudo_agent.desk.api_v1.door import BEARER, needs
@@ -26,16 +27,12 @@ from scudo_agent.instant import Instant, format_instant
 
 Reader = Annotated[TokenUse, Depends(needs(TokenScope.CUSTOMERS_READ, Right.READ))]
 Knower = Annotated[TokenUse, Depends(needs(TokenScope.PEOPLE_READ, Right.COMPANY))]
+Viewer = Annotated[TokenUse, Depends(needs(TokenScope.TICKETS_READ, Right.READ))]
 Id = Annotated[str, Path(pattern=r"^[^\x00-\x1f/]{1,200}$", examples=["acme"])]
 
 
 def add_directory_routes(router: APIRouter, store: DeskStore) -> None:
-    """Add the routes; all of them only read."""
-
-    @router.get("/me", dependencies=[Depends(BEARER)])
-    async def me(request: Request) -> Me:
-        """Whose token this is and what it may; any token may ask."""
-        return _me(request.state.token)
+    """Add the routes about customers; all of them only read."""
 
     @router.get("/customers", response_model=CustomerPage)
     async def customers(
@@ -93,6 +90,24 @@ def add_directory_routes(router: APIRouter, store: DeskStore) -> None:
                 body=dict(one.body),
             )
             for one in versions
+        ]
+
+
+def add_people_routes(router: APIRouter, store: DeskStore) -> None:
+    """Add the routes about people, oneself first; all of them only read."""
+
+    @router.get("/me", dependencies=[Depends(BEARER)])
+    async def me(request: Request) -> Me:
+        """Whose token this is and what it may; any token may ask."""
+        return _me(request.state.token)
+
+    @router.get("/views")
+    async def views(use: Viewer) -> list[SavedViewOut]:
+        """The views that the token's person keeps; `query` is that of the list."""
+        found = await offload(store.saved_views.of, use.person)
+        return [
+            SavedViewOut(name=one.name, query=one.query, preferred=one.preferred)
+            for one in found
         ]
 
     @router.get("/people", response_model=PersonPage)

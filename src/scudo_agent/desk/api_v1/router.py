@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from scudo_agent.desk.api_v1.account import add_account_routes
 from scudo_agent.desk.api_v1.acts import add_act_routes
-from scudo_agent.desk.api_v1.directory import add_directory_routes
+from scudo_agent.desk.api_v1.directory import add_directory_routes, add_people_routes
 from scudo_agent.desk.api_v1.door import Door
 from scudo_agent.desk.api_v1.refusals import DESK
 from scudo_agent.desk.api_v1.tickets import add_ticket_routes
@@ -24,6 +24,7 @@ def desk_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
         route_class=Door(store).route_class(),
         responses=DESK,
     )
+    add_people_routes(router, store)
     add_directory_routes(router, store)
     add_ticket_routes(router, store)
     add_act_routes(router, store, committed)
