@@ -8,14 +8,20 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from scudo_agent.agent.desk_health import examine
 from scudo_agent.config.server import Server
 from scudo_agent.desk.store import ledger_tables, postgresql
 from scudo_agent.desk.store.migrate import migrate, newest
+from scudo_agent.desk.store.moving import read_in, write_out
 from scudo_agent.desk.store.postgresql import PostgresqlDatabase
+from scudo_agent.desk.store.sqlite import ReadOnlyDatabase
+from scudo_agent.desk.store.tables import ticket
 from scudo_agent.errors import StoreError
+from support.desk_scene import play
+from support.desking import Bench, HandClock, settings, stage
 from support.on_postgresql import cluster as cluster
 from support.postgres import OWNER, Cluster
 from support.tenant_rows import fill
@@ -329,3 +335,41 @@ def test_the_servers_sessions_say_whose_they_are(
         named = db.execute(query, ["scudo desk"]).fetchone()
     assert named is not None
     assert named[0] >= 1
+
+
+def test_records_move_to_a_server_and_numbers_go_on(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    async def scene(b: Bench) -> None:
+        agent = await b.agent()
+        await agent.send(stage())
+
+    play(tmp_path, scene)
+    with closing(ReadOnlyDatabase(tmp_path / "desk")) as file, file.read() as db:
+        write_out(db, tmp_path / "records", customer=None)
+    server = cluster.server(cluster.migrated(tmp_path / "template"))
+    with closing(PostgresqlDatabase(server, tmp_path / "two")) as database:
+        read_in(database, tmp_path / "records")
+        with database.write() as db:
+            number = select(ticket.c.ticket_id)
+            (old,) = db.execute(number).scalars()
+            taken = db.exec_driver_sql(
+                "SELECT nextval(pg_get_serial_sequence('ticket', 'ticket_id'))"
+            ).scalar_one()
+            assert taken == old + 1
+
+
+def test_the_doctor_says_where_the_records_are(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text(cluster.password.reveal())
+    name = cluster.migrated(tmp_path / "template")
+    place = {"database": cluster.url(name), "database_password": "file:password"}
+    for told, said in (
+        (place, "on PostgreSQL 1"),
+        ({"database": place["database"]}, "cannot be used: "),
+    ):
+        found = examine(settings(tmp_path, **told), HandClock())
+        (one,) = [each for each in found if each.about == "database"]
+        assert said in one.seen
+        assert "backup" not in {each.about for each in found}

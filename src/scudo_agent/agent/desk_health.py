@@ -20,9 +20,9 @@ from scudo_agent.dbfile.backup import last_taken
 from scudo_agent.desk.mail.transport import SmtpTransport
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.backup import DESK
+from scudo_agent.desk.store.keeping import readable
 from scudo_agent.desk.store.migrate import newest
 from scudo_agent.desk.store.silence import SILENT_US
-from scudo_agent.desk.store.sqlite import ReadOnlyDatabase
 from scudo_agent.desk.store.tables import (
     agent,
     contract_version,
@@ -52,7 +52,7 @@ def examine(settings: DeskSettings, clock: Clock) -> list[Finding]:
         *_certificate(settings, clock.wall()),
         *_mail_server(settings),
     ]
-    return [*findings, *_database(settings.folder, clock.wall())]
+    return [*findings, *_database(settings, clock.wall())]
 
 
 def _certificate(settings: DeskSettings, now: Instant) -> Iterator[Finding]:
@@ -114,27 +114,40 @@ def _mail_server(settings: DeskSettings) -> Iterator[Finding]:
     yield fine("mail", f"{where} answers {how[smtp.tls]}{logged}")
 
 
-def _database(folder: Path, now: Instant) -> Iterator[Finding]:
-    path = folder / DESK.file
-    if not path.exists():
+def _database(settings: DeskSettings, now: Instant) -> Iterator[Finding]:
+    path = settings.folder / DESK.file
+    server = settings.server()
+    if server is None and not path.exists():
         yield fine("database", f"none yet; {path} is made at the first run")
         return
     try:
-        database = ReadOnlyDatabase(folder)
+        database = readable(settings.folder, server)
     except StoreError as exc:
-        yield _broken(str(exc))
+        yield _broken(str(exc)) if server is None else _unreachable(str(exc))
         return
     try:
         with database.read() as db:
-            yield from _file(db, path)
+            yield from (_file(db, path) if server is None else _server(db))
             yield from _waiting(db, now)
             yield from _agents(db, now)
             yield from _contracts(db)
     except DatabaseError as exc:
-        yield _broken(f"{path}: cannot be read: {exc.orig}")
+        said = f"{database.name}: cannot be read: {exc.orig}"
+        yield _broken(said) if server is None else _unreachable(said)
     finally:
         database.close()
-    yield from _backup(folder, now)
+    if server is None:
+        yield from _backup(settings.folder, now)
+
+
+def _unreachable(seen: str) -> Finding:
+    return Finding(
+        about="database",
+        level="fault",
+        seen=" ".join(seen.split()),
+        remedy="does the server run, and does it let this login in? see docs/desk.md, "
+        "'Running on PostgreSQL'",
+    )
 
 
 def _broken(seen: str) -> Finding:
@@ -152,10 +165,21 @@ def _file(db: Connection, path: Path) -> Iterator[Finding]:
     if sound != "ok":
         yield _broken(f"{path}: is damaged ({sound.splitlines()[-1]})")
         return
+    yield from _schema(db, "whole", path.stat().st_size)
+
+
+def _server(db: Connection) -> Iterator[Finding]:
+    """Of which version, and how large; what is kept of it is its keepers' business."""
+    version = db.exec_driver_sql("SHOW server_version").scalar_one()
+    query = "SELECT pg_database_size(current_database())"
+    size = int(db.exec_driver_sql(query).scalar_one())
+    yield from _schema(db, f"on PostgreSQL {version}", size)
+
+
+def _schema(db: Connection, told: str, size: int) -> Iterator[Finding]:
     has = str(db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar())
-    size = f"{path.stat().st_size / 1e6:.1f} MB"
     if has == newest():
-        yield fine("database", f"whole, schema {has}, {size}")
+        yield fine("database", f"{told}, schema {has}, {size / 1e6:.1f} MB")
         return
     later = has > newest()
     yield Finding(

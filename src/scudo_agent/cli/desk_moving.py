@@ -52,10 +52,10 @@ def move(args: argparse.Namespace, settings: "DeskSettings") -> int:
 def _export(
     settings: "DeskSettings", folder: Path, customer: str | None
 ) -> dict[str, int]:
+    from scudo_agent.desk.store.keeping import readable
     from scudo_agent.desk.store.moving import write_out
-    from scudo_agent.desk.store.sqlite import ReadOnlyDatabase
 
-    database = ReadOnlyDatabase(settings.folder)
+    database = readable(settings.folder, settings.server())
     try:
         with database.read() as db:
             return write_out(db, folder, customer=customer)

@@ -97,7 +97,8 @@ def run(args: argparse.Namespace, settings: "DeskSettings", ask: "Ask") -> int:
     if what not in _TAKES:
         known = ", ".join(verb for action, verb in _TAKES if action == args.action)
         raise InputError(f"'desk {args.action} {verb}': it is one of {known}")
-    if not (settings.folder / "desk.db").exists() and verb not in ("add", "invite"):
+    has_file = settings.database is not None or (settings.folder / "desk.db").exists()
+    if not has_file and verb not in ("add", "invite"):
         raise InputError(
             f"{settings.folder}: no desk has run here; name its settings with "
             "--settings, or end with the site file whose agent embeds it"

@@ -6,9 +6,8 @@ transaction.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
@@ -17,6 +16,7 @@ from scudo_agent.desk.clocks import Moment, Promise, first_due, promises
 from scudo_agent.desk.lifecycle import Status
 from scudo_agent.desk.store.contracts import ContractVersion
 from scudo_agent.desk.store.coverage import Cover, covers_of, version_at
+from scudo_agent.desk.store.database import Readable
 from scudo_agent.desk.store.scope import Scope, within
 from scudo_agent.desk.store.tables import ticket, ticket_event
 from scudo_agent.errors import ConfigError
@@ -70,13 +70,6 @@ _BY_STAGES = select(
 _BY_ACTS = select(ticket_event).where(*_of_ticket, ticket_event.c.kind.in_(_ACTS))
 
 
-class Reads(Protocol):
-    """A database that can be read."""
-
-    def read(self) -> AbstractContextManager[Connection]:
-        """A consistent view on what is committed."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promised:
     """What was promised of a ticket; `contract` is the version that counts for it.
@@ -92,14 +85,14 @@ class Promised:
 class Clocks:
     """What was promised of tickets, for whoever may see them."""
 
-    def __init__(self, database: Reads, now: Callable[[], Instant]) -> None:
+    def __init__(self, database: Readable, now: Callable[[], Instant]) -> None:
         self._database = database
         self._now = now
 
     def of(self, scope: Scope, ref: str) -> Promised | None:
         """What was promised of a ticket; None: the scope has no such one."""
         query = select(ticket).where(ticket.c.ref == ref, *within(scope))
-        with self._database.read() as db:
+        with self._database.read(scope) as db:
             row = db.execute(query).first()
             return None if row is None else promised_of(db, row, self._now())
 

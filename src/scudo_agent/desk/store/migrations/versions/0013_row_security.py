@@ -75,11 +75,13 @@ def upgrade() -> None:
     for role in ("scudo_desk", "scudo_tenant"):
         op.execute(f"GRANT SELECT ON alembic_version TO {role}")
     op.execute(
-        "DO $$ BEGIN EXECUTE format('GRANT USAGE ON ALL SEQUENCES IN SCHEMA %I"
+        "DO $$ BEGIN EXECUTE format('GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA %I"
         " TO scudo_desk', current_schema()); END $$"
     )
     # A table of a later step has its sequence used, and nothing read by a tenant.
-    op.execute("ALTER DEFAULT PRIVILEGES GRANT USAGE ON SEQUENCES TO scudo_desk")
+    op.execute(
+        "ALTER DEFAULT PRIVILEGES GRANT USAGE, UPDATE ON SEQUENCES TO scudo_desk"
+    )
     op.execute(_KEPT)
     for table in _STANDING:
         op.execute(_KEEPS.format(table=table))
