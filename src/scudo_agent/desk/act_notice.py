@@ -6,6 +6,7 @@ control characters, escaped in HTML.
 
 from typing import Any
 
+from scudo_agent.contract.summary_words import WORDS
 from scudo_agent.desk import notice_words
 from scudo_agent.desk.life import Mail
 from scudo_agent.desk.notice import Rendered, Row, fill, headline, severity_label
@@ -87,11 +88,35 @@ class _Writer:
         if (at := errand.data.get("estimate_us")) is not None:
             when = self._translator.instant(at, errand.zone)
             rows.append(Row(say(T("Expected back")), when))
+        if errand.kind is Mail.RECEIPT:
+            rows += self._receipt()
         if errand.kind is Mail.ANSWER:
             rows.append(Row(say(T("Customer")), errand.customer))
         if errand.kind is Mail.CODE and errand.severity is not None:
             label = severity_label(errand.severity, self._translator)
             rows.append(Row(say(T("Severity")), label))
+        return rows
+
+    def _receipt(self) -> list[Row]:
+        """What was taken down, what holds for it, and what is missing."""
+        errand, say = self._errand, self._say
+        severity = say(T("set when somebody has looked at it"))
+        if errand.severity is not None:
+            label = severity_label(errand.severity, self._translator)
+            severity = say(T("{label} (provisional)", label=label))
+        rows = [
+            Row(say(T("What")), self._what()),
+            Row(say(T("Origin")), str(errand.data.get("origin", ""))),
+            Row(say(T("Severity")), severity),
+        ]
+        rows += [
+            Row(say(T("Commitment")), say(Text.from_json(one)))
+            for one in errand.data.get("commitments", ())
+        ]
+        missing = [say(WORDS[one]) for one in errand.data.get("missing", ())]
+        if missing:
+            asked = self._translator.listing(missing)
+            rows.append(Row(say(T("Please tell us")), asked))
         return rows
 
     def _signed(self) -> str:
@@ -168,6 +193,12 @@ _SAYS: dict[Mail, Any] = {
                 "provisional one that we had told you.",
                 ref=v["ref"],
             ),
+        ),
+    ),
+    Mail.RECEIPT: (
+        lambda v: T("[{ref}] {what} – we have your request", **v),
+        lambda v, e: (
+            T("we have your request: it is ticket {ref}.", ref=v["ref"]),
         ),
     ),
     Mail.ANSWER: (

@@ -84,7 +84,7 @@ def _triage(form: Form, person: Person, zone: str) -> Act:
 
 
 def _estimate(form: Form, person: Person, zone: str) -> Act:
-    at = _instant(form, "estimate", zone)
+    at = local_instant(form, "estimate", zone)
     if at is None:
         raise ActError(T("Say when the service is thought to be back."))
     return Estimate(at=at, words=field_text(form, "words"))
@@ -93,7 +93,7 @@ def _estimate(form: Form, person: Person, zone: str) -> Act:
 def _diagnose(form: Form, person: Person, zone: str) -> Act:
     return Move(
         to=Status.DIAGNOSING,
-        estimate=_instant(form, "estimate", zone),
+        estimate=local_instant(form, "estimate", zone),
         words=field_text(form, "words"),
     )
 
@@ -162,7 +162,7 @@ def _one(kinds: type[_Kind], form: Form, name: str) -> _Kind | None:
     return next((kind for kind in kinds if kind.value == given), None)
 
 
-def _instant(form: Form, name: str, zone: str) -> Instant | None:
+def local_instant(form: Form, name: str, zone: str) -> Instant | None:
     """A local time as browsers send it, by the clock of the ticket's site."""
     given = form.get(name, "").strip()
     if not given:

@@ -188,6 +188,8 @@ def _sees(person: Person | None) -> dict[str, bool]:
     if person is None:
         return {}
     return {
+        "new": person.staff and person.may(Right.WORK),
+        "request": not person.staff and person.may(Right.REQUEST),
         "company": person.may(Right.COMPANY),
         "people": any(person.may(one) for one in _LOOKS_AFTER),
     }

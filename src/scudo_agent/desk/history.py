@@ -62,6 +62,9 @@ class _Teller:
             elif entry.stage is not None:
                 yield from self._stage(entry, entry.stage)
                 self._known |= {member.check for member in entry.stage.members}
+            elif entry.kind == "requested":
+                text = self._say(T("the request was received"))
+                yield self._happening(entry, text)
             else:
                 yield self._desk(entry)
         yield from map(self._attached, kept)

@@ -44,6 +44,8 @@ class Mail(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed_told"
     CODE = "code"
+    RECEIPT = "receipt"
+    """A request was taken down: its number, what holds for it, what is missing."""
     ANSWER = "answer"
     """The customer wrote; it goes to who has the ticket, or to the provider."""
 

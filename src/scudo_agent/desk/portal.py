@@ -20,6 +20,7 @@ from scudo_agent.desk.login_pages import add_login
 from scudo_agent.desk.me_pages import add_me
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.people_pages import add_people
+from scudo_agent.desk.request_pages import add_requests
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.statement_pages import list_content, site_content
 from scudo_agent.desk.store.scope import Person
@@ -206,6 +207,7 @@ def add_pages(app: FastAPI, front: Front) -> Portal:
     app.add_route("/", portal.tickets, methods=["GET"])
     app.add_route("/t/{ref}/files/{attachment:int}", portal.attachment, methods=["GET"])
     add_tickets(app, front)
+    add_requests(app, front)
     app.add_route("/maintenance", portal.windows, methods=["GET"])
     app.add_route("/statements", portal.statements, methods=["GET"])
     site = "/statements/{tenant}/{site}"

@@ -109,6 +109,8 @@ def _reader(
         if one is not None:
             return one.mail, one.language or posting.provider_language
         return posting.provider_mail, posting.provider_language
+    if kind is Mail.RECEIPT and row.audience == "provider":
+        return posting.provider_mail, posting.provider_language
     company = db.execute(_TENANT, {"tenant": row.tenant_id}).one()
     if (asked := _one(db, row.requester_id)) is not None:
         return asked.mail, asked.language or company.language

@@ -37,6 +37,7 @@ from scudo_agent.desk.store.own_facts import Facts
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.replies import Replies
+from scudo_agent.desk.store.requests import Requests
 from scudo_agent.desk.store.retention import Retention
 from scudo_agent.desk.store.saved_views import SavedViews
 from scudo_agent.desk.store.search import Search
@@ -133,6 +134,7 @@ class DeskStore:
         self.directory = Directory(self.database)
         self.ticket_pages = TicketPages(self.database)
         self.tokens = Tokens(self.database, self.now)
+        self.requests = Requests(self.database, self.now, posting)
         self.retention = Retention(self.database, self.now)
         self.search = Search(self.database, self.now)
         self.saved_views = SavedViews(self.database, self.now)
