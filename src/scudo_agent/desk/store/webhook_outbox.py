@@ -20,6 +20,7 @@ from scudo_agent.desk.store.tables import PROVIDER_TENANT, ticket, ticket_event
 from scudo_agent.desk.store.views import line_of, ticket_lines
 from scudo_agent.desk.webhook_body import body_of
 from scudo_agent.instant import DAY, MINUTE, Instant
+from scudo_agent.wire import canonical
 
 LEASE_US = 2 * MINUTE
 KEPT_US = 30 * DAY
@@ -66,7 +67,9 @@ class WebhookOutbox:
                     this = webhook_outbox.c.delivery_id == row.delivery_id
                     db.execute(delete(webhook_outbox).where(this))
                     continue
-                return self._leased(db, row, body, now)
+                parcel = self._leased(db, row, body, now)
+                if parcel is not None:
+                    return parcel
         return None
 
     def sent(self, parcel: Parcel) -> bool:
@@ -120,10 +123,14 @@ class WebhookOutbox:
 
     def _leased(
         self, db: Connection, row: Any, body: dict[str, Any], now: Instant
-    ) -> Parcel:
+    ) -> Parcel | None:
+        """The lease; None when another desk's worker was faster."""
         taken = (
             update(webhook_outbox)
-            .where(webhook_outbox.c.delivery_id == row.delivery_id)
+            .where(
+                webhook_outbox.c.delivery_id == row.delivery_id,
+                webhook_outbox.c.fence == row.fence,
+            )
             .values(
                 body=body,
                 event=body["type"],
@@ -134,12 +141,17 @@ class WebhookOutbox:
             )
             .returning(webhook_outbox.c.fence)
         )
-        # Not the row's number: it would tell how much all others are told.
-        mark = sha256(f"{row.secret}:{row.delivery_id}".encode()).hexdigest()[:32]
+        fence = db.execute(taken).scalar()
+        if fence is None:
+            return None
+        # Not the row's number, which would tell how much all others are told; with the
+        # body, since a desk that is put back from a copy gives numbers again.
+        said = f"{row.secret}:{row.delivery_id}:".encode() + canonical(body)
+        mark = sha256(said).hexdigest()[:32]
         return Parcel(
             delivery_id=row.delivery_id,
             webhook_id=row.webhook_id,
-            fence=int(db.execute(taken).scalar_one()),
+            fence=int(fence),
             attempts=row.attempts + 1,
             created=row.created_us,
             url=row.url,
