@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
+from scudo_agent.cli.main import main
 from scudo_agent.desk.store import coverage
 from scudo_agent.desk.store.coverage import Cover
 from scudo_agent.desk.store.life_tables import site_contract
@@ -169,3 +170,25 @@ def _another() -> dict[str, object]:
         "created_us": 1,
         "updated_us": 1,
     }
+
+
+def test_the_office_says_it_by_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "uno.yaml").write_text(
+        "id: uno\ntitle: Uno\nyear_start: 2026-01-01\n"
+    )
+    (tmp_path / "desk.yaml").write_text("state: desk\ncontracts: c\n")
+    file = ["--settings", str(tmp_path / "desk.yaml")]
+    new = ["--name", "ACME", "--mail", "it@acme.example", "--timezone", "Europe/Rome"]
+    at = ["--at", "acme-milano", "--contract", "uno"]
+    assert main(["desk", "customer", "add", "acme", *new, *at, *file]) == 0
+    until = ["--from", "2026-01-01", "--until", "2026-06-30"]
+    assert main(["desk", "customer", "contract", "acme", *at, *until, *file]) == 0
+    told = capsys.readouterr().out
+    assert "contract  uno, from 2026-01-01 until 2026-06-30" in told
+    assert main(["desk", "customer", "contract", "acme", *at, *file]) == 2
+    assert "needs --from" in capsys.readouterr().err
+    wrong = ["--from", "1 June"]
+    assert main(["desk", "customer", "contract", "acme", *at, *wrong, *file]) == 2

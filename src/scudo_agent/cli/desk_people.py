@@ -7,6 +7,7 @@ desk user role MAIL --role ROLE | disable MAIL | enable MAIL | password MAIL
 desk customer add ID --name NAME --mail MAIL --at SITE --timezone ZONE [--contract ID]
 desk customer list | show ID
 desk customer change ID [--name …] [--mail …] [--language …] [--at SITE …]
+desk customer contract ID --at SITE --contract ID --from DATE [--until DATE]
 
 A last word `….yaml` is the site whose agent embeds the desk.
 """
@@ -41,13 +42,15 @@ _TAKES: dict[tuple[str, str], tuple[str, ...]] = {
     ("customer", "list"): (),
     ("customer", "show"): (),
     ("customer", "change"): _CUSTOMER,
+    ("customer", "contract"): ("site", "contract", "since", "until"),
 }
 _NEEDS = {
     ("user", "add"): ("name", "role"),
     ("user", "role"): ("role",),
     ("customer", "add"): ("name", "mail", "site", "timezone"),
+    ("customer", "contract"): ("site", "contract", "since"),
 }
-_FLAGS = {"site": "--at"}
+_FLAGS = {"site": "--at", "since": "--from"}
 _SAID = {
     "add": "is added; 'desk user invite' mails the way in",
     "invite": "is mailed the way in",
@@ -76,6 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--at", dest="at_site", metavar="SITE", help="a customer's site")
     group.add_argument("--timezone", metavar="ZONE", help="its zone: Europe/Rome")
     group.add_argument("--contract", metavar="ID", help="the contract that it has")
+    group.add_argument(
+        "--until", metavar="DATE", help="with customer contract: its last day"
+    )
 
 
 def site_of(args: argparse.Namespace) -> Path | None:
@@ -120,7 +126,8 @@ def run(args: argparse.Namespace, settings: "DeskSettings", ask: "Ask") -> int:
 def _options(args: argparse.Namespace, what: tuple[str, str]) -> dict[str, Any]:
     """The options that go with the words; `InputError` for others, or for too few."""
     given = {name: getattr(args, name) for name in (*_USER, *_CUSTOMER)}
-    given["site"] = args.at_site
+    since = None if args.from_ is None else str(args.from_)
+    given |= {"site": args.at_site, "since": since, "until": args.until}
     action, verb = what
     for name, value in given.items():
         if value is not None and name not in _TAKES[what]:
@@ -187,3 +194,6 @@ def _whole(one: dict[str, Any]) -> Iterator[str]:
     for site in one["sites"]:
         contract = site["contract"] or "no contract"
         yield f"site      {site['site']}, {site['timezone']}, {contract}"
+    for held in one.get("contracts", ()):
+        until = f"until {held['until']}" if held["until"] else "on"
+        yield f"contract  {held['contract']}, from {held['from']} {until}"

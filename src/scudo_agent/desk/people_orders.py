@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +15,7 @@ from scudo_agent.desk.offload import offload
 from scudo_agent.desk.passwords import BusyError, refusal
 from scudo_agent.desk.rights import Role
 from scudo_agent.desk.store.agents import Enrolment
+from scudo_agent.desk.store.coverage import Cover
 from scudo_agent.desk.store.customers import CustomerChange, CustomerLine
 from scudo_agent.desk.store.people import (
     ALL,
@@ -67,6 +69,13 @@ class _OtherCustomer(_Words):
     contract: Id | None = None
 
 
+class _Covered(_Words):
+    site: Id
+    contract: Id
+    since: date
+    until: date | None = None
+
+
 W = TypeVar("W", bound=_Words)
 
 
@@ -90,6 +99,7 @@ class PeopleOrders:
             "desk-customer-list": self._customers,
             "desk-customer-show": self._customer,
             "desk-customer-change": self._change_customer,
+            "desk-customer-contract": self._cover,
         }
 
     async def _add(self, asked: Asked, actor: str) -> Asked:
@@ -199,6 +209,30 @@ class PeopleOrders:
         put = self._desk.store.customers.change
         await offload(put, customer, change, actor=actor)
         return await self._shown_customer(customer)
+
+    async def _cover(self, asked: Asked, actor: str) -> Asked:
+        """Let a contract hold for a site from a day on; what was and what is."""
+        customer = str(asked.pop("customer", None))
+        told = _checked(_Covered, asked)
+        cover = Cover(
+            contract_id=told.contract,
+            since=told.since,
+            until=told.until,
+            actor=actor,
+        )
+        coverage = self._desk.store.coverage
+        await offload(coverage.put, customer, told.site, cover)
+        answer = await self._shown_customer(customer)
+        found = await offload(coverage.of, customer, told.site)
+        answer["customer"]["contracts"] = [
+            {
+                "contract": one.contract_id,
+                "from": one.since.isoformat(),
+                "until": None if one.until is None else one.until.isoformat(),
+            }
+            for one in found.covers
+        ]
+        return answer
 
     async def _line(self, asked: Asked) -> PersonLine:
         mail = _mail(asked)
