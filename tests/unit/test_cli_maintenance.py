@@ -451,3 +451,56 @@ def _who(desk: Desk) -> Any:
     from scudo_agent.desk.store.scope import AgentIdentity
 
     return AgentIdentity(tenant_id="acme", site_id="acme-milano", agent_id="x")
+
+
+def test_windows_are_listed_in_the_order_of_time(desk: Desk, maintenance: Run) -> None:
+    for day in (28, 25, 27):
+        span = (f"2026-11-{day}T22:00:00+01:00", f"2026-11-{day}T23:00:00+01:00")
+        words = ("--start", span[0], "--end", span[1], "--yes")
+        assert maintenance("add", *NEW, *words)[0] == 0
+    _, out, _ = maintenance("list")
+    days = [line.split("2026-11-")[1][:2] for line in out.splitlines()[1:]]
+    assert days == ["25", "27", "28"]
+
+
+def test_add_hints_at_a_window_of_the_same_service_that_it_overlaps(
+    desk: Desk, maintenance: Run
+) -> None:
+    first = added(maintenance)
+    later = (
+        "--start",
+        "2026-11-27T01:00:00+01:00",
+        "--end",
+        "2026-11-27T03:00:00+01:00",
+    )
+    _, out, _ = maintenance("add", *NEW, *later, "--yes")
+    hint = f"  overlaps {first} (ordinary, erp): Thu 2026-11-26 22:00 - Fri 02:00"
+    assert hint in out.splitlines()
+    after = (
+        "--start",
+        "2026-11-27T03:00:00+01:00",
+        "--end",
+        "2026-11-27T04:00:00+01:00",
+    )
+    _, out, _ = maintenance("add", *NEW, *after, "--yes")
+    assert "overlaps" not in out
+
+
+def test_lengths_are_cut_alike_in_the_parts_and_in_all(
+    desk: Desk, maintenance: Run
+) -> None:
+    odd = ("--start", SPAN[1], "--end", "2026-11-26T22:59:59.700000+01:00")
+    code, out, _ = maintenance("add", *NEW, *odd, "--yes", "--json")
+    assert code == 0
+    name = str(json.loads(out)["windows"][0]["id"])
+    _, out, _ = maintenance("explain", name)
+    assert "(59 min 59 s): " in out
+    assert "excluded in all: 59 min 59 s" in out
+    assert "1 h" not in out
+
+
+def test_a_refusal_speaks_of_the_sites_time(desk: Desk, maintenance: Run) -> None:
+    far = ("--start", "2036-07-01T22:00:00+02:00", "--end", "2036-07-02T02:00:00+02:00")
+    code, _, err = maintenance("add", *NEW, *far, "--yes")
+    assert code == 2
+    assert "the window ends at 2036-07-02 02:00:00 +02:00: " in err

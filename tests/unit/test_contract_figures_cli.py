@@ -372,3 +372,20 @@ def test_credits_are_as_the_documented_schema_says(terminal: Terminal) -> None:
     found = json.loads(out)
     jsonschema.validate(found, schema("cost"))
     assert found["credits"] == [{"card": "c1", "used": 15, "left": 385}]
+
+
+def test_calendar_and_clocks_speak_the_readers_language(terminal: Terminal) -> None:
+    code, out, _ = terminal.run(
+        "calendar", "--year", "2026", "--language", "it", **SHOP
+    )
+    assert code == 0
+    assert "giorni lavorativi nel 2026" in out
+    assert "MESE" in out
+    assert "dic" in out
+    assert "orari in Europe/Rome, manutenzione in UTC+01:00; --json riporta" in out
+    words = ("--opened", OPENED, "--severity", "2", "--language", "it")
+    code, out, _ = terminal.run("sla", *words, clocks=CLOCKS[:1])
+    assert code == 0
+    assert "richiesta ricevuta ven 2026-04-03 16:30" in out
+    assert "4 ore lavorative" in out
+    assert "preso in carico" in out

@@ -7,8 +7,10 @@ import pytest
 
 from scudo_agent.cli.desk_door import _refusal
 from scudo_agent.contract.exact import loads
+from scudo_agent.desk.statement_pages import counted
 from scudo_agent.errors import InputError
 from scudo_agent.instant import DAY, SECOND
+from scudo_agent.locale import translator
 from support.desk_scene import play
 from support.desking import T0, Bench, Speaker, contract, site
 from support.stated_desk import WHO, months_before, tell
@@ -163,3 +165,18 @@ def test_a_long_list_has_pages(tmp_path: Path) -> None:
         ).status_code == 200
 
     play(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    ("sites", "stated", "said"),
+    [
+        (1, 0, "One site has a contract, and no statement yet."),
+        (1, 1, "One site has a contract, and statements."),
+        (3, 0, "3 sites have a contract, none of them a statement yet."),
+        (3, 1, "3 sites have a contract, one of them statements."),
+        (3, 2, "3 sites have a contract, 2 of them statements."),
+        (3, 3, "3 sites have a contract, and all of them statements."),
+    ],
+)
+def test_the_list_counts_in_plain_words(sites: int, stated: int, said: str) -> None:
+    assert translator("en").render(counted(sites, stated)) == said

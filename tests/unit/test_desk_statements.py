@@ -163,3 +163,17 @@ def test_a_month_to_come_and_one_before_the_contract_are_refused(month: Month) -
         get(month.desk.who, "2026-05")
     with pytest.raises(InputError, match="before the contract began"):
         get(month.desk.who, "2025-05")
+
+
+def test_a_month_before_there_was_anything_is_refused_and_not_kept(
+    month: Month,
+) -> None:
+    get, who = month.desk.store.statements.get, month.desk.who
+    month.at(Instant(MARCH + 2 * HOUR))
+    month.desk.settle(month.agent)
+    assert get(who, "2026-03").revision == 1
+    with pytest.raises(InputError, match="was over before anything was measured here"):
+        get(who, "2026-01")
+    assert [one.period for one in month.desk.store.statements.of_site(who)] == [
+        "2026-03"
+    ]

@@ -120,7 +120,7 @@ def test_a_month_is_mailed_once_when_it_is_over_and_told(month: Month) -> None:
     text = " ".join(plain(mail).split())
     assert text.startswith(
         "Buongiorno, questo è il rendiconto di marzo 2026 del contratto Contratto "
-        "prova. Gestionale nel mese: disponibile per il 99,8633 % del tempo che "
+        "prova. Gestionale nel mese: disponibilità 99,8633 % del tempo che "
         "conta; blocco conteggiato: 1 h; non misurato: 11 h nell'anno: promesso 99 %: "
     )
     assert len(plain(mail).splitlines()) < 25  # one screen

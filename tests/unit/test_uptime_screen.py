@@ -46,7 +46,7 @@ def shown(folder: Path, capsys: Capture, *options: str) -> list[str]:
 def test_the_account_in_english(tmp_path: Path, capsys: Capture) -> None:
     found = shown(tmp_path, capsys)
     assert found[0] == "Standard (standard)"
-    assert "contract year 2026-01-01 to 2027-01-01, as known at" in found[1]
+    assert "contract year 2026-01-01 to 2026-12-31, as known at" in found[1]
     assert "availability 99.9716 % promised 99 %: kept so far" in found
     assert "down, excluded 4 min" in found
     assert "down, counted 1 h 14 min" in found
@@ -179,7 +179,7 @@ def test_a_budget_that_is_exceeded_is_never_a_negative_rest(
     said = " ".join(capsys.readouterr().out.split())
     assert verdict in said
     assert over in said
-    assert "-" not in said.replace("2026-", "").replace("2027-", "").replace("-01", "")
+    assert "-" not in said.replace("2026-", "").replace("-01", "").replace("12-31", "")
 
 
 @pytest.mark.parametrize("language", ["en", "it"])
@@ -226,3 +226,20 @@ def test_a_percentage_is_cut_and_never_reaches_the_promise_by_rounding() -> None
     assert Words("it").number(Fraction(3, 2)) == "1,50"
     assert Words("en").length(Fraction(1_999_999)) == "1 s"
     assert Words("en").length(Fraction(-1_999_999)) == "-1 s"
+
+
+def test_a_page_replaces_a_page_and_no_other_file(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    words = write(tmp_path, [line("2026-01-01T00:00:00+01:00", "up")], [])
+    words += ["--at", "2026-07-01T00:00:00+02:00", "--html"]
+    page, other = tmp_path / "page.html", tmp_path / "notes.txt"
+    assert main([*words, str(page)]) == 0
+    assert main([*words, str(page), "--language", "it"]) == 0
+    assert "Rendiconto" in page.read_text()
+    other.write_text("my notes")
+    capsys.readouterr()
+    assert main([*words, str(other)]) == 2
+    said = f"{other}: is there already and is no statement's page; name another file\n"
+    assert capsys.readouterr().err == said
+    assert other.read_text() == "my notes"

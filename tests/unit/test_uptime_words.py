@@ -212,7 +212,7 @@ def test_a_statement_is_told_in_one_language_and_zone(
     assert found.splitlines()[:3] == [
         f"{html}: scritto",
         "2026-06, revisione 1, come noto al 2026-06-01 14:00:00 +02:00",
-        "  erp: disponibile per il 85,7134 % del tempo che conta, bloccato per 2 h",
+        "  erp: disponibilità 85,7134 % del tempo che conta, bloccato per 2 h",
     ]
     found = said(site, capsys, "statement", "--month", "2026-07")
     assert found.splitlines()[:2] == [

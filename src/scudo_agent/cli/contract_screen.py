@@ -54,7 +54,7 @@ class AccountScreen:
             return
         first = accounts[0]
         self._words = Words(self._language, first.contract.timezone)
-        start, end = (self._words.short(one)[:10] for one in first.year)
+        start, end = self._words.days(first.year)
         self._console.print(f"{first.contract.title} ({first.contract.id})")
         self._print(
             T(

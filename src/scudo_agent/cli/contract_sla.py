@@ -6,20 +6,21 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from scudo_agent.cli.contract import add_file
+from scudo_agent.cli.contract import add_file, add_language
 
 if TYPE_CHECKING:
     from scudo_agent.contract.calendar import Calendar
     from scudo_agent.contract.hours import TicketFacts
     from scudo_agent.contract.model import ClockRule, Contract
     from scudo_agent.instant import Instant
+    from scudo_agent.locale import Translator
+    from scudo_agent.text import Text
 
 _OPTIONS = {
     "severity": "--severity",
     "category": "--category",
     "origin": "--origin",
 }
-_UNITS = {"working_hours": "working hours", "working_days": "working days"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="whether a card with usable credits stands behind it; default: yes",
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
+    add_language(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from scudo_agent.contract.calendar import Calendar
     from scudo_agent.contract.clocks import applies, due, starts
     from scudo_agent.contract.hours import TicketFacts
+    from scudo_agent.locale import translator
 
     contract = read_contract(args.file)
     opened = _opened(args.opened)
@@ -73,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         entries = [{"name": c.name, "due": calendar.text(at)} for c, at in clocks]
         print(json.dumps({"clocks": entries}, indent=2, ensure_ascii=False))
     else:
-        _print(calendar, opened, clocks)
+        _print(calendar, opened, clocks, translator(args.language))
     return 0
 
 
@@ -138,21 +141,55 @@ def _asks(missing: tuple[str, ...], *, many: bool = False) -> str:
 
 
 def _print(
-    calendar: "Calendar", opened: "Instant", clocks: "list[tuple[ClockRule, Instant]]"
+    calendar: "Calendar",
+    opened: "Instant",
+    clocks: "list[tuple[ClockRule, Instant]]",
+    speaks: "Translator",
 ) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from scudo_agent.text import T
+
     contract = calendar.contract
     console = Console(highlight=False, markup=False, emoji=False)
-    console.print(
-        f"{contract.title} ({contract.id}), received {calendar.day_time(opened)}"
-    )
+    received = T("received {when}", when=_when(opened, calendar, speaks))
+    console.print(f"{contract.title} ({contract.id}), {speaks.render(received)}")
     if not clocks:
-        console.print("no clock applies")
+        console.print(speaks.render(T("no clock applies")))
         return
-    table = Table("CLOCK", "WITHIN", "UNTIL", "DUE", box=None, pad_edge=False)
+    heads = (T("CLOCK"), T("WITHIN"), T("UNTIL"), T("DUE"))
+    table = Table(*map(speaks.render, heads), box=None, pad_edge=False)
     for clock, at in clocks:
-        within = f"{clock.within} {_UNITS[clock.unit]}"
-        table.add_row(clock.name, within, clock.until, calendar.day_time(at))
+        within, until = (speaks.render(text) for text in _promise(clock))
+        table.add_row(clock.name, within, until, _when(at, calendar, speaks))
     console.print(table)
+
+
+def _promise(clock: "ClockRule") -> "tuple[Text, Text]":
+    """Within how much working time, until what."""
+    from scudo_agent.contract.model import Unit, Until
+    from scudo_agent.text import TN, T
+
+    if clock.unit is Unit.HOURS:
+        within = TN("{n} working hour", "{n} working hours", n=clock.within)
+    else:
+        within = TN("{n} working day", "{n} working days", n=clock.within)
+    words = {
+        Until.TAKEN: T("taken"),
+        Until.ANSWERED: T("answered"),
+        Until.PROCESSED: T("processed"),
+        Until.RESOLVED: T("resolved"),
+    }
+    return within, words[clock.until]
+
+
+def _when(at: "Instant", calendar: "Calendar", speaks: "Translator") -> str:
+    """`Tue 2026-04-07 11:30`, with the day in the reader's language."""
+    from babel.dates import format_date
+
+    from scudo_agent.locale.formats import babel_locale, local
+
+    there = local(at, calendar.contract.timezone)
+    name = format_date(there, "EEE", locale=babel_locale(speaks.language))
+    return f"{name} {calendar.day_time(at).partition(' ')[2]}"

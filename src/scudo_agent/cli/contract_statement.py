@@ -68,13 +68,33 @@ def write_statement(statement: "Mapping[str, Any]", path: Path) -> None:
     print(f"{path}: revision {revision}, sha256 {digest}", file=sys.stderr)
 
 
+def replaceable(path: Path) -> bool:
+    """Whether no file is there, or a page that was written here before."""
+    from scudo_agent.statement.render import MARK
+
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except FileNotFoundError:
+        return True
+    return not head or MARK.encode() in head
+
+
 def write_page(statement: "Mapping[str, Any]", path: Path, *, language: str) -> None:
-    """Write a statement's page; one that is there is drawn anew."""
+    """Write a statement's page; one that is there is drawn anew.
+
+    `InputError` where another file stands there: who mistypes a name loses nothing.
+    """
     from scudo_agent.errors import InputError
     from scudo_agent.statement.render import render_statement
 
     text = render_statement(statement, language=language)
     try:
+        if not replaceable(path):
+            raise InputError(
+                f"{path}: is there already and is no statement's page; "
+                "name another file"
+            )
         path.write_text(text, "utf-8")
     except OSError as exc:
         raise InputError(f"{path}: cannot be written: {exc.strerror}") from None

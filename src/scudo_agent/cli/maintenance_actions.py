@@ -35,8 +35,6 @@ from scudo_agent.instant import Instant, format_instant
 from scudo_agent.locale.formats import zone_info
 from scudo_agent.wire_site import Windows, WindowState
 
-_ALIVE = (Phase.PLANNED, Phase.OPEN)
-
 
 def add(args: argparse.Namespace, case: Case) -> int:
     """Show what would be excluded, ask, announce."""
@@ -71,6 +69,7 @@ def add(args: argparse.Namespace, case: Case) -> int:
     ]
     if not args.json:
         screen.preview(case, planned, plans, each=args.each)
+        screen.overlaps(case, plans, _windows(case).windows, now)
     if not confirmed(args, "Announce it? The customer is told by mail at once."):
         print("nothing was announced")
         return 1
@@ -83,7 +82,7 @@ def show(args: argparse.Namespace, case: Case) -> int:
     """Print the windows: by default those that are not over."""
     windows = _windows(case)
     now = _now()
-    shown = [w for w in windows.windows if args.all or _phase(w, now) in _ALIVE]
+    shown = [w for w in windows.windows if args.all or _phase(w, now) in screen.ALIVE]
     if args.json:
         document = windows.model_copy(update={"windows": shown})
         print_json(document.model_dump(mode="json"))
@@ -132,7 +131,7 @@ def cancel(args: argparse.Namespace, case: Case) -> int:
     if not found:
         raise unknown(args.id)
     now = _now()
-    alive = [w for w in found if _phase(w, now) in _ALIVE]
+    alive = [w for w in found if _phase(w, now) in screen.ALIVE]
     if not args.json:
         # What is over or cancelled is shown as such, if there is nothing else.
         hidden = len(found) - len(alive) if alive else 0

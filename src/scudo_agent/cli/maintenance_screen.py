@@ -34,6 +34,9 @@ _SHIFTS = {
 }
 _SERIES_SHOWN = 60
 
+ALIVE = (Phase.PLANNED, Phase.OPEN)
+"""A window that is still to be reckoned with."""
+
 
 def preview(
     case: Case, planned: Sequence[Occurrence], plans: Sequence[Plan], *, each: bool
@@ -63,6 +66,31 @@ def preview(
     print(f"{len(plans)} windows, {mails} to the customer")
 
 
+def overlaps(
+    case: Case, plans: Sequence[Plan], states: Sequence[WindowState], now: Instant
+) -> None:
+    """Hint at windows of the same services that a new one overlaps."""
+    alive = [one for one in states if phase(window_of(one), now) in ALIVE]
+    for state in sorted(alive, key=_begins):
+        last = standing(window_of(state))
+        if any(_meets(plan, last.start, last.end, state.services) for plan in plans):
+            span = _span(last.start, last.end, case.zone)
+            names = _names(case, state.services)
+            print(f"  overlaps {state.id} ({state.kind}, {names}): {span}")
+
+
+def _meets(plan: Plan, start: Instant, end: Instant, services: Sequence[str]) -> bool:
+    alike = EVERY in services or EVERY in plan.services
+    return (alike or bool(set(services) & set(plan.services))) and (
+        plan.start < end and start < plan.end
+    )
+
+
+def _begins(state: WindowState) -> tuple[Instant, str]:
+    """Lists are in the order of time."""
+    return standing(window_of(state)).start, state.id
+
+
 def moving(case: Case, state: WindowState, plan: Plan) -> None:
     """From which span to which, and what the window would then exclude."""
     window, zone = window_of(state), case.zone
@@ -86,7 +114,7 @@ def listing(
     if states:
         when = f"WHEN ({zone})"
         print(f"{'WINDOW':12}  {'STATE':9}  {'KIND':13}  {when:35}  SERVICES")
-    for state in states:
+    for state in sorted(states, key=_begins):
         last, where = standing(window_of(state)), phase(window_of(state), now)
         span = _span(last.start, last.end, zone)
         names = _names(case, state.services)
@@ -132,7 +160,7 @@ def explanation(case: Case, state: WindowState, now: Instant, language: str) -> 
     ):
         for part in parts:
             print(f"  {say(text)}: {part['words']}")
-    total: Value = {"duration": int(found["excluded_seconds"] * SECOND)}
+    total: Value = {"duration": int(found["excluded_seconds"]) * SECOND}
     print(f"  {say(T('excluded in all: {length}', length=total))}")
     for warning in found["warnings"]:
         print(f"  {say(T('warning: {text}', text=warning))}")
@@ -200,7 +228,7 @@ def _part(
     start, end = part.span
     text = why(rules, window, part.announcement, at=now, refusal=part.refusal)
     reason = speaks.render(text, zone=zone)
-    length = speaks.duration(end - start)
+    length = _length(speaks, end - start)
     return {
         "start": format_instant(start),
         "end": format_instant(end),
@@ -231,7 +259,7 @@ def _effect(
             start, end = part.span
             text = why(rules, window, part.announcement, at=at, refusal=part.refusal)
             reason = speaks.render(text, zone=zone)
-            yield f"{word}  {speaks.duration(end - start)}: {reason}"
+            yield f"{word}  {_length(speaks, end - start)}: {reason}"
     for text in warnings([window], rules, at=at):
         yield f"warning: {speaks.render(text, zone=zone)}"
     last = announce_by(rules, plan)
@@ -250,10 +278,10 @@ def _occurrence(
     zone: str,
     speaks: Translator,
 ) -> str:
-    length = speaks.duration(one.end - one.start)
+    length = _length(speaks, one.end - one.start)
     line = f"{_span(one.start, one.end, zone):35}  {length:9}"
     if rules is not None and plan is not None:
-        line += f"  excluded {speaks.duration(_excluded(assess(rules, plan)))}"
+        line += f"  excluded {_length(speaks, _excluded(assess(rules, plan)))}"
     if one.shift is not Shift.NONE:
         line += f"  <- {_SHIFTS[one.shift]}"
     return line.rstrip()
@@ -261,6 +289,11 @@ def _occurrence(
 
 def _excluded(found: Assessment) -> int:
     return sum(part.span[1] - part.span[0] for part in found.granted)
+
+
+def _length(speaks: Translator, value_us: int) -> str:
+    """Cut to whole seconds, as `contract uptime` does: never more than there is."""
+    return speaks.duration(value_us // SECOND * SECOND)
 
 
 def _names(case: Case, services: Sequence[str]) -> str:

@@ -61,10 +61,16 @@ def run(args: argparse.Namespace) -> int:
     if args.json is not None:
         _write(args.json, body, words)
     if args.html is not None:
+        from scudo_agent.cli.contract_statement import replaceable
         from scudo_agent.statement.render import render_statement
 
         language = args.language or site.customer.language
         page = render_statement(stated, language=language)
+        if not replaceable(args.html):
+            raise InputError(
+                f"{args.html}: is there already and is no statement's page; "
+                "name another file"
+            )
         _write(args.html, page.encode(), words)
     _say(period, revision, stated, words)
     return 0

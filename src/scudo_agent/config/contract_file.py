@@ -1,6 +1,7 @@
 """From a contract file, or its data, to a `Contract`, or to all its faults."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ def contract_of(doc: Document) -> tuple[Contract | None, list[Fault]]:
     try:
         file, faults = ContractFile.model_validate(data), []
         bad: frozenset[str] = frozenset()
+        places: list[Loc] = []
     except ValidationError as exc:
         faults = faults_of(
             exc,
@@ -82,17 +84,44 @@ def contract_of(doc: Document) -> tuple[Contract | None, list[Fault]]:
             describe=_place,
             locate=fault_at(doc),
         )
-        places = (entry["loc"][:1] for entry in exc.errors(include_url=False))
+        places = [entry["loc"] for entry in exc.errors(include_url=False)]
         bad = frozenset(str(loc[0]) for loc in places if loc)
-        whole = {key: value for key, value in data.items() if key not in bad}
-        file = LenientContract.model_validate(whole)
-    faults += rule_faults(doc, file, bad=bad)
+        file = _what_is_readable(data, places, bad)
+    faults += rule_faults(doc, file, bad=bad, unread=places)
     wrong = [] if "holidays" in bad else holiday_faults(doc, file.holidays)
     faults += wrong
     contract = contract_of_file(file)
     if not wrong and not bad & _DAYS_NEED:
         faults += carenza_faults(doc, contract)
     return (None, faults) if faults else (contract, [])
+
+
+def _what_is_readable(
+    data: dict[str, Any], places: Sequence[Loc], bad: frozenset[str]
+) -> ContractFile:
+    """The contract without its unreadable places; without their sections if need be."""
+    rest = deepcopy(data)
+    for loc in places:
+        _drop(rest, loc)
+    try:
+        return LenientContract.model_validate(rest)
+    except ValidationError:
+        whole = {key: value for key, value in data.items() if key not in bad}
+        return LenientContract.model_validate(whole)
+
+
+def _drop(data: dict[str, Any], loc: Loc) -> None:
+    """Take the innermost key on the way to `loc` out: items of lists stay in place."""
+    here: Any = data
+    found: tuple[dict[str, Any], str] | None = None
+    for step in loc:
+        if isinstance(here, dict) and step in here:
+            found = (here, str(step))
+        elif not isinstance(here, list) or step not in range(len(here)):
+            break
+        here = here[step]
+    if found is not None:
+        found[0].pop(found[1], None)
 
 
 def _whole(doc: Document) -> Contract:

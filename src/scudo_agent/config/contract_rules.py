@@ -19,10 +19,13 @@ from scudo_agent.errors import Fault
 
 
 def rule_faults(
-    doc: Document, file: ContractFile, *, bad: frozenset[str]
+    doc: Document, file: ContractFile, *, bad: frozenset[str], unread: Sequence[Loc]
 ) -> list[Fault]:
-    """All contradictions; `bad` are sections that could not be read at all."""
-    rules = _Rules(doc, file, bad)
+    """All contradictions of what could be read.
+
+    `unread` are the places that could not, `bad` the sections that they are in.
+    """
+    rules = _Rules(doc, file, bad, unread)
     rules.hours()
     rules.clocks()
     rules.billing()
@@ -32,11 +35,18 @@ def rule_faults(
 
 
 class _Rules:
-    def __init__(self, doc: Document, file: ContractFile, bad: frozenset[str]) -> None:
+    def __init__(
+        self,
+        doc: Document,
+        file: ContractFile,
+        bad: frozenset[str],
+        unread: Sequence[Loc],
+    ) -> None:
         self.faults: list[Fault] = []
         self._doc = doc
         self._file = file
         self._bad = bad
+        self._unread = unread
 
     def hours(self) -> None:
         """Spans in order and apart, no day twice, half-days with hours."""
@@ -179,6 +189,8 @@ class _Rules:
             self._fault((*loc, index), what)
 
     def _fault(self, loc: Loc, what: str, *, key: bool = False) -> None:
+        if any(one[: len(loc)] == loc for one in self._unread):
+            return  # it could not be read: what it lacks may stand there
         self.faults.append(self._doc.fault(loc, what, key=key))
 
 

@@ -78,18 +78,35 @@ def list_content(
 ) -> dict[str, Any]:
     """Contents of the list of all sites."""
     stated = sum(bool(one.lines) for one in found)
-    sentence = TN(
-        "One site has a contract; {stated} of them has statements.",
-        "{n} sites have a contract; {stated} of them have statements.",
-        n=len(found),
-        stated=stated,
-    )
+    sentence = counted(len(found), stated)
     rows = [_Book(one, translator, now).site() for one in found]
     return {
         "title": translator.render(T("Statements")),
         "sentence": translator.render(sentence),
         "sites": rows,
     }
+
+
+def counted(sites: int, stated: int) -> Text:
+    """How many sites have a contract, and how many of them were stated."""
+    if not stated:
+        return TN(
+            "One site has a contract, and no statement yet.",
+            "{n} sites have a contract, none of them a statement yet.",
+            n=sites,
+        )
+    if stated == sites:
+        return TN(
+            "One site has a contract, and statements.",
+            "{n} sites have a contract, and all of them statements.",
+            n=sites,
+        )
+    return TN(
+        "{sites} sites have a contract, one of them statements.",
+        "{sites} sites have a contract, {n} of them statements.",
+        n=stated,
+        sites=sites,
+    )
 
 
 def site_content(

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from scudo_agent.contract.model import Announcement, Window, WindowKind
 from scudo_agent.errors import InputError
-from scudo_agent.instant import DAY, SECOND, Instant, format_instant, parse_instant
+from scudo_agent.instant import DAY, Instant, local_stamp, parse_instant
 from scudo_agent.wire_site import WindowState
 
 HORIZON_US = 732 * DAY
@@ -75,40 +75,42 @@ def phase(window: Window, now: Instant) -> Phase:
     return Phase.OPEN if now < last.end else Phase.OVER
 
 
-def check_span(start: Instant, end: Instant, now: Instant) -> None:
+def check_span(start: Instant, end: Instant, now: Instant, *, zone: str) -> None:
     """A first announcement: of a span that is not yet over."""
-    _ordered(start, end)
+    _ordered(start, end, zone)
     if now >= end:
         raise RefusedError(
-            f"the window ended at {_said(end)}: a customer is told before "
+            f"the window ended at {_said(end, zone)}: a customer is told before "
             "the end, and what is past is no longer announced"
         )
     if end > now + HORIZON_US:
         raise RefusedError(
-            f"the window ends at {_said(end)}: at most two years ahead, "
-            f"until {_said(Instant(now + HORIZON_US))}"
+            f"the window ends at {_said(end, zone)}: at most two years ahead, "
+            f"until {_said(Instant(now + HORIZON_US), zone)}"
         )
 
 
-def check_move(window: Window, start: Instant, end: Instant, now: Instant) -> None:
+def check_move(
+    window: Window, start: Instant, end: Instant, now: Instant, *, zone: str
+) -> None:
     """A further announcement: before the end of the window as it now stands."""
-    check_open(window, now)
-    _ordered(start, end)
+    check_open(window, now, zone=zone)
+    _ordered(start, end, zone)
     if end > now + HORIZON_US:
         raise RefusedError("a window ends at most two years ahead")
 
 
-def check_open(window: Window, now: Instant) -> None:
+def check_open(window: Window, now: Instant, *, zone: str) -> None:
     """Nothing is announced of what is cancelled or over (a cancellation neither)."""
     if window.cancelled is not None:
         raise TooLateError(
-            f"{window.id} was cancelled at {_said(window.cancelled)}: "
+            f"{window.id} was cancelled at {_said(window.cancelled, zone)}: "
             "announce a new window"
         )
     end = standing(window).end
     if now >= end:
         raise TooLateError(
-            f"{window.id} ended at {_said(end)}: write a correction, which "
+            f"{window.id} ended at {_said(end, zone)}: write a correction, which "
             "is shown apart, or announce a new window"
         )
 
@@ -135,7 +137,7 @@ def check_services(services: Collection[str], known: Collection[str]) -> None:
     )
 
 
-def check_peak(kind: str, peak: Instant | None, now: Instant) -> None:
+def check_peak(kind: str, peak: Instant | None, now: Instant, *, zone: str) -> None:
     """A peak notice belongs to an upgrade, and was given before it is written."""
     if peak is None:
         return
@@ -143,19 +145,19 @@ def check_peak(kind: str, peak: Instant | None, now: Instant) -> None:
         raise RefusedError(f"a peak notice belongs to an upgrade, and this is {kind}")
     if peak > now:
         raise RefusedError(
-            f"the peak notice is of {_said(peak)}, which is yet to come: "
+            f"the peak notice is of {_said(peak, zone)}, which is yet to come: "
             "say when the customer told"
         )
 
 
-def _ordered(start: Instant, end: Instant) -> None:
+def _ordered(start: Instant, end: Instant, zone: str) -> None:
     if end <= start:
         raise RefusedError(
-            f"the window ends at {_said(end)}, which is not after its start "
-            f"at {_said(start)}"
+            f"the window ends at {_said(end, zone)}, which is not after its start "
+            f"at {_said(start, zone)}"
         )
 
 
-def _said(at: Instant) -> str:
-    """An instant in a refusal: people read it, so whole seconds."""
-    return format_instant(Instant(at - at % SECOND))
+def _said(at: Instant, zone: str) -> str:
+    """An instant in a refusal: people read it, so whole seconds of the site's time."""
+    return local_stamp(at, zone)

@@ -21,6 +21,8 @@ from scudo_agent.statement.view import page
 
 _FOLDER = Path(__file__).parent / "templates"
 STYLE = (_FOLDER / "statement.css").read_text("utf-8")
+MARK = '<meta name="generator" content="scudo-agent statement">'
+"""In each page's head: who writes one anew knows his own by it."""
 STYLE_SOURCE = f"'sha256-{b64encode(sha256(STYLE.encode('utf-8')).digest()).decode()}'"
 """For the `style-src` of whoever serves a page."""
 

@@ -11,6 +11,7 @@ from scudo_agent.contract.account import Account
 from scudo_agent.contract.exact import exact
 from scudo_agent.contract.model import Basis, WindowKind
 from scudo_agent.instant import HOUR, MINUTE, SECOND, Instant, local_stamp
+from scudo_agent.intervals import Interval
 from scudo_agent.locale import translator
 from scudo_agent.locale.formats import babel_locale, duration, local, short_day
 from scudo_agent.model import State
@@ -86,6 +87,12 @@ class Words:
         return (
             f"{there:%Y-%m-%d %H:%M:%S}" if at % MINUTE else f"{there:%Y-%m-%d %H:%M}"
         )
+
+    def days(self, span: Interval) -> tuple[str, str]:
+        """The first day of a span and its last one, as `2026-12-31`."""
+        first, end = span
+        start, last = local(first, self.zone), local(Instant(end - 1), self.zone)
+        return f"{start:%Y-%m-%d}", f"{last:%Y-%m-%d}"
 
     def month(self, day: date) -> str:
         """`nov`."""

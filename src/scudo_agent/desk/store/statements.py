@@ -42,7 +42,7 @@ from scudo_agent.desk.store.statement_post import post_statement
 from scudo_agent.desk.store.tables import site
 from scudo_agent.desk.store.window_rows import known_services, states
 from scudo_agent.errors import ConfigError, InputError
-from scudo_agent.instant import DAY, Instant, format_instant
+from scudo_agent.instant import DAY, Instant, format_instant, local_stamp
 from scudo_agent.intervals import Interval
 
 PATIENCE_US = 3 * DAY
@@ -116,9 +116,11 @@ class Statements:
                 raise InputError(f"there is no revision {revision} of {period}")
             case = _Case(db, who, period)
             case.kept()
-            if not case.ready(now):
-                return case.state(min(now, case.end), revision=0, now=now)
-            return self._keep(db, case, case.state(case.end, revision=1, now=now))
+            ready = case.ready(now)
+            at = case.end if ready else min(now, case.end)
+            new = case.state(at, revision=int(ready), now=now)
+            case.begun()
+            return self._keep(db, case, new) if ready else new
 
     def correct(
         self, who: AgentIdentity, period: str, *, by: str, reason: str
@@ -235,6 +237,25 @@ class _Case:
             raise DroppedError(
                 f"{self._period} is not kept any more: of uptime the desk keeps "
                 f"{KEPT_YEARS} contract years before the running one"
+            )
+
+    def begun(self) -> None:
+        """`InputError` if the period was over before there was anything here."""
+        mine = (
+            site.c.tenant_id == self.who.tenant_id,
+            site.c.site_id == self.who.site_id,
+        )
+        known = self._db.execute(select(site.c.created_us).where(*mine)).scalar_one()
+        if self.end > known:
+            return
+        # What an agent that is older than this desk told of comes first.
+        told = timelines(self._db, self.who.tenant_id, self.who.site_id)
+        since = min([known, *(points[0][1] for points in told.values() if points)])
+        if self.end <= since:
+            at = local_stamp(Instant(since), self._version.contract.timezone)
+            raise InputError(
+                f"{self._period} was over before anything was measured here: the site "
+                f"is known since {at}"
             )
 
     def ready(self, now: Instant) -> bool:

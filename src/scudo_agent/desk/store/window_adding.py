@@ -57,7 +57,8 @@ class Adding:
         assert self._new.start is not None
         assert self._new.end is not None
         start, end = parse_instant(self._new.start), parse_instant(self._new.end)
-        check_span(start, end, self._now)
+        zone = zone_of(self._db, self._who)
+        check_span(start, end, self._now, zone=zone)
         return [self._alone(start, end, 0, None)]
 
     def series(self) -> list[str]:
@@ -113,7 +114,7 @@ class Adding:
                 f"the series has no occurrence that is yet to come ({last})"
             )
         for start, end in spans:
-            check_span(start, end, self._now)
+            check_span(start, end, self._now, zone=zone)
         return spans, zone, first
 
     def _alone(

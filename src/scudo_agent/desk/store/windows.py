@@ -23,6 +23,7 @@ from scudo_agent.desk.store.window_rows import (
     revision_of_windows,
     states,
     values,
+    zone_of,
 )
 from scudo_agent.desk.store.window_tables import (
     window,
@@ -117,7 +118,7 @@ class WindowBook:
             now = self._now()
             peak = None if new.peak_notice is None else parse_instant(new.peak_notice)
             check_services(new.services, [one.id for one in known_services(db, who)])
-            check_peak(new.kind, peak, now)
+            check_peak(new.kind, peak, now, zone=zone_of(db, who))
             adding = Adding(db, asked, new, peak=peak, now=now, post=self._post(db))
             ids = adding.series() if new.series is not None else adding.one()
             return _done(db, asked, ids, now)
@@ -132,8 +133,9 @@ class WindowBook:
                 return known
             now = self._now()
             [state] = _found(db, who, name, series=False)
-            check_move(window_of(state), start, end, now)
-            check_peak(state.kind, peak, now)
+            zone = zone_of(db, who)
+            check_move(window_of(state), start, end, now, zone=zone)
+            check_peak(state.kind, peak, now, zone=zone)
             thread = _thread(db, who, name)
             mail_id = self._post(db).put(who, WindowMail.MOVED, thread, now)
             row = values(
@@ -217,7 +219,7 @@ def _cancellable(
     """The windows that a cancellation of `name` calls off."""
     found = [window_of(state) for state in _found(db, who, name, series=True)]
     if found[0].id == name:
-        check_open(found[0], now)
+        check_open(found[0], now, zone=zone_of(db, who))
         return [name]
     alive = (Phase.PLANNED, Phase.OPEN)
     ids = [one.id for one in found if phase(one, now) in alive]
