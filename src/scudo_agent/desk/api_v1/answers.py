@@ -212,6 +212,12 @@ class SavedViewOut(Answer):
     preferred: bool
 
 
+class RequestOut(Answer):
+    """The ticket that a request made."""
+
+    ref: Ref
+
+
 class WindowOut(Answer):
     """A maintenance window, all that was announced of it included."""
 

@@ -95,6 +95,50 @@ class NewState(_Asked):
     redundant: bool = False
 
 
+class Contact(_Asked):
+    """Who asks, where that is nobody with an account."""
+
+    name: Annotated[Words, Field(max_length=200)] = ""
+    mail: Annotated[str, Field(max_length=254), AfterValidator(_plain)] = ""
+    phone: Annotated[str, Field(max_length=50), AfterValidator(_plain)] = ""
+
+
+class NewRequest(_Asked):
+    """Open a request: a ticket that no agent measures.
+
+    `received` (when a call began, a mail arrived; without it: now), `channel`,
+    `severity` and `requester` are for the provider's people. What the contract wants
+    to know and is missing is asked for in the receipt.
+    """
+
+    customer: Annotated[str, Field(min_length=1, max_length=200, examples=["acme"])]
+    site: Annotated[str, Field(min_length=1, max_length=200, examples=["acme-milano"])]
+    description: Annotated[
+        str,
+        Field(min_length=1, max_length=10_000, examples=["Il gestionale è lento."]),
+        AfterValidator(_plain),
+    ]
+    category: Annotated[str | None, Field(min_length=1, max_length=100)] = None
+    url: Annotated[str | None, Field(max_length=500)] = None
+    detected: At | None = None
+    channel: (
+        Literal[
+            "phone",
+            "voicemail",
+            "weekend_number",
+            "whatsapp",
+            "software",
+            "mail",
+            "portal",
+            "other",
+        ]
+        | None
+    ) = None
+    received: At | None = None
+    severity: Code | None = None
+    requester: Contact | None = None
+
+
 class NewWebhook(_Asked):
     """Tell this URL what happens to tickets.
 

@@ -9,6 +9,7 @@ from scudo_agent.desk.api_v1.acts import add_act_routes
 from scudo_agent.desk.api_v1.directory import add_directory_routes, add_people_routes
 from scudo_agent.desk.api_v1.door import Door
 from scudo_agent.desk.api_v1.refusals import DESK
+from scudo_agent.desk.api_v1.requests import add_request_routes
 from scudo_agent.desk.api_v1.tickets import add_ticket_routes
 from scudo_agent.desk.api_v1.webhooks import add_webhook_routes
 from scudo_agent.desk.store.desk_store import DeskStore
@@ -28,6 +29,7 @@ def desk_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
     add_directory_routes(router, store)
     add_ticket_routes(router, store)
     add_act_routes(router, store, committed)
+    add_request_routes(router, store, committed)
     add_account_routes(router, store)
     add_webhook_routes(router, store, committed)
     return router
