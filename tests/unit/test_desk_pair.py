@@ -458,12 +458,11 @@ def test_where_the_rest_is_retired_the_silent_one_is_waited_for(
 async def closed(b: Bench) -> None:
     await b.log_in()
     with b.desk.store.database.read() as db:
-        ref = db.execute(
-            select(ticket.c.ref).where(ticket.c.audience == "customer")
-        ).scalar_one()
+        query = select(ticket).where(ticket.c.audience == "customer")
+        row = db.execute(query).one()
     headers = {"Sec-Fetch-Site": "same-origin"}
-    form = {"words": "lo sappiamo"}
-    await b.client.post(f"/t/{ref}/close", data=form, headers=headers)
+    form = {"words": "lo sappiamo", "version": str(row.version)}
+    await b.client.post(f"/t/{row.ref}/close", data=form, headers=headers)
     assert refs(b)[0][1] == "closed"
 
 
