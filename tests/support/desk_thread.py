@@ -13,20 +13,25 @@ from support.desking import HandClock, Outbound, quick, settings
 
 
 @contextmanager
-def served_desk(folder: Path, **changes: Any) -> Iterator[app.Desk]:
-    """Start, serve, and close at the end; its mails stay in the outbox."""
+def served_desk(
+    folder: Path, *, mails: bool = False, **changes: Any
+) -> Iterator[app.Desk]:
+    """Start, serve, and close at the end; its mails stay in the outbox.
+
+    With `mails` they leave by themselves, as the settings say.
+    """
     loop = asyncio.new_event_loop()
     desk = app.build(
         settings(folder, **({"url": None} | changes)),
         clock=HandClock(),
-        transport=Outbound(),
+        transport=None if mails else Outbound(),
         rng=random.Random(1),
         passwords=quick(),
     )
     desk.bind()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    asyncio.run_coroutine_threadsafe(desk.start(mails=False), loop).result(30)
+    asyncio.run_coroutine_threadsafe(desk.start(mails=mails), loop).result(30)
     serving = asyncio.run_coroutine_threadsafe(desk.serve(), loop)
     try:
         yield desk

@@ -1,6 +1,7 @@
 """A real SMTP server on loopback that behaves as a test tells it."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import EmailMessage
@@ -26,6 +27,7 @@ class Box:
         self.replies: list[str] = []
         self.rcpt: list[str] = []
         self.port = 0
+        self.arrived = threading.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
         self._lines: list[asyncio.Transport] = []
 
@@ -72,6 +74,7 @@ class Box:
         assert isinstance(content, bytes)
         if reply == "drop" or reply.startswith("250"):
             self.taken.append(BytesParser(policy=default).parsebytes(content))
+            self.arrived.set()
         if reply == "drop":
             cast(asyncio.Transport, server.transport).abort()
         return reply
