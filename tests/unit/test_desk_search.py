@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import delete, func, insert, select
 
+from scudo_agent.desk.store import search
 from scudo_agent.desk.store.life_tables import ticket_word
 from scudo_agent.desk.store.queue import Wish
 from scudo_agent.desk.store.scope import Scope
@@ -131,11 +133,11 @@ def test_tickets_of_before_are_read_once_and_in_parts(tmp_path: Path) -> None:
             ]
             db.execute(insert(ticket), more)
         assert refs(b, "gestionale") == []
-        search = b.desk.store.search
-        first, due = search.fill_due()
+        room = b.desk.store.search
+        first, due = room.fill_due()
         assert (first, due) == (200, b.desk.store.now())
-        assert search.fill_due() == (59, None)
-        assert search.fill_due() == (0, None)
+        assert room.fill_due() == (59, None)
+        assert room.fill_due() == (0, None)
         with b.desk.store.database.read() as db:
             mine = select(ticket_word.c.word).where(ticket_word.c.ticket_id == 1)
             assert set(db.execute(mine).scalars()) == kept | {"segreto"}
@@ -202,5 +204,25 @@ def test_what_is_dropped_is_dropped_with_its_words(tmp_path: Path) -> None:
             for table in (ticket, ticket_word):
                 count = select(func.count()).select_from(table)
                 assert db.execute(count).scalar_one() == 0
+
+    play(tmp_path, scene)
+
+
+def test_common_words_are_found_as_rare_ones_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(b: Bench) -> None:
+        ref = await opened(b)
+        with b.desk.store.database.write() as db:
+            index(db, "acme", 1, "canarino nascosto", internal=True)
+        for rare in (1000, -1):
+            monkeypatch.setattr(search, "RARE", rare)
+            for text in ("gestionale", "gestionale erp", "gest canarino nascosto"):
+                assert refs(b, text) == [ref], text
+            for text in ("zzz", "gestionale zzz", '"gest" erp'):
+                assert refs(b, text) == [], text
+            assert refs(b, "gestionale canarino", ACME) == []
+            provider = Scope(provider=False)
+            assert refs(b, "gestionale canarino", provider) == []
 
     play(tmp_path, scene)

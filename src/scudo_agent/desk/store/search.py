@@ -9,8 +9,16 @@ and find nothing for them.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, false, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    func,
+    intersect,
+    or_,
+    select,
+)
 
 from scudo_agent.desk.search_words import Sought, words
 from scudo_agent.desk.store.attachment_tables import attachment
@@ -24,16 +32,18 @@ from scudo_agent.wire import Evidence, Named, Stage
 WORDS_LIMIT = 1000
 """Words that are kept of one text, or of texts that come together."""
 
-RARE = 5000
+RARE = 1000
 """What fewer tickets have is looked up first, and the rest checked at those."""
 
 _AT_ONCE = 200
 """Tickets that are read in one transaction: others wait for the writer meanwhile."""
 
 _MEMBERS = 50
+# As the drivers take it: a ticket has dozens of words, and the desk thousands of them.
+_INSERT = "INSERT INTO ticket_word (word, tenant_id, ticket_id, internal) VALUES "
 _INSERTS = {
-    "sqlite": sqlite.insert(ticket_word).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(ticket_word).on_conflict_do_nothing(),
+    "sqlite": f"{_INSERT} (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    "postgresql": f"{_INSERT} (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
 }
 
 
@@ -53,10 +63,10 @@ def index(
     for text in texts:
         if text:
             found |= dict.fromkeys(words(text))
-    row = {"tenant_id": tenant_id, "ticket_id": ticket_id, "internal": internal}
-    rows = [{"word": word, **row} for word in list(found)[:WORDS_LIMIT]]
-    if rows:
-        db.execute(_INSERTS[db.dialect.name], rows)
+    kept = list(found)[:WORDS_LIMIT]
+    if kept:
+        rows = [(word, tenant_id, ticket_id, internal) for word in kept]
+        db.exec_driver_sql(_INSERTS[db.dialect.name], rows)
 
 
 def index_born(db: Connection, tenant_id: str, ticket_id: int, ref: str) -> None:
@@ -125,57 +135,70 @@ def _values(said: Any) -> Iterator[str]:
                 yield from _values(one)
 
 
-def finds(scope: Scope, one: Sought) -> ColumnElement[bool]:
-    """The rows of `ticket_word` that fulfil a word of a query, as the scope may."""
-    found = or_(
-        false(),
-        *(
-            and_(ticket_word.c.word >= low, ticket_word.c.word < high)
-            for low, high in one.ranges
-        ),
-    )
-    conditions = [found]
-    if not scope.provider:
-        conditions.append(ticket_word.c.internal.is_(False))
-    if scope.tenant_id is not None:
-        conditions.append(ticket_word.c.tenant_id == scope.tenant_id)
-    return and_(*conditions)
-
-
 def matching(
     db: Connection, scope: Scope, query: tuple[Sought, ...]
 ) -> list[ColumnElement[bool]]:
     """What a ticket must fulfil to have all words of a query.
 
     The word that the fewest tickets have is looked up, and the others are checked at
-    what that found. Where all are common, or the scope is one customer's, each is
-    checked as the queue is walked: that ends with the page.
+    what that found. Of several that are all common, those that have them all are
+    looked up: they may never stand together. A single common word, and those of one
+    customer's scope, are checked as the queue is walked: that ends with the page.
     """
+    if not query:
+        return []
     rare: Sought | None = None
-    if scope.tenant_id is None and query:
-        counts = [_count(db, scope, one) for one in query]
-        least = min(range(len(query)), key=counts.__getitem__)
-        rare = query[least] if counts[least] <= RARE else None
     conditions: list[ColumnElement[bool]] = []
-    for one in query:
-        has = select(ticket_word.c.ticket_id).where(finds(scope, one))
-        if one is rare:
-            conditions.insert(0, ticket.c.ticket_id.in_(has))
-        else:
-            here = has.where(
-                ticket_word.c.tenant_id == ticket.c.tenant_id,
-                ticket_word.c.ticket_id == ticket.c.ticket_id,
-            )
-            conditions.append(here.correlate(ticket).exists())
+    if scope.tenant_id is None:
+        least = min(((one, _ids(db, scope, one)) for one in query), key=_many)
+        if len(least[1]) <= RARE:
+            rare = least[0]
+            conditions.append(ticket.c.ticket_id.in_(set(least[1])))
+        elif len(query) > 1:
+            having = (_having(scope, one) for one in query)
+            return [ticket.c.ticket_id.in_(intersect(*having))]
+    conditions += [_here(scope, one) for one in query if one is not rare]
     return conditions
 
 
-def _count(db: Connection, scope: Scope, one: Sought) -> int:
-    """How many rows a word is found in, as far as `RARE`."""
-    some = select(ticket_word.c.ticket_id).where(finds(scope, one)).limit(RARE + 1)
-    return int(
-        db.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+def _many(found: tuple[Sought, list[int]]) -> int:
+    return len(found[1])
+
+
+def _ids(db: Connection, scope: Scope, one: Sought) -> list[int]:
+    """The tickets that have a word, as far as `RARE`."""
+    return list(db.execute(_having(scope, one).limit(RARE + 1)).scalars())
+
+
+def _having(scope: Scope, one: Sought) -> Select[Any]:
+    found = _ranges(one, ticket_word.c.word)
+    return select(ticket_word.c.ticket_id).where(found, *_readable(scope))
+
+
+def _here(scope: Scope, one: Sought) -> ColumnElement[bool]:
+    """Whether the ticket at hand has a word.
+
+    The words of one ticket are few: they are read by the ticket, and never by the
+    word, which for an index is as good as no condition.
+    """
+    found = _ranges(one, func.coalesce(ticket_word.c.word, ""))
+    query = select(ticket_word.c.ticket_id).where(
+        ticket_word.c.tenant_id == ticket.c.tenant_id,
+        ticket_word.c.ticket_id == ticket.c.ticket_id,
+        found,
+        *_readable(scope),
     )
+    return query.correlate(ticket).exists()
+
+
+def _ranges(one: Sought, word: ColumnElement[str]) -> ColumnElement[bool]:
+    """What a kept word must fulfil to be one that is asked for."""
+    return or_(*(and_(word >= low, word < high) for low, high in one.ranges))
+
+
+def _readable(scope: Scope) -> list[ColumnElement[bool]]:
+    """Words of what customers do not read find nothing for them."""
+    return [] if scope.provider else [ticket_word.c.internal.is_(False)]
 
 
 class Search:
