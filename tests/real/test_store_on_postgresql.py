@@ -12,16 +12,11 @@ globals().update(
     again(
         "test_desk_acts",
         "test_desk_attachments",
-        "test_desk_closing",
-        "test_desk_contracts",
         "test_desk_events",
         "test_desk_mails",
         "test_desk_pair",
         "test_desk_silence",
-        "test_desk_recovery",
         "test_desk_windows",
         "test_desk_clones",
-        "test_desk_invitations",
-        "test_desk_interventions",
     )
 )
