@@ -27,10 +27,10 @@ from scudo_agent.desk.store.attachment_tables import attachment
 from scudo_agent.desk.store.people_tables import person, saved_view
 from scudo_agent.desk.store.program_tables import api_token
 from scudo_agent.desk.store.scope import agent_of
+from scudo_agent.desk.store.session_tables import session
 from scudo_agent.desk.store.tables import (
     PROVIDER_TENANT,
     security_event,
-    session,
     ticket,
     ticket_event,
 )

@@ -14,7 +14,8 @@ from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.queue import Wish
 from scudo_agent.desk.store.saved_views import VIEWS_LIMIT, ViewError
 from scudo_agent.desk.store.scope import Person, Scope
-from scudo_agent.desk.store.tables import session, ticket
+from scudo_agent.desk.store.session_tables import session
+from scudo_agent.desk.store.tables import ticket
 from scudo_agent.instant import DAY, Instant
 from support.desk_scene import play
 from support.desking import OTHER, T0, Bench, stage

@@ -8,7 +8,8 @@ from sqlalchemy import text
 
 from scudo_agent.desk.auth import fingerprint
 from scudo_agent.desk.rights import Role
-from scudo_agent.desk.store.people import ALL, NewPerson, PeopleError, Reach, Standing
+from scudo_agent.desk.store.people import ALL, NewPerson, PeopleError, Reach
+from scudo_agent.desk.store.people_lines import Standing
 from scudo_agent.desk.store.people_post import RESETS, Purpose
 from scudo_agent.desk.store.scope import Person
 from support.desk_scene import play

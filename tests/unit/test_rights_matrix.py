@@ -98,7 +98,7 @@ def _path(row: Row, world: World) -> str:
         "attachment": str(world.numbers[kind]),
         "customer": "acme",
         "contract": "patto",
-        "period": "2026-10",
+        "period": "2026-11",
         "incident_id": "0193e1c0-0000-7000-8000-000000000001",
         "rev": "1",
     }

@@ -17,13 +17,8 @@ from scudo_agent.desk.rights import Role
 from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.coverage import Cover
 from scudo_agent.desk.store.customers import CustomerChange, CustomerLine
-from scudo_agent.desk.store.people import (
-    ALL,
-    LISTED,
-    NewPerson,
-    PeopleError,
-    PersonLine,
-)
+from scudo_agent.desk.store.people import ALL, LISTED, NewPerson, PeopleError
+from scudo_agent.desk.store.people_lines import PersonLine
 from scudo_agent.desk.store.tables import PROVIDER_TENANT
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.instant import format_instant

@@ -16,13 +16,8 @@ from scudo_agent.desk.offload import offload
 from scudo_agent.desk.pages import Badge, When
 from scudo_agent.desk.rights import STAFF, Role
 from scudo_agent.desk.settings import is_mail
-from scudo_agent.desk.store.people import (
-    NewPerson,
-    PeopleError,
-    PersonLine,
-    Reach,
-    Standing,
-)
+from scudo_agent.desk.store.people import NewPerson, PeopleError, Reach
+from scudo_agent.desk.store.people_lines import PersonLine, Standing
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.tables import PROVIDER_TENANT
 from scudo_agent.locale.formats import clean

@@ -25,8 +25,9 @@ from scudo_agent.desk.store.people_post import Purpose, put_person_mail
 from scudo_agent.desk.store.people_tables import person, person_token
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.security import note_security
+from scudo_agent.desk.store.session_tables import session
 from scudo_agent.desk.store.sessions import end_sessions
-from scudo_agent.desk.store.tables import PROVIDER_TENANT, session
+from scudo_agent.desk.store.tables import PROVIDER_TENANT
 from scudo_agent.instant import Instant
 from scudo_agent.text import T
 

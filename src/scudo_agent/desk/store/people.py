@@ -7,7 +7,6 @@ there for him.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -16,12 +15,18 @@ from sqlalchemy.exc import IntegrityError
 from scudo_agent.desk.rights import STAFF, Right, Role
 from scudo_agent.desk.store import security
 from scudo_agent.desk.store.database import Database
-from scudo_agent.desk.store.people_post import THREAD, drop_waiting
+from scudo_agent.desk.store.people_lines import (
+    LINES,
+    PersonLine,
+    invited,
+    line_of,
+)
+from scudo_agent.desk.store.people_post import drop_waiting
 from scudo_agent.desk.store.people_tables import person, person_token
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.security import note_security
 from scudo_agent.desk.store.sessions import end_sessions
-from scudo_agent.desk.store.tables import PROVIDER_TENANT, mail_outbox, tenant
+from scudo_agent.desk.store.tables import PROVIDER_TENANT, tenant
 from scudo_agent.errors import InputError
 from scudo_agent.instant import Instant
 from scudo_agent.locale import translator
@@ -40,16 +45,6 @@ class PeopleError(InputError):
     def __init__(self, text: Text) -> None:
         super().__init__(translator("en").render(text))
         self.text = text
-
-
-class Standing(StrEnum):
-    """How somebody stands with the desk."""
-
-    ACTIVE = "active"
-    INVITED = "invited"
-    WITHOUT = "without"
-    """No password, and no invitation that still holds."""
-    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,23 +85,6 @@ class NewPerson:
     role: Role
     language: str | None = None
     phone: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersonLine:
-    """Somebody as the list shows him; `invited_until`: how long he can come in."""
-
-    person_id: int
-    tenant_id: str
-    customer: str
-    mail: str
-    name: str
-    role: Role
-    language: str | None
-    phone: str | None
-    standing: Standing
-    created: Instant
-    invited_until: Instant | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +139,7 @@ class People:
         where = [*_within(reach)]
         if customer is not None:
             where.append(person.c.tenant_id == customer)
-        query = _LINES.where(*where).order_by(
+        query = LINES.where(*where).order_by(
             person.c.tenant_id != PROVIDER_TENANT,
             tenant.c.name,
             person.c.tenant_id,
@@ -183,7 +161,7 @@ class People:
     def one(self, reach: Reach, which: int | str) -> PersonLine | None:
         """The person of that number or mail address; None if not within reach."""
         with self._database.read() as db:
-            row = db.execute(_LINES.where(_named(which), *_within(reach))).first()
+            row = db.execute(LINES.where(_named(which), *_within(reach))).first()
             return None if row is None else self._lines(db, [row])[0]
 
     def customers(self, reach: Reach) -> dict[str, str]:
@@ -271,8 +249,8 @@ class People:
 
     def _lines(self, db: Connection, rows: Sequence[Any]) -> tuple[PersonLine, ...]:
         now = self._now()
-        invited = _invited(db, [row.person_id for row in rows], now)
-        return tuple(_line(row, invited) for row in rows)
+        until = invited(db, [row.person_id for row in rows], now)
+        return tuple(line_of(row, until) for row in rows)
 
 
 def add_person(db: Connection, new: NewPerson, *, actor: str, now: Instant) -> int:
@@ -370,55 +348,3 @@ def _found(db: Connection, reach: Reach, which: int, actor: str) -> Any:
 def _put(db: Connection, row: Any, **values: Any) -> None:
     mine = person.c.person_id == row.person_id
     db.execute(update(person).where(mine).values(values))
-
-
-def _invited(db: Connection, ids: list[int], now: Instant) -> dict[int, Instant | None]:
-    """Until when the last link of each holds; None where its mail has not left."""
-    links = (
-        select(person_token.c.person_id, func.max(person_token.c.expires_us))
-        .where(
-            person_token.c.person_id.in_(ids),
-            person_token.c.used_us.is_(None),
-            person_token.c.expires_us > now,
-        )
-        .group_by(person_token.c.person_id)
-    )
-    threads = {THREAD.format(person_id=one): one for one in ids}
-    waiting = select(mail_outbox.c.window_thread).where(
-        mail_outbox.c.window_thread.in_(threads), mail_outbox.c.state == "pending"
-    )
-    found: dict[int, Instant | None] = {
-        threads[one]: None for one in db.execute(waiting).scalars() if one
-    }
-    return found | {int(one): Instant(until) for one, until in db.execute(links).all()}
-
-
-def _line(row: Any, invited: dict[int, Instant | None]) -> PersonLine:
-    if row.disabled_us is not None:
-        standing = Standing.DISABLED
-    elif row.password_hash is not None:
-        standing = Standing.ACTIVE
-    elif row.person_id in invited:
-        standing = Standing.INVITED
-    else:
-        standing = Standing.WITHOUT
-    return PersonLine(
-        person_id=row.person_id,
-        tenant_id=row.tenant_id,
-        customer=row.customer,
-        mail=row.mail,
-        name=row.name,
-        role=Role(row.role),
-        language=row.language,
-        phone=row.phone,
-        standing=standing,
-        created=row.created_us,
-        invited_until=invited.get(row.person_id)
-        if standing is Standing.INVITED
-        else None,
-    )
-
-
-_LINES = select(person, tenant.c.name.label("customer")).join(
-    tenant, tenant.c.tenant_id == person.c.tenant_id
-)

@@ -33,8 +33,7 @@ STILL_BAD = "still_bad"
 """Kind of the mail of a ticket that the desk re-opened: it is bad though closed."""
 
 SEEN_AGAIN = "seen_again"
-"""Kind of the mail of a ticket that the desk re-opened: one agent of a pair is back
-and still sees it."""
+"""Kind of the mail of a ticket re-opened since one of a pair is back and sees it."""
 
 OVER = "over"
 """Kind of the mail of a recovery that one agent of a pair told, the other silent."""

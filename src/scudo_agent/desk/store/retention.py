@@ -19,14 +19,13 @@ from scudo_agent.desk.store.ledger_tables import ledger, statement
 from scudo_agent.desk.store.life_tables import ticket_word
 from scudo_agent.desk.store.people_post import KINDS
 from scudo_agent.desk.store.people_tables import person_token
+from scudo_agent.desk.store.session_tables import login_code, session
 from scudo_agent.desk.store.tables import (
     held_stage,
     inbox,
     incident,
-    login_code,
     mail_outbox,
     security_event,
-    session,
     site,
     stream_cursor,
     ticket,

@@ -10,7 +10,8 @@ from scudo_agent.desk.rights import Role
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.scope import Person
-from scudo_agent.desk.store.tables import PROVIDER_TENANT, login_code, session
+from scudo_agent.desk.store.session_tables import login_code, session
+from scudo_agent.desk.store.tables import PROVIDER_TENANT
 from scudo_agent.instant import Instant
 
 NAME = 16

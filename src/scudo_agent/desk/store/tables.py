@@ -358,34 +358,6 @@ Index("ix_mail_outbox_window", mail_outbox.c.window_thread, mail_outbox.c.state)
 Index("ix_mail_outbox_due", mail_outbox.c.state, mail_outbox.c.next_us)
 Index("ix_mail_outbox_folded", mail_outbox.c.tenant_id, mail_outbox.c.folded_into)
 
-login_code = Table(
-    "login_code",
-    metadata,
-    _tenant(),
-    _text("code_sha256", key=True),
-    _text("role"),
-    _text("actor"),
-    _us("created_us"),
-    _us("expires_us"),
-    _us("used_us", null=True),
-    ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
-)
-
-session = Table(
-    "session",
-    metadata,
-    _tenant(),
-    _text("session_sha256", key=True),
-    _text("role"),
-    _text("actor"),
-    Column("person_id", _BIG, nullable=True),
-    _text("language", null=True),
-    _us("created_us"),
-    _us("expires_us"),
-    _us("revoked_us", null=True),
-    ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
-)
-
 security_event = Table(
     "security_event",
     metadata,

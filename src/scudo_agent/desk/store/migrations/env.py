@@ -9,6 +9,7 @@ from scudo_agent.desk.store import (
     life_tables,
     people_tables,
     program_tables,
+    session_tables,
     tables,
     window_tables,
 )
@@ -22,6 +23,7 @@ DECLARED = (
     life_tables,
     people_tables,
     program_tables,
+    session_tables,
     tables,
     window_tables,
 )
