@@ -42,7 +42,9 @@ _LATEST: tuple[ColumnElement[int], ...] = (
     func.coalesce(ticket.c.closed_us, 0),
     ticket.c.ticket_id,
 )
-_CURSOR = re.compile(r"([oc])((?:\.[0-9]{1,19}){2,5})")
+_CURSOR = re.compile(r"([oc])((?:\.[0-9]{1,19}){1,4})\.(SC-[0-9A-Z-]{1,20}|-)")
+_NONE = "-"
+"""Stands for a ticket before all others of its section."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def page_of_ids(
     first, receipt; closed tickets stand behind, the latest first. A ticket whose
     number is looked for stands before all. A cursor that is none begins at the start.
     """
-    section, key = _place(after)
+    section, key = _place(db, after)
     sure = [*within(scope), *narrowed(wish)]
     first = _of_number(db, sure, wish.text)
     if first is not None:
@@ -99,7 +101,7 @@ def page_of_ids(
         return found, None
     if len(rows) == 1:
         # The page is full without a closed one: the next begins with them.
-        return found[:limit], f"c.{_LAST}.{_LAST}"
+        return found[:limit], f"c.{_LAST}.{_NONE}"
     return found[:limit], _cursor("c", rows[-2])
 
 
@@ -109,7 +111,9 @@ def _open(
     key: tuple[int, ...] | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    query = select(ticket.c.ticket_id, *(one.label(None) for one in _QUEUE[:-1]))
+    query = select(
+        ticket.c.ticket_id, ticket.c.ref, *(one.label(None) for one in _QUEUE[:-1])
+    )
     if key is not None:
         query = query.where(tuple_(*_QUEUE) > tuple_(*key))
     return db.execute(query.where(_OPEN, *sure).order_by(*_QUEUE).limit(limit)).all()
@@ -121,7 +125,7 @@ def _closed(
     key: tuple[int, ...] | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    query = select(ticket.c.ticket_id, _LATEST[0].label(None))
+    query = select(ticket.c.ticket_id, ticket.c.ref, _LATEST[0].label(None))
     if key is not None:
         query = query.where(tuple_(*_LATEST) < tuple_(*key))
     order = (ticket.c.closed_us.desc(), ticket.c.ticket_id.desc())
@@ -129,15 +133,23 @@ def _closed(
 
 
 def _cursor(section: str, row: Row[Any]) -> str:
-    """Where a page ended: the section, and the row's place in its order."""
-    return ".".join([section, *map(str, row[1:]), str(row[0])])
+    """Where a page ended: the section, and the row's place in its order.
+
+    The ticket stands there by its public number: ours would tell a customer how
+    many tickets the others have.
+    """
+    return ".".join([section, *map(str, row[2:]), row.ref])
 
 
-def _place(after: str | None) -> tuple[str, tuple[int, ...] | None]:
+def _place(db: Connection, after: str | None) -> tuple[str, tuple[int, ...] | None]:
     match = _CURSOR.fullmatch(after or "")
     if match is None:
         return "o", None
-    key = tuple(min(int(one), 2**63 - 1) for one in match[2][1:].split("."))
+    last = _LAST
+    if match[3] != _NONE:
+        number = select(ticket.c.ticket_id).where(ticket.c.ref == match[3])
+        last = db.execute(number).scalar() or _LAST
+    key = (*(min(int(one), 2**63 - 1) for one in match[2][1:].split(".")), last)
     if len(key) != (len(_QUEUE) if match[1] == "o" else len(_LATEST)):
         return "o", None
     return match[1], key
