@@ -191,6 +191,7 @@ def _sees(person: Person | None) -> dict[str, bool]:
         "new": person.staff and person.may(Right.WORK),
         "request": not person.staff and person.may(Right.REQUEST),
         "company": person.may(Right.COMPANY),
+        "customers": person.may(Right.INTERNAL),
         "people": any(person.may(one) for one in _LOOKS_AFTER),
     }
 

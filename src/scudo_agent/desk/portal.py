@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from scudo_agent.contract.exact import loads
+from scudo_agent.desk.customer_pages import add_customers
 from scudo_agent.desk.filter_bar import bar
 from scudo_agent.desk.filters import read
 from scudo_agent.desk.front import NUMBER, Front, Reader, page_number
@@ -204,6 +205,7 @@ def add_pages(app: FastAPI, front: Front) -> Portal:
     add_tokens(app, front)
     add_me(app, front)
     add_people(app, front)
+    add_customers(app, front)
     app.add_route("/", portal.tickets, methods=["GET"])
     app.add_route("/t/{ref}/files/{attachment:int}", portal.attachment, methods=["GET"])
     add_tickets(app, front)

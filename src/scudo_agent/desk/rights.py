@@ -2,7 +2,7 @@
 
 Staff (technician, dispatcher, manager, admin) belong to the provider and see the
 tickets of all customers; a customer's people see their own customer only: the
-`referent` all its tickets "even without being in copy" (Cabar), a `customer` the
+`referent` all its tickets "even without being in copy", a `customer` the
 requests that he made. What somebody has no right to looks as if it were not there,
 where it is another's; what is one's own and may not be done is refused with words.
 """

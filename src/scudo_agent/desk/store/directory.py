@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.people_tables import person
-from scudo_agent.desk.store.scope import Scope
-from scudo_agent.desk.store.tables import PROVIDER_TENANT, site, tenant
+from scudo_agent.desk.store.scope import Scope, within
+from scudo_agent.desk.store.tables import PROVIDER_TENANT, agent, site, tenant, ticket
 
 
 class Directory:
@@ -42,6 +42,32 @@ class Directory:
             query = query.where(site.c.tenant_id == scope.tenant_id)
         with self._database.read(scope) as db:
             return list(db.execute(query.order_by(site.c.site_id)))
+
+    def agents(self, scope: Scope, tenant_id: str) -> list[Row[Any]]:
+        """The agents of a customer by site, each with its site's time zone."""
+        query = (
+            select(agent, site.c.timezone)
+            .join(
+                site,
+                (site.c.tenant_id == agent.c.tenant_id)
+                & (site.c.site_id == agent.c.site_id),
+            )
+            .where(agent.c.tenant_id == tenant_id)
+        )
+        if scope.tenant_id is not None:
+            query = query.where(agent.c.tenant_id == scope.tenant_id)
+        with self._database.read(scope) as db:
+            return list(db.execute(query.order_by(agent.c.site_id, agent.c.agent_id)))
+
+    def open_tickets(self, scope: Scope) -> dict[str, int]:
+        """How many tickets of each customer are not closed."""
+        query = (
+            select(ticket.c.tenant_id, func.count())
+            .where(ticket.c.status != "closed", *within(scope))
+            .group_by(ticket.c.tenant_id)
+        )
+        with self._database.read(scope) as db:
+            return {str(one): int(many) for one, many in db.execute(query).all()}
 
     def people(
         self, tenants: str | None, *, after: int = 0, limit: int = 200

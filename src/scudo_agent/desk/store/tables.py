@@ -70,7 +70,7 @@ site = Table(
     _text("named_contract_id", null=True),
     _us("created_us"),
     _us("updated_us"),
-    _int("windows_revision", default="0"),
+    Column("windows_revision", _SERIAL, nullable=False, server_default="0"),
     _us("dropped_us", null=True),
     ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
 )

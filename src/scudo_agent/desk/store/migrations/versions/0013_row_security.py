@@ -68,6 +68,8 @@ def upgrade() -> None:
     """Protect each table that there is; later steps protect those that they make."""
     if not on_postgresql():
         return
+    # It grows by instants, which SQLite's integers hold anyway.
+    op.alter_column("site", "windows_revision", type_=sa.BigInteger())
     make_roles()
     for table in _with_tenant():
         also, columns = _OTHERS.get(table, ("", ""))
