@@ -14,7 +14,6 @@ globals().update(
         "test_desk_attachments",
         "test_desk_events",
         "test_desk_mails",
-        "test_desk_pair",
         "test_desk_silence",
         "test_desk_windows",
         "test_desk_clones",
