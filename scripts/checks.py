@@ -95,6 +95,7 @@ STAGES = (
         minutes=4,
         markers="(fuzz or rights) and not (chaos or browser or mail or prometheus)",
         marks=("fuzz", "rights"),
+        spread=True,
     ),
     Stage(
         name="prometheus",
