@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _MAIL = "mail"
+_TOLD = ("at", "kind", "text", "detail", "actor")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +65,11 @@ def _desk(args: argparse.Namespace, site: "Site", ref: str | None) -> dict[str, 
         ticket = tickets.ask(args, site, ref)
     except ScudoError as exc:
         return {"mails": None, "desk": str(exc)}
-    mails = [one for one in ticket["history"] if one["kind"].startswith(_MAIL)]
+    mails = [
+        {key: one[key] for key in _TOLD}  # a later desk may say more
+        for one in ticket["history"]
+        if one["kind"].startswith(_MAIL)
+    ]
     return {"mails": mails, "desk": f"{ticket['status']}, {ticket['condition']}"}
 
 
