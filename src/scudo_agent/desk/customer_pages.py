@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from scudo_agent.desk.forms import own, read_form
+from scudo_agent.desk.forms import RefusedError, own, read_form
 from scudo_agent.desk.front import Front, Reader
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.pages import Page, When
@@ -26,14 +26,6 @@ from scudo_agent.text import T, Text
 
 _DAYS = 10
 """Signs of a date, as forms send it."""
-
-
-class RefusedError(InputError):
-    """What a form asks for cannot be; `text` says why in the reader's language."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.id)
-        self.text = text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,9 +23,10 @@ from scudo_agent.desk.life import (
 )
 from scudo_agent.desk.lifecycle import Status
 from scudo_agent.desk.store.scope import Person
+from scudo_agent.errors import ScudoError
 from scudo_agent.instant import Instant
 from scudo_agent.locale.formats import clean
-from scudo_agent.text import T
+from scudo_agent.text import T, Text
 
 _FIELDS = 20
 _LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ]([01]\d|2[0-3]):([0-5]\d)(:\d\d)?")
@@ -33,6 +34,14 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 Form = Mapping[str, str]
 _Kind = TypeVar("_Kind", Mode, Thing)
+
+
+class RefusedError(ScudoError):
+    """What a form asks for cannot be; `text` says why to who sent it."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.id)
+        self.text = text
 
 
 def act_from(name: str, form: Form, person: Person, zone: str) -> Act | None:

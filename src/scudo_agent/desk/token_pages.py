@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from scudo_agent.desk import auth
 from scudo_agent.desk.api_v1.scopes import TokenScope
-from scudo_agent.desk.forms import own, read_form
+from scudo_agent.desk.forms import RefusedError, own, read_form
 from scudo_agent.desk.front import Front, Reader
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.rights import Right
@@ -18,7 +18,7 @@ from scudo_agent.desk.store.tokens import NAME_LIMIT, TokenLine
 from scudo_agent.errors import InputError
 from scudo_agent.instant import DAY
 from scudo_agent.locale.formats import clean
-from scudo_agent.text import T, Text
+from scudo_agent.text import T
 
 _ZONE = "UTC"
 _WORDS = MappingProxyType(
@@ -40,14 +40,6 @@ _NEEDS = MappingProxyType(
 )
 _LIVES = MappingProxyType({"30": 30 * DAY, "90": 90 * DAY, "365": 365 * DAY})
 """For how long a token may be made here; longer ones are the command line's."""
-
-
-class RefusedError(Exception):
-    """What was asked cannot be done; `text` says why."""
-
-    def __init__(self, text: Text) -> None:
-        super().__init__(text.id)
-        self.text = text
 
 
 class TokenPages:

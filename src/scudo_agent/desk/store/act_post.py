@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from scudo_agent.desk.life import Mail
 from scudo_agent.desk.lifecycle import HEADINGS
+from scudo_agent.desk.store.errands import Head, head_of
 from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.post import FIRST_MAIL, Posting
 from scudo_agent.desk.store.tables import (
@@ -36,21 +37,13 @@ _TENANT = select(tenant.c.mail, tenant.c.language).where(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActErrand:
+class ActErrand(Head):
     """A claimed mail about what a person did, with all that its text needs.
 
     `author` is empty where history knows no name; `stage` is the one that headed the
     ticket last, None for a request; `data` is what the entry of history says.
     """
 
-    mail_id: int
-    fence: int
-    attempts: int
-    message_id: str
-    in_reply_to: str | None
-    recipient: str
-    language: str
-    created: Instant
     ref: str
     ticket_id: int
     tenant_id: str
@@ -156,14 +149,7 @@ def act_errand(db: Connection, row: Any, fence: int) -> ActErrand:
     of = {"tenant": row.tenant_id, "ticket": row.ticket_id, "before": row.event_id}
     heading = db.execute(_HEADING, of).scalar()
     return ActErrand(
-        mail_id=row.mail_id,
-        fence=fence,
-        attempts=row.attempts + 1,
-        message_id=row.message_id,
-        in_reply_to=row.in_reply_to,
-        recipient=row.recipient,
-        language=row.language,
-        created=row.created_us,
+        **head_of(row, fence),
         ref=facts.ref,
         ticket_id=row.ticket_id,
         tenant_id=row.tenant_id,

@@ -13,6 +13,7 @@ from scudo_agent.desk.store import promises
 from scudo_agent.desk.store.act_post import ACT_MAILS, ActErrand, act_errand
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.digests import FlapNews, StormNews, news
+from scudo_agent.desk.store.errands import Head, head_of
 from scudo_agent.desk.store.people_post import KINDS, PersonErrand, person_errand
 from scudo_agent.desk.store.post import MOVED, TURNS
 from scudo_agent.desk.store.statement_post import (
@@ -37,7 +38,7 @@ LEASE_US = 5 * MINUTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
+class Errand(Head):
     """A claimed mail with all that its text needs.
 
     `opening` is the stage that opened the incident, `heading` the last one that
@@ -52,14 +53,6 @@ class Errand:
     `returns`: the opening of another agent's incident re-opened the ticket.
     """
 
-    mail_id: int
-    fence: int
-    attempts: int
-    message_id: str
-    in_reply_to: str | None
-    recipient: str
-    language: str
-    created: Instant
     ref: str
     ticket_id: int
     tenant_id: str
@@ -246,14 +239,7 @@ def _errand(db: Connection, row: Any, fence: int) -> Errand:
     stage = stages[-1]
     headings = [one for one in stages[::-1] if one.kind in HEADINGS]
     return Errand(
-        mail_id=row.mail_id,
-        fence=fence,
-        attempts=row.attempts + 1,
-        message_id=row.message_id,
-        in_reply_to=row.in_reply_to,
-        recipient=row.recipient,
-        language=row.language,
-        created=row.created_us,
+        **head_of(row, fence),
         ref=facts.ref,
         ticket_id=row.ticket_id,
         tenant_id=row.tenant_id,

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from scudo_agent.desk.store.errands import Head, head_of
 from scudo_agent.desk.store.people_tables import person, person_token
 from scudo_agent.desk.store.tables import mail_outbox, tenant
 from scudo_agent.instant import HOUR, Instant
@@ -38,20 +39,12 @@ LIVES_US = {Purpose.INVITE: 72 * HOUR, Purpose.RESET: HOUR}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PersonErrand:
+class PersonErrand(Head):
     """A claimed mail to a person; `token` is in no table and in no log.
 
     `customer` is whose people he belongs to, empty for the provider's own.
     """
 
-    mail_id: int
-    fence: int
-    attempts: int
-    message_id: str
-    in_reply_to: str | None
-    recipient: str
-    language: str
-    created: Instant
     purpose: Purpose
     name: str
     customer: str
@@ -127,15 +120,10 @@ def person_errand(db: Connection, row: Any, fence: int, now: Instant) -> PersonE
         "expires_us": until,
     }
     db.execute(insert(person_token).values(kept))
+    head = head_of(row, fence)
+    head["language"] = facts.language or row.language
     return PersonErrand(
-        mail_id=row.mail_id,
-        fence=fence,
-        attempts=row.attempts + 1,
-        message_id=row.message_id,
-        in_reply_to=None,
-        recipient=row.recipient,
-        language=facts.language or row.language,
-        created=row.created_us,
+        **head,
         purpose=purpose,
         name=facts.name,
         customer="" if row.tenant_id.startswith("@") else facts.customer,

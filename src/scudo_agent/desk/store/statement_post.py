@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from scudo_agent.desk.store.errands import Head, head_of
 from scudo_agent.desk.store.ledger_tables import statement
 from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.desk.store.tables import mail_outbox, site, tenant
@@ -17,21 +18,13 @@ STATEMENT = "statement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StatementErrand:
+class StatementErrand(Head):
     """A claimed mail about a month's statement, with all that its text needs.
 
     `body` is the statement as it is kept; `whole`: up to when the ledger was whole
     when it was made, None if nobody knows.
     """
 
-    mail_id: int
-    fence: int
-    attempts: int
-    message_id: str
-    in_reply_to: str | None
-    recipient: str
-    language: str
-    created: Instant
     site_id: str
     zone: str
     period: str
@@ -104,14 +97,7 @@ def statement_errand(db: Connection, row: Any, fence: int) -> StatementErrand:
     ).one()
     who = AgentIdentity(tenant_id=row.tenant_id, site_id=facts.site_id, agent_id="")
     return StatementErrand(
-        mail_id=row.mail_id,
-        fence=fence,
-        attempts=row.attempts + 1,
-        message_id=row.message_id,
-        in_reply_to=row.in_reply_to,
-        recipient=row.recipient,
-        language=row.language,
-        created=row.created_us,
+        **head_of(row, fence),
         site_id=facts.site_id,
         zone=facts.timezone,
         period=facts.period,

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, null, select
 
+from scudo_agent.desk.store.errands import Head, head_of
 from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.desk.store.tables import mail_outbox, site, tenant
 from scudo_agent.desk.store.window_rows import known_services, states
@@ -29,21 +30,13 @@ class WindowMail(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowErrand:
+class WindowErrand(Head):
     """A claimed mail about windows, with all that its text needs.
 
     `windows` are those that it tells of, as they stood then. `rule` and `last` are
     those of their series; `reason` is why they were cancelled.
     """
 
-    mail_id: int
-    fence: int
-    attempts: int
-    message_id: str
-    in_reply_to: str | None
-    recipient: str
-    language: str
-    created: Instant
     kind: WindowMail
     thread: str
     zone: str
@@ -113,14 +106,7 @@ def window_errand(db: Connection, row: Any, fence: int) -> WindowErrand:
         query = select(window_cancellation.c.reason).where(*mine).limit(1)
         reason = str(db.execute(query).scalar_one())
     return WindowErrand(
-        mail_id=row.mail_id,
-        fence=fence,
-        attempts=row.attempts + 1,
-        message_id=row.message_id,
-        in_reply_to=row.in_reply_to,
-        recipient=row.recipient,
-        language=row.language,
-        created=row.created_us,
+        **head_of(row, fence),
         kind=kind,
         thread=row.window_thread,
         zone=facts.timezone,
