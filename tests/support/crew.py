@@ -50,8 +50,8 @@ class Hand:
         view = self._desk.store.views.ticket(Scope.of_staff(), ref)
         seen = {}
         if view is not None:
-            last = view.entries[-1].event_id
-            seen = {"version": str(view.line.version), "seen": str(last)}
+            last = view.entries[-1].mark
+            seen = {"version": str(view.line.version), "seen": last}
         return await self.client.post(f"/t/{ref}/{act}", data=seen | form, headers=OURS)
 
 

@@ -24,6 +24,7 @@ from scudo_agent.desk.front import COOKIE
 from scudo_agent.desk.lifecycle import ticket_ref
 from scudo_agent.desk.rights import STAFF, Role
 from scudo_agent.desk.store.attachment_tables import attachment
+from scudo_agent.desk.store.attachments import SHOWN_COLUMNS, attachment_of
 from scudo_agent.desk.store.people_tables import person, saved_view
 from scudo_agent.desk.store.program_tables import api_token
 from scudo_agent.desk.store.scope import agent_of
@@ -83,7 +84,7 @@ class World:
     folder: Path
     keys: Mapping[str, str]
     refs: Mapping[str, str]
-    numbers: Mapping[str, int]
+    marks: Mapping[str, str]
 
     @contextmanager
     def copied(self, folder: Path) -> Iterator[Path]:
@@ -133,7 +134,7 @@ async def _make(folder: Path) -> World:
         with b.desk.store.database.write() as db:
             _people(db)
             refs |= _tickets(db)
-            numbers = _notes(db, refs)
+            marks = _notes(db, refs)
         return World(
             folder=folder,
             keys={
@@ -141,7 +142,7 @@ async def _make(folder: Path) -> World:
                 "foreign_agent": theirs.headers["Authorization"][7:],
             },
             refs=refs,
-            numbers=numbers,
+            marks=marks,
         )
 
 
@@ -243,9 +244,9 @@ def _tickets(db: Any) -> dict[str, str]:
     return found
 
 
-def _notes(db: Any, refs: Mapping[str, str]) -> dict[str, int]:
+def _notes(db: Any, refs: Mapping[str, str]) -> dict[str, str]:
     """An internal note and a picture at each ticket of acme's."""
-    numbers = {}
+    marks = {}
     for name, ref in refs.items():
         query = select(ticket.c.tenant_id, ticket.c.ticket_id).where(
             ticket.c.ref == ref
@@ -274,12 +275,9 @@ def _notes(db: Any, refs: Mapping[str, str]) -> dict[str, int]:
             "stored_us": T0,
             "actor": agent_of("acme", "acme-milano", 1).actor,
         }
-        numbers[name] = int(
-            db.execute(
-                insert(attachment).values(shot).returning(attachment.c.attachment_id)
-            ).scalar_one()
-        )
-    return numbers
+        made = insert(attachment).values(shot).returning(*SHOWN_COLUMNS)
+        marks[name] = attachment_of(db.execute(made).one()).mark
+    return marks
 
 
 def state(b: Bench) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from scudo_agent.desk.store.scope import Scope
 from scudo_agent.picture import PICTURE_LIMIT
 from support.desk_scene import play
 from support.desking import INCIDENT, OTHER, Bench, Speaker, stage
@@ -140,7 +141,10 @@ def test_the_page_shows_it_to_whoever_may_see_the_ticket(tmp_path: Path) -> None
         second = stage(2, 1, incident_id=OTHER, subject_key="service:x")
         other = (await agent.send(second)).json()["results"][0]["ticket"]
         await put(agent)
-        path = f"/t/{ref}/files/1"
+        found = b.desk.store.views.ticket(Scope.of_staff(), ref)
+        assert found is not None
+        name = found.attachments[0].mark
+        path = f"/t/{ref}/files/{name}"
         stranger = await b.client.get(path)
         assert stranger.status_code == 401
         assert PICTURE not in stranger.content
@@ -153,14 +157,16 @@ def test_the_page_shows_it_to_whoever_may_see_the_ticket(tmp_path: Path) -> None
         assert shown.headers["x-content-type-options"] == "nosniff"
         assert "sandbox" in shown.headers["content-security-policy"]
         assert shown.headers["content-disposition"] == (
-            "inline; filename=\"screenshot-1.png\"; filename*=UTF-8''screenshot-1.png"
+            f'inline; filename="screenshot-{name[:8]}.png"; '
+            f"filename*=UTF-8''screenshot-{name[:8]}.png"
         )
         again = await b.client.get(
             path, headers={"If-None-Match": shown.headers["etag"]}
         )
         assert (again.status_code, again.content) == (304, b"")
         # Not under another ticket's number, though the reader may see both.
-        for wrong in (f"/t/{other}/files/1", f"/t/{ref}/files/2", f"/t/{ref}/files/x"):
+        # Nor by a number, which would tell how many files all customers have.
+        for wrong in (f"/t/{other}/files/{name}", f"/t/{ref}/files/1"):
             assert (await b.client.get(wrong)).status_code == 404
 
     play(tmp_path, scene)

@@ -102,7 +102,10 @@ def test_pictures_are_shown_and_all_else_is_only_handed_out(tmp_path: Path) -> N
             assert reply.headers["location"] == f"/t/{ref}#files"
         page = (await b.client.get(f"/t/{ref}")).text
         assert page.count("/files/") == 5
-        replies = [await b.client.get(f"/t/{ref}/files/{n}") for n in (1, 2, 3)]
+        view = b.desk.store.views.ticket(Scope.of_staff(), ref)
+        assert view is not None
+        at = [f"/t/{ref}/files/{one.mark}" for one in view.attachments]
+        replies = [await b.client.get(one) for one in at]
         types = [one.headers["content-type"] for one in replies]
         assert types == ["image/png", *["application/octet-stream"] * 2]
         ways = [one.headers["content-disposition"].split(";")[0] for one in replies]
@@ -112,8 +115,7 @@ def test_pictures_are_shown_and_all_else_is_only_handed_out(tmp_path: Path) -> N
             assert reply.headers["x-content-type-options"] == "nosniff"
         assert replies[1].content == b"<script>alert(1)</script>"
         again = {"if-none-match": replies[0].headers["etag"]}
-        url = f"/t/{ref}/files/1"
-        assert (await b.client.get(url, headers=again)).status_code == 304
+        assert (await b.client.get(at[0], headers=again)).status_code == 304
 
     play(tmp_path, scene)
 
@@ -131,7 +133,7 @@ def test_hostile_names_reach_no_page_header_or_terminal(tmp_path: Path) -> None:
         assert view is not None
         assert len(view.attachments) == len(HOSTILE) - 1
         for one in view.attachments:
-            reply = await b.client.get(f"/t/{ref}/files/{one.attachment_id}")
+            reply = await b.client.get(f"/t/{ref}/files/{one.mark}")
             assert reply.status_code == 200
             assert "set-cookie" not in reply.headers
             assert reply.headers["content-type"] == "application/octet-stream"
@@ -210,10 +212,13 @@ def test_an_internal_file_is_the_providers_alone(tmp_path: Path) -> None:
         await attach(b, ref, "per-tutti.txt", b"tutti", public="1")
         store = b.desk.store
         customer = CUSTOMER.scope
-        assert store.attachments.content(customer, ref, 1) is None
-        assert store.attachments.content(customer, ref, 2) is not None
-        assert store.attachments.content(Scope.of_staff(), ref, 1) is not None
-        assert store.attachments.content(Scope(tenant_id="altri"), ref, 2) is None
+        both = store.views.ticket(Scope.of_staff(), ref)
+        assert both is not None
+        hidden, shown = (one.mark for one in both.attachments)
+        assert store.attachments.content(customer, ref, hidden) is None
+        assert store.attachments.content(customer, ref, shown) is not None
+        assert store.attachments.content(Scope.of_staff(), ref, hidden) is not None
+        assert store.attachments.content(Scope(tenant_id="altri"), ref, shown) is None
         view = store.views.ticket(customer, ref)
         assert view is not None
         assert [one.name for one in view.attachments] == ["per-tutti.txt"]
@@ -223,8 +228,10 @@ def test_an_internal_file_is_the_providers_alone(tmp_path: Path) -> None:
         assert len(find(customer, Wish(text="per-tutti")).lines) == 1
         # What a customer's people attach, is theirs to see.
         put = store.files.put
-        assert put(CUSTOMER, ref, upload("mio.txt", b"mio", public=False)) == 3
-        assert store.attachments.content(customer, ref, 3) is not None
+        own = put(CUSTOMER, ref, upload("mio.txt", b"mio", public=False))
+        assert own is not None
+        assert own.public
+        assert store.attachments.content(customer, ref, own.mark) is not None
         with store.database.write() as db:
             db.execute(update(ticket).values(audience="provider"))
         assert put(CUSTOMER, ref, upload("mio.txt", b"x", public=True)) is None
@@ -240,7 +247,9 @@ def test_a_ticket_has_room_for_so_much_and_the_same_is_kept_once(
         put = b.desk.store.files.put
 
         def send(content: bytes, *, public: bool = True) -> Any:
-            return put(STAFF, ref, upload("a.bin", content, public=public))
+            kept = put(STAFF, ref, upload("a.bin", content, public=public))
+            assert kept is not None
+            return kept.attachment_id
 
         first = send(bytes(FILE_LIMIT))
         assert send(bytes(FILE_LIMIT)) == first

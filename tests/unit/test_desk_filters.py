@@ -183,7 +183,7 @@ def test_a_person_saves_renames_prefers_and_deletes_views(tmp_path: Path) -> Non
         page = (await b.client.get("/")).text
         assert "Miei &lt;b&gt;" in page
         assert "<b>" not in page.split("chips")[1].split("</nav>")[0]
-        at = f"/views/{one.view_id}"
+        at = f"/views/{one.mark}"
         await post(f"{at}/prefer", data={"on": "1"}, headers=OURS)
         reply = await b.client.get("/")
         assert reply.headers["location"] == "/?severity=1&assignee=me"
@@ -199,6 +199,7 @@ def test_a_person_saves_renames_prefers_and_deletes_views(tmp_path: Path) -> Non
         assert "x" * 61 in reply.text
         await post(f"{at}/rename", data={"name": "Mia"}, headers=OURS)
         assert [v.name for v in views.of(who)] == ["Altra", "Mia"]
+        at = f"/views/{views.of(who)[1].mark}"
         await post(f"{at}/delete", headers=OURS)
         assert [v.name for v in views.of(who)] == ["Altra"]
         assert (await post(f"{at}/delete", headers=OURS)).status_code == 404
@@ -219,7 +220,7 @@ def test_views_are_each_persons_own_and_not_without_end(tmp_path: Path) -> None:
         with pytest.raises(ViewError):
             views.save(one, "too many", "q=a")
         views.save(one, "v1", "q=b")
-        mine = views.of(one)[0].view_id
+        mine = views.of(one)[0].mark
         assert views.of(two) == ()
         assert not views.rename(two, mine, "x")
         assert not views.delete(two, mine)

@@ -143,7 +143,10 @@ def test_what_is_exported_is_the_same_after_an_import(tmp_path: Path) -> None:
         assert store.search.fill_due() == (2, None)
         found = store.views.queue(Scope(tenant_id="altri"), Wish(text="gestionale"))
         (line,) = found.lines
-        assert store.attachments.content(Scope(tenant_id="altri"), line.ref, 1)
+        their = Scope(tenant_id="altri")
+        view = store.views.ticket(their, line.ref)
+        assert view is not None
+        assert store.attachments.content(their, line.ref, view.attachments[0].mark)
         # Its agent comes in by an invitation, and goes on with the same ticket.
         agent = await b.agent(customer="altri", name="altri-milano")
         reply = await agent.send(

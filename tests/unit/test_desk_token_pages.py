@@ -52,8 +52,8 @@ def test_a_token_is_shown_once_and_revoked_by_its_person(tmp_path: Path) -> None
             keyed = {"Authorization": f"Bearer {token}"}
             api = "/v1/desk/me"
             assert (await b.client.get(api, headers=keyed)).status_code == 200
-            theirs = {"token": str(store.tokens.lines(other)[0].token_id)}
-            mine = {"token": str(line.token_id)}
+            theirs = {"token": store.tokens.lines(other)[0].mark}
+            mine = {"token": line.mark}
             for one in (theirs, mine, {"token": "x"}):
                 reply = await b.client.post("/me/tokens/revoke", data=one, headers=HERE)
                 assert reply.status_code == 303

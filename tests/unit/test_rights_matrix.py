@@ -92,10 +92,9 @@ def _path(row: Row, world: World) -> str:
     kind = given.get("object", "agent")
     values = {
         "ref": world.refs[kind],
-        "attachment:int": str(world.numbers[kind]),
         "tenant": "acme",
         "site": "acme-milano",
-        "attachment": str(world.numbers[kind]),
+        "attachment": world.marks[kind],
         "customer": "acme",
         "contract": "patto",
         "period": "2026-11",

@@ -68,10 +68,13 @@ def run(args: argparse.Namespace) -> int:
 def _embedded(args: argparse.Namespace, site: "Site", ref: str | None) -> Any:
     """From the desk's database, whether the desk runs or not."""
     from scudo_agent.agent.desks import desk_settings
+    from scudo_agent.clock import SystemClock
+    from scudo_agent.desk.clock_words import promised_json, promised_lines
+    from scudo_agent.desk.store.clocking import Clocks, Promised
     from scudo_agent.desk.store.keeping import readable
     from scudo_agent.desk.store.scope import Scope
     from scudo_agent.desk.store.views import Views
-    from scudo_agent.desk.ticket_json import line_json, view_json
+    from scudo_agent.desk.ticket_json import view_json
     from scudo_agent.locale import translator
 
     if (state_folder(args) / "agent.db").exists():
@@ -80,15 +83,18 @@ def _embedded(args: argparse.Namespace, site: "Site", ref: str | None) -> Any:
     settings = desk_settings(desk_file, state_folder(args))
     database = readable(settings.folder, settings.server())
     try:
-        views = Views(database)
+        views, scope = Views(database), Scope.of_staff()
+        clocks = Clocks(database, SystemClock().wall)
         if ref is None:
-            return [line_json(line) for line in views.tickets(Scope.of_staff())]
-        view = views.ticket(Scope.of_staff(), ref)
+            return promised_lines(clocks, scope, views.tickets(scope))
+        view = views.ticket(scope, ref)
+        promised = clocks.of(scope, ref) or Promised()
     finally:
         database.close()
     if view is None:
         raise _unknown(ref)
-    return view_json(view, translator("en"))
+    told = {"promised": promised_json(promised)}
+    return view_json(view, translator("en")) | told
 
 
 def _remote(link: "DeskLink", ref: str | None) -> Any:
@@ -134,13 +140,51 @@ def _queue(tickets: list[dict[str, Any]]) -> Iterator[str]:
     # All of one site as a rule; of several sites each time is its own place's.
     zones = {one["zone"] for one in tickets}
     since = f"SINCE ({zones.pop() if len(zones) == 1 else 'local'})"
-    yield f"{'TICKET':13}  SEV  {'CONDITION':12}  {since:19}  WHAT"
+    yield f"{'TICKET':13}  SEV  {'CONDITION':12}  {since:19}  {'NEXT CLOCK':30}  WHAT"
     for one in tickets:
         severity = "-" if one["severity"] is None else str(one["severity"])
         condition = _condition(one)
         at = _local(one["since"], one["zone"], "%Y-%m-%d %H:%M:%S")
         at = at.ljust(len(since))
-        yield f"{one['ref']:13}  {severity:3}  {condition:12}  {at}  {_title(one)}"
+        clock = _next_clock(one)
+        facts = f"{one['ref']:13}  {severity:3}  {condition:12}  {at}"
+        yield f"{facts}  {clock:30}  {_title(one)}"
+
+
+def _next_clock(ticket: dict[str, Any]) -> str:
+    """The running clock that is due first: which, and when."""
+    running = [one for one in _told_clocks(ticket) if one["due"] and _runs(one)]
+    if not running or ticket["status"] == "closed":
+        return "-"
+    first = min(running, key=lambda one: parse_instant(one["due"]))
+    due = _local(first["due"], ticket["zone"], "%m-%d %H:%M")
+    return f"{first['until']} by {due}" + (" LATE" if first["left_s"] < 0 else "")
+
+
+def _clocks(ticket: dict[str, Any]) -> Iterator[str]:
+    """Every clock of one ticket: name, how it stands, when it is due, what is left."""
+    from scudo_agent.cli.screen import span
+
+    for one in _told_clocks(ticket):
+        unit = one["unit"].replace("_", " ")
+        facts = [f"clock {one['name']} ({one['until']} within {one['within']} {unit})"]
+        facts.append(one["state"])
+        if one["due"]:
+            facts.append(f"due {_local(one['due'], ticket['zone'], '%Y-%m-%d %H:%M')}")
+        left = one["left_s"]
+        if _runs(one) or one["state"] == "paused":
+            said = f"{span(abs(left) * 1_000_000)} of working time"
+            facts.append(f"{said} left" if left >= 0 else f"{said} late")
+        yield _GAP.join(facts)
+
+
+def _told_clocks(ticket: dict[str, Any]) -> list[dict[str, Any]]:
+    """A desk of an older version tells none."""
+    return list((ticket.get("promised") or {}).get("clocks", ()))
+
+
+def _runs(clock: dict[str, Any]) -> bool:
+    return clock["ended"] is None and clock["state"] in ("running", "missed")
 
 
 def _condition(ticket: dict[str, Any]) -> str:
@@ -158,6 +202,7 @@ def _one(ticket: dict[str, Any], width: int) -> Iterator[str]:
         facts.insert(1, f"severity {ticket['severity']}{rule}")
     facts += _life(ticket)
     yield _GAP.join(facts)
+    yield from _clocks(ticket)
     day = ""
     days: dict[str, list[str]] = {}
     for happening in ticket["history"]:

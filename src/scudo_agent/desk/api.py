@@ -21,6 +21,7 @@ from scudo_agent.desk.api_ledger import add_ledger_routes, conflict
 from scudo_agent.desk.api_statements import add_statement_routes
 from scudo_agent.desk.api_windows import add_window_routes
 from scudo_agent.desk.auth import fingerprint
+from scudo_agent.desk.clock_words import promised_json, promised_lines
 from scudo_agent.desk.lifecycle import Condition
 from scudo_agent.desk.limits import Buckets
 from scudo_agent.desk.offload import offload
@@ -31,6 +32,7 @@ from scudo_agent.desk.store.attachments import (
     NoStageError,
     Picture,
 )
+from scudo_agent.desk.store.clocking import Promised
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.inbox import (
     BadEventError,
@@ -38,7 +40,7 @@ from scudo_agent.desk.store.inbox import (
     UnknownEpochError,
 )
 from scudo_agent.desk.store.scope import AgentIdentity, Scope
-from scudo_agent.desk.ticket_json import line_json, view_json
+from scudo_agent.desk.ticket_json import view_json
 from scudo_agent.errors import InputError
 from scudo_agent.instant import Instant, format_instant, parse_instant
 from scudo_agent.locale import translator
@@ -205,6 +207,19 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
         """This agent's open incidents, for a store that has lost them."""
         return await offload(store.open_incidents.page, who, after, limit)
 
+    _add_tickets(router, api)
+    _add_evidence(router, api)
+    add_intervention_routes(router, store, api.agent)
+    add_window_routes(router, store, committed, api.agent)
+    add_statement_routes(router, store, api.agent)
+    return router
+
+
+def _add_tickets(router: APIRouter, api: _Api) -> None:
+    """The routes by which an agent reads its site's tickets, with their clocks."""
+    store = api.store
+    Who = Annotated[AgentIdentity, Depends(api.agent)]
+
     @router.get("/tickets")
     async def tickets(
         who: Who,
@@ -215,7 +230,7 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
         scope = Scope.of_agent(who)
         lines = await offload(store.views.tickets, scope)
         wanted = [x for x in lines if condition is None or x.condition is condition]
-        return [line_json(line) for line in wanted[:limit]]
+        return await offload(promised_lines, store.clocks, scope, wanted[:limit])
 
     @router.get("/tickets/{ref}")
     async def ticket(
@@ -234,13 +249,12 @@ def agent_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
             )
         if view is None:
             raise Problem(404, "there is no such ticket")
-        return view_json(view, translator("en"))
-
-    _add_evidence(router, api)
-    add_intervention_routes(router, store, api.agent)
-    add_window_routes(router, store, committed, api.agent)
-    add_statement_routes(router, store, api.agent)
-    return router
+        told = view_json(view, translator("en"))
+        if history == "all":
+            scope = Scope.of_agent(who)
+            promised = await offload(store.clocks.of, scope, view.line.ref)
+            told["promised"] = promised_json(promised or Promised())
+        return told
 
 
 def _add_evidence(router: APIRouter, api: _Api) -> None:

@@ -1,5 +1,6 @@
 """What was promised of a ticket, in words for its page and as JSON."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,10 @@ from scudo_agent.contract.hours import TicketFacts
 from scudo_agent.desk.clocks import Mark, Promise
 from scudo_agent.desk.commitments import DEEDS, lasts
 from scudo_agent.desk.pages import Badge, Page, When
-from scudo_agent.desk.store.clocking import Promised
+from scudo_agent.desk.store.clocking import Clocks, Promised
+from scudo_agent.desk.store.scope import Scope
+from scudo_agent.desk.store.views import TicketLine
+from scudo_agent.desk.ticket_json import line_json
 from scudo_agent.errors import ConfigError
 from scudo_agent.instant import HOUR, MINUTE, format_instant
 from scudo_agent.locale import Translator
@@ -96,6 +100,17 @@ def _left(one: Promise, speaks: Translator) -> str:
 def _coarse(length_us: int) -> int:
     grain = MINUTE if length_us < 100 * HOUR else HOUR
     return length_us // grain * grain
+
+
+def promised_lines(
+    clocks: Clocks, scope: Scope, lines: Sequence[TicketLine]
+) -> list[dict[str, Any]]:
+    """Tickets of a list, each with what was promised of it."""
+    found = clocks.of_lines(scope, [line.ref for line in lines])
+    return [
+        line_json(line) | {"promised": promised_json(found.get(line.ref, Promised()))}
+        for line in lines
+    ]
 
 
 def promised_json(promised: Promised) -> dict[str, Any]:

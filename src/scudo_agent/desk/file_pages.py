@@ -61,7 +61,7 @@ def file_rows(view: TicketView, page: Page, speaks: Translator) -> list[FileRow]
     """The files that people attached, as far as this reader has them."""
     return [
         FileRow(
-            href=f"/t/{view.line.ref}/files/{one.attachment_id}",
+            href=f"/t/{view.line.ref}/files/{one.mark}",
             name=one.name or "",
             size=_size(one.size, speaks),
             at=page.when(one.stored, view.line.zone),

@@ -22,6 +22,7 @@ from scudo_agent.desk.life import (
     Triage,
 )
 from scudo_agent.desk.lifecycle import Status
+from scudo_agent.desk.marks import MARK
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import Instant
@@ -30,6 +31,7 @@ from scudo_agent.text import T, Text
 
 _FIELDS = 20
 _LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ]([01]\d|2[0-3]):([0-5]\d)(:\d\d)?")
+_MARK = re.compile(MARK)
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 Form = Mapping[str, str]
@@ -60,10 +62,10 @@ def version_of(form: Form) -> int | None:
     return int(given) if _NUMBER.fullmatch(given) else None
 
 
-def seen_of(form: Form) -> int | None:
-    """The last entry of history that the form's reader had before them."""
+def seen_of(form: Form) -> str:
+    """The mark of the last entry of history that the form's reader had before them."""
     given = form.get("seen", "")
-    return int(given) if _NUMBER.fullmatch(given) else None
+    return given if _MARK.fullmatch(given) else ""
 
 
 def _take(form: Form, person: Person, zone: str) -> Act:

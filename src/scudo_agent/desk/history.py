@@ -23,6 +23,7 @@ class Happening:
 
     `tone` is `bad`, `good` or `plain`; `name` is the actor's, as people know it, where
     it is a person. `readers` is `internal` or `customer` for what a person wrote.
+    `mark` is that of its entry.
     """
 
     at: Instant
@@ -33,7 +34,7 @@ class Happening:
     tone: str = "plain"
     name: str = ""
     readers: str = ""
-    event_id: int = 0
+    mark: str = ""
 
 
 def timeline(view: TicketView, translator: Translator) -> tuple[Happening, ...]:
@@ -289,7 +290,7 @@ class _Teller:
             detail=detail,
             actor=entry.actor,
             tone=tone,
-            event_id=entry.event_id,
+            mark=entry.mark,
         )
 
     def _say(self, text: Text) -> str:

@@ -159,7 +159,7 @@ class Page:
             "proofs": [self._proof(one, line.zone) for one in evidence[:_MEMBERS]],
             "shots": [
                 Shot(
-                    href=f"/t/{line.ref}/files/{one.attachment_id}",
+                    href=f"/t/{line.ref}/files/{one.mark}",
                     source=one.source or "",
                     taken=self.when(one.taken, line.zone),
                     width=one.width or 0,

@@ -207,7 +207,7 @@ def add_pages(app: FastAPI, front: Front) -> Portal:
     add_people(app, front)
     add_customers(app, front)
     app.add_route("/", portal.tickets, methods=["GET"])
-    app.add_route("/t/{ref}/files/{attachment:int}", portal.attachment, methods=["GET"])
+    app.add_route("/t/{ref}/files/{attachment}", portal.attachment, methods=["GET"])
     add_tickets(app, front)
     add_requests(app, front)
     app.add_route("/maintenance", portal.windows, methods=["GET"])

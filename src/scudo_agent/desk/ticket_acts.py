@@ -45,14 +45,14 @@ _FIRST: Mapping[Status, str] = {
 class Typed:
     """A form that could not be done: which, what was typed, and why not.
 
-    `stale`: the ticket had changed since entry `seen` of its history.
+    `stale`: the ticket had changed since entry with the mark `seen`.
     """
 
     act: str
     form: Mapping[str, str] = field(default_factory=dict)
     why: Text
     stale: bool = False
-    seen: int | None = None
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ def acts_content(
         "acts": bool(can - {"message", "note", "take"}),
         "first": first,
         "version": line.version,
-        "seen": max((one.event_id for one in view.entries), default=0),
+        "seen": view.entries[-1].mark if view.entries else "",
         "hands": _hands(choices, person),
         "codes": _labels(speaks),
         "modes": [(one.value, speaks.render(MODES[one])) for one in Mode],
@@ -140,6 +140,10 @@ def _labels(speaks: Translator) -> list[tuple[int, str]]:
 
 def _since(happened: Sequence[Happening], typed: Typed | None) -> list[Happening]:
     """What happened after the form's reader had last looked."""
-    if typed is None or typed.seen is None or not typed.stale:
+    if typed is None or not typed.seen or not typed.stale:
         return []
-    return [one for one in happened if one.event_id > typed.seen]
+    marks = [one.mark for one in happened]
+    if typed.seen not in marks:
+        return []
+    last = len(marks) - 1 - marks[::-1].index(typed.seen)
+    return [one for one in happened[last + 1 :] if one.mark]

@@ -73,7 +73,7 @@ def view_json(view: TicketView, translator: Translator) -> dict[str, Any]:
         ],
         "attachments": [
             {
-                "id": one.attachment_id,
+                "id": one.mark,
                 "kind": one.kind,
                 "name": one.name,
                 "public": one.public,

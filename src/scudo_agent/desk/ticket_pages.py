@@ -139,7 +139,7 @@ class TicketPages:
         acts, line = self._store.acts, view.line
         return Choices(
             hands=acts.hands() if person.may(Right.DISPATCH) else (),
-            categories=acts.categories(line.tenant_id, line.site_id),
+            categories=acts.categories(line.tenant_id, line.site_id, line.received),
         )
 
 

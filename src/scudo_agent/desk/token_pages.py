@@ -67,10 +67,7 @@ class TokenPages:
         if person.person_id is None or act not in ("add", "revoke"):
             return self._front.missing(request, reader)
         if act == "revoke":
-            number = form.get("token", "")
-            if number.isascii() and number.isdigit() and len(number) < 19:
-                revoke = self._front.store.tokens.revoke
-                await offload(revoke, int(number), person_id=person.person_id)
+            await offload(self._revoke, person.person_id, form.get("token", ""))
             return RedirectResponse("/me/tokens", status_code=303)
         try:
             token = await self._made(person, person.person_id, form)
@@ -81,6 +78,13 @@ class TokenPages:
             }
             return await self._page(request, reader, person, status=422, said=said)
         return await self._page(request, reader, person, said={"token": token})
+
+    def _revoke(self, number: int, name: str) -> None:
+        """End one's own token with that mark; a page may be older than the token."""
+        tokens = self._front.store.tokens
+        for one in tokens.lines(number):
+            if one.mark == name and one.revoked is None:
+                tokens.revoke(one.token_id, person_id=number)
 
     async def _made(self, person: Person, number: int, form: dict[str, str]) -> str:
         name = clean(form.get("name", "")).strip()

@@ -78,7 +78,7 @@ def answer(request: Request, one: Attachment, content: bytes) -> Response:
     It was made at a page, or by somebody, that may be hostile.
     """
     shown = one.media_type in SHOWN
-    name = one.name or f"{one.kind}-{one.attachment_id}.png"
+    name = one.name or f"{one.kind}-{one.mark[:8]}.png"
     etag = f'"{one.sha256}"'
     headers = {
         "Content-Security-Policy": "sandbox; default-src 'none'",

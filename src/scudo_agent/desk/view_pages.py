@@ -61,7 +61,7 @@ class ViewPages:
         form = read_form(await request.body())
         query = tidy(form.get("query", "")[:QUERY_SIGNS])
         refused, found = await offload(
-            self._act, act, person, request.path_params.get("view", 0), form
+            self._act, act, person, request.path_params.get("view", ""), form
         )
         if refused is not None:
             return await self._page(
@@ -74,20 +74,20 @@ class ViewPages:
         )
 
     def _act(
-        self, act: str, person: Person, view_id: int, form: Mapping[str, str]
+        self, act: str, person: Person, view: str, form: Mapping[str, str]
     ) -> tuple[Text | None, bool]:
         """Why it cannot be done, or whether there was something to do it with."""
         if act == "delete":
-            return None, self._views.delete(person, view_id)
+            return None, self._views.delete(person, view)
         if act == "prefer":
             on = form.get("on") == "1"
-            return None, self._views.prefer(person, view_id, on=on)
+            return None, self._views.prefer(person, view, on=on)
         name = clean(form.get("name", "")).strip()
         if not 0 < len(name) <= NAME_SIGNS:
             return T("A view has a name of {n} signs at most.", n=NAME_SIGNS), False
         try:
             if act == "rename":
-                return None, self._views.rename(person, view_id, name)
+                return None, self._views.rename(person, view, name)
             query = tidy(form.get("query", "")[:QUERY_SIGNS])
             self._views.save(person, name, query)
         except ViewError as exc:
@@ -124,4 +124,4 @@ def add_views(app: FastAPI, front: Front) -> None:
     pages = ViewPages(front)
     app.add_route("/views", pages.listed, methods=["GET"])
     app.add_route("/views", pages.save, methods=["POST"])
-    app.add_route("/views/{view:int}/{act}", pages.change, methods=["POST"])
+    app.add_route("/views/{view}/{act}", pages.change, methods=["POST"])

@@ -103,7 +103,7 @@ class HistoryEntry(Answer):
 class AttachmentOut(Answer):
     """A file at a ticket; its content is below `attachments/{id}`."""
 
-    id: int
+    id: Annotated[str, Field(examples=["9f86d081884c7d65"])]
     kind: str
     name: str | None
     public: bool

@@ -11,6 +11,7 @@ from scudo_agent.desk.api_v1.door import needs
 from scudo_agent.desk.api_v1.scopes import TokenScope
 from scudo_agent.desk.clock_words import promised_json
 from scudo_agent.desk.lifecycle import Condition, Status
+from scudo_agent.desk.marks import MARK
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.rights import Right
@@ -98,7 +99,7 @@ def add_ticket_routes(router: APIRouter, store: DeskStore) -> None:
         responses={200: {"content": {"application/octet-stream": {}}}},
     )
     async def attachment(
-        use: Reader, ref: Ref, attachment: Annotated[int, Path(ge=1, lt=1 << 63)]
+        use: Reader, ref: Ref, attachment: Annotated[str, Path(pattern=f"^{MARK}$")]
     ) -> Response:
         """The bytes of a file, with the ticket's own right."""
         found = await offload(

@@ -6,6 +6,7 @@ mail of the ticket.
 """
 
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select
@@ -82,7 +83,8 @@ def put_mail(
         "rev": 0,
         "event_id": event_id,
         "state": "pending",
-        "message_id": f"<{row.ref}.{kind.value}.{event_id}@{host}>",
+        # Not the entry's number: it would tell how much all others do.
+        "message_id": f"<{row.ref}.{kind.value}.{token_hex(8)}@{host}>",
         "in_reply_to": db.execute(FIRST_MAIL, of_ticket).scalar(),
         "recipient": recipient,
         "language": language,

@@ -28,14 +28,15 @@ from scudo_agent.desk.life import (
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.store.act_post import put_mail
 from scudo_agent.desk.store.clocking import clocked
-from scudo_agent.desk.store.contracts import last_version
+from scudo_agent.desk.store.coverage import promised
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.insisting import insist_due
 from scudo_agent.desk.store.people_tables import person as people
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.scope import Person, within
 from scudo_agent.desk.store.search import index_said
-from scudo_agent.desk.store.tables import PROVIDER_TENANT, site, ticket, ticket_event
+from scudo_agent.desk.store.tables import PROVIDER_TENANT, ticket, ticket_event
+from scudo_agent.errors import ConfigError
 from scudo_agent.instant import Instant
 from scudo_agent.text import T
 
@@ -98,10 +99,15 @@ class Acts:
         with self._database.read() as db:
             return tuple((row.person_id, row.name) for row in db.execute(query))
 
-    def categories(self, tenant_id: str, site_id: str) -> tuple[Category, ...]:
-        """What a request of the site may be about; none: the contract has no list."""
+    def categories(
+        self, tenant_id: str, site_id: str, received: Instant
+    ) -> tuple[Category, ...]:
+        """What a request that was received then may be about; none: there is no list.
+
+        The contract that held then counts, as it does for the clocks.
+        """
         with self._database.read() as db:
-            return _categories(db, tenant_id, site_id)
+            return _categories(db, tenant_id, site_id, received)
 
     def insist_due(self) -> tuple[int, Instant | None]:
         """Re-open what people closed and is still bad 4 h later.
@@ -162,20 +168,23 @@ def _known(db: Connection, row: Any, act: Act) -> None:
         if db.execute(query).first() is None:
             raise ActError(T("A ticket is assigned to one of the provider's people."))
     if isinstance(act, Triage) and act.category:
-        known = [one.id for one in _categories(db, row.tenant_id, row.site_id)]
+        received = Instant(row.received_us)
+        found = _categories(db, row.tenant_id, row.site_id, received)
+        known = [one.id for one in found]
         if known and act.category not in known:
             raise ActError(
                 T("The contract has these categories: {names}.", names=", ".join(known))
             )
 
 
-def _categories(db: Connection, tenant_id: str, site_id: str) -> tuple[Category, ...]:
-    query = select(site.c.contract_id).where(
-        site.c.tenant_id == tenant_id, site.c.site_id == site_id
-    )
-    contract_id = db.execute(query).scalar()
-    version = None if contract_id is None else last_version(db, contract_id)
-    return () if version is None else version.contract.requests.categories
+def _categories(
+    db: Connection, tenant_id: str, site_id: str, received: Instant
+) -> tuple[Category, ...]:
+    version = promised(db, tenant_id, site_id, received)
+    try:
+        return () if version is None else version.contract.requests.categories
+    except ConfigError:  # the log says so where contracts are read
+        return ()
 
 
 def _put(db: Connection, row: Any, done: Done, who: Person, now: Instant) -> int:

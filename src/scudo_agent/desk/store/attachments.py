@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, select
 
+from scudo_agent.desk.marks import mark
 from scudo_agent.desk.store.attachment_tables import attachment
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.scope import AgentIdentity, Scope, within
@@ -26,7 +27,9 @@ from scudo_agent.picture import MEDIA_TYPE, look
 from scudo_agent.wire import Stage
 
 SCREENSHOT = "screenshot"
-_SHOWN = tuple(c for c in attachment.c if c.name != "content")
+SHOWN_COLUMNS = tuple(c for c in attachment.c if c.name != "content")
+"""All of a file but its bytes."""
+
 _PICTURED = (Kind.OPEN.value, Kind.REOPEN.value)
 
 
@@ -66,6 +69,12 @@ class Attachment:
     actor: str
     name: str | None = None
     public: bool = True
+
+    @property
+    def mark(self) -> str:
+        """What it is called in addresses, among the files of its ticket."""
+        told = (self.source, self.name, self.public, self.actor)
+        return mark(self.kind, self.sha256, self.stored, *told)
 
 
 class Attachments:
@@ -112,11 +121,14 @@ class Attachments:
         return str(stage.ref)
 
     def content(
-        self, scope: Scope, ref: str, attachment_id: int
+        self, scope: Scope, ref: str, name: str
     ) -> tuple[Attachment, bytes] | None:
-        """A file of a ticket; None: not there and not allowed look the same."""
+        """The file of a ticket with the mark `name`; None: not there, or not allowed.
+
+        Both look the same.
+        """
         query = (
-            select(attachment)
+            select(*SHOWN_COLUMNS)
             .join(
                 ticket,
                 (ticket.c.tenant_id == attachment.c.tenant_id)
@@ -124,14 +136,18 @@ class Attachments:
             )
             .where(
                 ticket.c.ref == ref,
-                attachment.c.attachment_id == attachment_id,
                 *within(scope),
                 *readable(scope),
             )
         )
         with self._database.read(scope) as db:
-            row = db.execute(query).first()
-        return None if row is None else (_attachment(row), row.content)
+            files = map(attachment_of, db.execute(query))
+            found = next((one for one in files if one.mark == name), None)
+            if found is None:
+                return None
+            this = attachment.c.attachment_id == found.attachment_id
+            content = select(attachment.c.content).where(this)
+            return found, bytes(db.execute(content).scalar_one())
 
 
 def readable(scope: Scope) -> list[ColumnElement[bool]]:
@@ -144,7 +160,7 @@ def listed(
 ) -> tuple[Attachment, ...]:
     """What is kept at a ticket, in the order in which it came."""
     query = (
-        select(*_SHOWN)
+        select(*SHOWN_COLUMNS)
         .where(
             attachment.c.tenant_id == tenant_id,
             attachment.c.ticket_id == ticket_id,
@@ -152,7 +168,7 @@ def listed(
         )
         .order_by(attachment.c.attachment_id)
     )
-    return tuple(_attachment(row) for row in db.execute(query))
+    return tuple(attachment_of(row) for row in db.execute(query))
 
 
 def _stage(db: Connection, who: AgentIdentity, picture: Picture) -> Any:
@@ -213,7 +229,8 @@ def _alarm(who: AgentIdentity, picture: Picture, now: Instant) -> Any:
     return insert(security_event).values(row)
 
 
-def _attachment(row: Row[Any]) -> Attachment:
+def attachment_of(row: Row[Any]) -> Attachment:
+    """The file of a row, whose bytes are elsewhere."""
     return Attachment(
         attachment_id=row.attachment_id,
         kind=row.kind,

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from scudo_agent.desk.life import ASSIGNED, INTERNAL_KINDS
+from scudo_agent.desk.marks import mark
 from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.tables import mail_outbox, ticket_event
 from scudo_agent.instant import Instant
@@ -39,6 +40,11 @@ class Entry:
     rule: str | None
     data: dict[str, Any]
     stage: Stage | None
+
+    @property
+    def mark(self) -> str:
+        """What it is called in forms, among the entries of its ticket."""
+        return mark(self.kind, self.at, self.stored, self.actor, self.rev)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,11 @@ from sqlalchemy import Connection, func, insert, select
 
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.attachment_tables import attachment
+from scudo_agent.desk.store.attachments import (
+    SHOWN_COLUMNS,
+    Attachment,
+    attachment_of,
+)
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.scope import Person, within
 from scudo_agent.desk.store.search import index
@@ -43,8 +48,8 @@ class Files:
         self._database = database
         self._now = now
 
-    def put(self, who: Person, ref: str, file: Kept) -> int | None:
-        """Keep a file at a ticket; its number, or None when `who` sees no such ticket.
+    def put(self, who: Person, ref: str, file: Kept) -> Attachment | None:
+        """Keep a file at a ticket; None when `who` sees no such ticket.
 
         The same content again is the same file. A customer's is always public.
         `FileError` when it is empty or there is no room for it.
@@ -78,9 +83,9 @@ class Files:
                 "public": public,
             }
             query = insert(attachment).values(values)
-            made = db.execute(query.returning(attachment.c.attachment_id))
+            made = db.execute(query.returning(*SHOWN_COLUMNS)).one()
             index(db, row.tenant_id, row.ticket_id, file.name, internal=not public)
-            return int(made.scalar_one())
+            return attachment_of(made)
 
 
 def _mine(row: Any) -> tuple[Any, ...]:
@@ -91,15 +96,16 @@ def _mine(row: Any) -> tuple[Any, ...]:
     )
 
 
-def _same(db: Connection, row: Any, sha256: str, *, public: bool) -> int | None:
+def _same(db: Connection, row: Any, sha256: str, *, public: bool) -> Attachment | None:
     """The file with this content that the same readers have already."""
-    return db.execute(
-        select(attachment.c.attachment_id).where(
+    known = db.execute(
+        select(*SHOWN_COLUMNS).where(
             *_mine(row),
             attachment.c.sha256 == sha256,
             attachment.c.public.is_(public),
         )
-    ).scalar()
+    ).first()
+    return None if known is None else attachment_of(known)
 
 
 def _room(db: Connection, row: Any, size: int) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from scudo_agent.desk.marks import mark
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.people_tables import saved_view
 from scudo_agent.desk.store.scope import Person
@@ -29,6 +30,11 @@ class SavedView:
     name: str
     query: str
     preferred: bool
+
+    @property
+    def mark(self) -> str:
+        """What it is called in addresses, among the views of its person."""
+        return _mark(self.name)
 
 
 class SavedViews:
@@ -74,32 +80,54 @@ class SavedViews:
             }
             db.execute(insert(saved_view).values(row))
 
-    def rename(self, person: Person, view_id: int, name: str) -> bool:
-        """Give it another name; false if there is none. `ViewError('taken')`."""
-        this = (*_mine(person), saved_view.c.view_id == view_id)
+    def rename(self, person: Person, view: str, name: str) -> bool:
+        """Give one another name; false if there is none. `ViewError('taken')`.
+
+        `view` is its mark, here and below.
+        """
         try:
             with self._database.write() as db:
-                done = db.execute(update(saved_view).where(*this).values(name=name))
+                this = _this(db, person, view)
+                if this is None:
+                    return False
+                db.execute(update(saved_view).where(this).values(name=name))
         except IntegrityError:
             raise ViewError("taken") from None
-        return bool(done.rowcount)
-
-    def delete(self, person: Person, view_id: int) -> bool:
-        """Forget it; false if there is none."""
-        this = (*_mine(person), saved_view.c.view_id == view_id)
-        with self._database.write() as db:
-            return bool(db.execute(delete(saved_view).where(*this)).rowcount)
-
-    def prefer(self, person: Person, view_id: int, *, on: bool) -> bool:
-        """Let the list begin with it, or with everything again; false if none."""
-        mine = _mine(person)
-        with self._database.write() as db:
-            this = (*mine, saved_view.c.view_id == view_id)
-            if db.execute(select(saved_view.c.name).where(*this)).first() is None:
-                return False
-            db.execute(update(saved_view).where(*mine).values(preferred=False))
-            db.execute(update(saved_view).where(*this).values(preferred=on))
         return True
+
+    def delete(self, person: Person, view: str) -> bool:
+        """Forget it; false if there is none."""
+        with self._database.write() as db:
+            this = _this(db, person, view)
+            if this is None:
+                return False
+            db.execute(delete(saved_view).where(this))
+        return True
+
+    def prefer(self, person: Person, view: str, *, on: bool) -> bool:
+        """Let the list begin with it, or with everything again; false if none."""
+        with self._database.write() as db:
+            this = _this(db, person, view)
+            if this is None:
+                return False
+            mine = update(saved_view).where(*_mine(person))
+            db.execute(mine.values(preferred=False))
+            db.execute(update(saved_view).where(this).values(preferred=on))
+        return True
+
+
+def _mark(name: str) -> str:
+    return mark("view", name)
+
+
+def _this(db: Connection, person: Person, view: str) -> ColumnElement[bool] | None:
+    """The row of this person's with that mark: a name is there once."""
+    query = select(saved_view.c.view_id, saved_view.c.name).where(*_mine(person))
+    for row in db.execute(query):
+        if _mark(row.name) == view:
+            this: ColumnElement[bool] = saved_view.c.view_id == row.view_id
+            return this
+    return None
 
 
 def _mine(person: Person) -> tuple[ColumnElement[bool], ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, insert, select, update
 
+from scudo_agent.desk.marks import mark
 from scudo_agent.desk.rights import Role
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.people_tables import person
@@ -36,6 +37,11 @@ class TokenLine:
     expires: Instant | None
     revoked: Instant | None
     used: Instant | None
+
+    @property
+    def mark(self) -> str:
+        """What it is called in forms, among the tokens of its person."""
+        return mark("token", self.person_id, self.name, self.created)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
