@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "mails that wait or failed; token add|list|revoke, webhook add|list|show|test|"
         "retry|remove: programs; user add|invite|list|role|disable|enable|password, "
         "customer add|list|show|change: people and customers; "
+        "on-call [SITE]: who is called now; "
         "doctor [SITE]: has the desk what it needs; export, import DIR: its records",
     )
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
@@ -113,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         settings = _settings(args, desk_people.site_of(args))
         return desk_people.run(args, settings, desk_agents.order)
     _fitting(args)
-    own = args.action in ("login", desk_doctor.ACTION, *ACTIONS)
+    own = args.action in ("login", desk_doctor.ACTION, "on-call", *ACTIONS)
     settings = _settings(args, args.site if own else None)
     if args.action in desk_moving.ACTIONS:
         return desk_moving.move(args, settings)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scudo_agent.agent.control import DESK_SOCKET, SOCKET
+from scudo_agent.cli import desk_on_call
 from scudo_agent.cli.control import Nobody, exchange
 from scudo_agent.errors import InputError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from scudo_agent.desk.settings import DeskSettings
     from scudo_agent.desk.store.agents import Enrolment
 
-ACTIONS = ("invite", "agents", "revoke", "unfreeze", "tls")
+ACTIONS = ("invite", "agents", "revoke", "unfreeze", "tls", desk_on_call.ACTION)
 _TOKEN_BYTES = 32
 
 
@@ -28,6 +29,8 @@ def run(args: argparse.Namespace, settings: "DeskSettings") -> int:
     """Do one of `ACTIONS`."""
     if args.action == "invite":
         return _invite(args, settings)
+    if args.action == desk_on_call.ACTION:
+        return desk_on_call.run(args, settings, order)
     if args.action == "tls":
         return _tls(args, settings)
     if args.action == "agents":

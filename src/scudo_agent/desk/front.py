@@ -192,6 +192,7 @@ def _sees(person: Person | None) -> dict[str, bool]:
         "request": not person.staff and person.may(Right.REQUEST),
         "company": person.may(Right.COMPANY),
         "customers": person.may(Right.INTERNAL),
+        "on_call": person.may(Right.INTERNAL),
         "people": any(person.may(one) for one in _LOOKS_AFTER),
     }
 

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from scudo_agent.desk.app import Desk
 from scudo_agent.desk.offload import offload
+from scudo_agent.desk.on_call_json import on_call_json
 from scudo_agent.desk.people_orders import PeopleOrders
 from scudo_agent.desk.program_orders import ProgramOrders
 from scudo_agent.desk.store.agents import AgentLine, Enrolment
@@ -49,6 +50,7 @@ class Orders:
             "desk-unfreeze": self._unfreeze,
             "desk-outbox": self._outbox,
             "desk-outbox-retry": self._retry,
+            "desk-on-call": self._on_call,
             **ProgramOrders(self._desk).orders(),
             **PeopleOrders(self._desk).orders(),
         }
@@ -93,6 +95,9 @@ class Orders:
         name = _text(asked, "agent")
         await offload(self._desk.store.clones.unfreeze, name)
         return {"agent": name}
+
+    async def _on_call(self, _asked: dict[str, Any], _actor: str) -> dict[str, Any]:
+        return on_call_json(await offload(self._desk.store.rota.now))
 
     async def _outbox(self, asked: dict[str, Any], _actor: str) -> dict[str, Any]:
         unsent = self._desk.store.unsent

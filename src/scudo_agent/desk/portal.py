@@ -20,6 +20,7 @@ from scudo_agent.desk.link_pages import add_links
 from scudo_agent.desk.login_pages import add_login
 from scudo_agent.desk.me_pages import add_me
 from scudo_agent.desk.offload import offload
+from scudo_agent.desk.on_call_pages import add_on_call
 from scudo_agent.desk.people_pages import add_people
 from scudo_agent.desk.request_pages import add_requests
 from scudo_agent.desk.rights import Right
@@ -206,6 +207,7 @@ def add_pages(app: FastAPI, front: Front) -> Portal:
     add_me(app, front)
     add_people(app, front)
     add_customers(app, front)
+    add_on_call(app, front)
     app.add_route("/", portal.tickets, methods=["GET"])
     app.add_route("/t/{ref}/files/{attachment}", portal.attachment, methods=["GET"])
     add_tickets(app, front)

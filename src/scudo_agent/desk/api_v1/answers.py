@@ -212,6 +212,30 @@ class SavedViewOut(Answer):
     preferred: bool
 
 
+class OnCallPerson(Answer):
+    """One of the provider's people who may be called."""
+
+    id: int
+    name: str
+
+
+class OnCallTurn(Answer):
+    """Somebody's time on call; `swapped`: not what the rota says."""
+
+    person: OnCallPerson
+    start: When
+    end: When
+    swapped: bool
+
+
+class OnCallOut(Answer):
+    """Who is called first now, who next, and the turns of the next four weeks."""
+
+    at: When
+    line: list[OnCallPerson]
+    turns: list[OnCallTurn]
+
+
 class RequestOut(Answer):
     """The ticket that a request made."""
 

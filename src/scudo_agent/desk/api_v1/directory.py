@@ -10,6 +10,7 @@ from scudo_agent.desk.api_v1.answers import (
     CustomerOut,
     CustomerPage,
     Me,
+    OnCallOut,
     PersonPage,
     SavedViewOut,
     SiteOut,
@@ -18,6 +19,7 @@ from scudo_agent.desk.api_v1.door import BEARER, needs
 from scudo_agent.desk.api_v1.scopes import TokenScope
 from scudo_agent.desk.api_v1.tickets import Limit, paged
 from scudo_agent.desk.offload import offload
+from scudo_agent.desk.on_call_json import on_call_json
 from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.rights import RIGHTS, Right
 from scudo_agent.desk.store.desk_store import DeskStore
@@ -27,6 +29,7 @@ from scudo_agent.instant import Instant, format_instant
 
 Reader = Annotated[TokenUse, Depends(needs(TokenScope.CUSTOMERS_READ, Right.READ))]
 Knower = Annotated[TokenUse, Depends(needs(TokenScope.PEOPLE_READ, Right.COMPANY))]
+Ours = Annotated[TokenUse, Depends(needs(TokenScope.PEOPLE_READ, Right.INTERNAL))]
 Viewer = Annotated[TokenUse, Depends(needs(TokenScope.TICKETS_READ, Right.READ))]
 Id = Annotated[str, Path(pattern=r"^[^\x00-\x1f/]{1,200}$", examples=["acme"])]
 
@@ -122,6 +125,12 @@ def add_people_routes(router: APIRouter, store: DeskStore) -> None:
         rows = await offload(store.directory.people, own, after=after, limit=limit + 1)
         last = str(rows[limit - 1].person_id) if len(rows) > limit else None
         return paged(request, "people", [_person(row) for row in rows[:limit]], last)
+
+    @router.get("/on-call")
+    async def on_call(use: Ours) -> OnCallOut:
+        """Who is called now when nobody takes a ticket, and the turns to come."""
+        told = on_call_json(await offload(store.rota.now))
+        return OnCallOut.model_validate(told)
 
 
 async def _found(store: DeskStore, use: TokenUse, customer: str) -> Any:

@@ -32,6 +32,7 @@ from scudo_agent.desk.store.ledger import LedgerBook
 from scudo_agent.desk.store.mailbox import Mailbox
 from scudo_agent.desk.store.measures import Measures
 from scudo_agent.desk.store.migrate import migrate
+from scudo_agent.desk.store.on_call import RotaBook
 from scudo_agent.desk.store.open_incidents import OpenIncidents
 from scudo_agent.desk.store.own_facts import Facts
 from scudo_agent.desk.store.people import People
@@ -130,6 +131,7 @@ class DeskStore:
         self.statements = Statements(self.database, self.now, posting)
         self.unsent = UnsentMails(self.database, self.now)
         self.stated = StatementViews(self.database)
+        self.rota = RotaBook(self.database, self.now)
         self.replies = Replies(self.database, self.now)
         self.directory = Directory(self.database)
         self.ticket_pages = TicketPages(self.database)

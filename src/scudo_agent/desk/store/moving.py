@@ -36,6 +36,7 @@ from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.ledger_tables import statement
 from scudo_agent.desk.store.life_tables import site_contract
 from scudo_agent.desk.store.migrate import newest
+from scudo_agent.desk.store.on_call_tables import rota, rota_swap
 from scudo_agent.desk.store.people_tables import person, saved_view
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, tenant
 from scudo_agent.errors import InputError, ScudoError
@@ -53,6 +54,8 @@ MOVED: tuple[Table, ...] = (
     desk_tables.agent,
     person,
     saved_view,
+    rota,
+    rota_swap,
     desk_tables.ticket,
     desk_tables.incident,
     desk_tables.ticket_event,
