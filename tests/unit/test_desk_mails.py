@@ -45,6 +45,7 @@ MEANT = {
     "date",
     "message-id",
     "auto-submitted",
+    "x-auto-response-suppress",
     "content-language",
     "mime-version",
     "content-type",
@@ -83,6 +84,26 @@ def test_a_subject_cannot_make_a_header() -> None:
     assert {name.lower() for name in message.keys()} == MEANT  # noqa: SIM118
     assert message["Bcc"] is None
     assert "evil.example" in message["Subject"]
+
+
+@given(st.text(max_size=80), st.lists(st.text(max_size=80), max_size=3))
+def test_what_a_customer_calls_his_mail_makes_no_header(
+    answered: str, thread: list[str]
+) -> None:
+    made = {
+        **dataclasses.asdict(letter(reply_to=f"<{answered}@acme.example>")),
+        "references": ("<a@acme.example>", *(f"<{one}>" for one in thread)),
+        "reply_to": "desk+sc-7f3k-9qz2-abc@provider.example",
+        "desk": "provider.example",
+        "replied": True,
+    }
+    message = read(compose(Letter(**made)))
+    names = {name.lower() for name in message.keys()}  # noqa: SIM118
+    assert names - {"in-reply-to"} == MEANT | {"references", "reply-to", "x-scudo-desk"}
+    assert message["References"].split()[0] == "<a@acme.example>"
+    assert message["Auto-Submitted"] == "auto-replied"
+    assert message["X-Scudo-Desk"] == "provider.example; hops=1"
+    assert not any(name.startswith("list-") for name in names)
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
@@ -205,8 +226,11 @@ def test_later_mails_thread_under_the_opening(tmp_path: Path) -> None:
             "recover",
             "reopen",
         ]
+        ids = [first["Message-ID"]]
         for one in later:
-            assert one["In-Reply-To"] == one["References"] == first["Message-ID"]
+            assert one["In-Reply-To"] == first["Message-ID"]
+            assert one["References"].split() == ids
+            ids.append(one["Message-ID"])
 
     play(tmp_path, scene)
 

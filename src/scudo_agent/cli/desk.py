@@ -11,6 +11,7 @@ from scudo_agent.agent.control import DESK_SOCKET, Control
 from scudo_agent.cli import (
     desk_agents,
     desk_doctor,
+    desk_mail_in,
     desk_moving,
     desk_outbox,
     desk_people,
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "login",
             "outbox",
             desk_doctor.ACTION,
+            desk_mail_in.ACTION,
             *desk_moving.ACTIONS,
             *ACTIONS,
         ],
@@ -49,7 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "retry|remove: programs; user add|invite|list|role|disable|enable|password, "
         "customer add|list|show|change: people and customers; "
         "on-call [SITE]: who is called now; "
-        "doctor [SITE]: has the desk what it needs; export, import DIR: its records",
+        "doctor [SITE]: has the desk what it needs; export, import DIR: its records; "
+        "mail-in [SITE] < MAIL: for a mail server, exit 0 or 75 (later)",
     )
     parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
     parser.add_argument("more", nargs="*", metavar="…", help="with outbox, token…")
@@ -101,6 +104,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run until Ctrl-C, or do one thing and end."""
     private()
+    if args.action == desk_mail_in.ACTION:
+        return desk_mail_in.take(args)
+    code = _worded(args)
+    return _unworded(args) if code is None else code
+
+
+def _worded(args: argparse.Namespace) -> int | None:
+    """Do an action that has words of its own; None: it has none."""
     if args.action == "outbox":
         _, _, site = desk_outbox.words_of(args)
         settings = _settings(args, site)
@@ -113,6 +124,10 @@ def run(args: argparse.Namespace) -> int:
     if args.action in desk_people.ACTIONS:
         settings = _settings(args, desk_people.site_of(args))
         return desk_people.run(args, settings, desk_agents.order)
+    return None
+
+
+def _unworded(args: argparse.Namespace) -> int:
     _fitting(args)
     own = args.action in ("login", desk_doctor.ACTION, "on-call", *ACTIONS)
     settings = _settings(args, args.site if own else None)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from scudo_agent.desk.act_notice import render_act
 from scudo_agent.desk.digest_notice import Digest, render_digest
+from scudo_agent.desk.life import Mail
 from scudo_agent.desk.mail.compose import ComposeError, Enclosure, Letter, compose
 from scudo_agent.desk.mail.journal import Journal
 from scudo_agent.desk.mail.transport import Transport, TransportError
@@ -234,6 +235,9 @@ class MailWorker(Lanes):
             language=errand.language,
             calendar=ics,
             enclosures=files,
+            references=errand.refers,
+            desk=self._settings.mail.message_host,
+            replied=isinstance(errand, ActErrand) and errand.kind is Mail.RECEIPT,
         )
 
 

@@ -74,16 +74,53 @@ class Smtp(Model):
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 30.0
 
 
+class Imap(Model):
+    """A mailbox that the desk empties; nobody else should read it.
+
+    `tls` as for `smtp`. `done` says what becomes of a mail that was taken: `seen`, or
+    `move-to FOLDER` (made if it is not there). `timeout_s` bounds each command.
+    """
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 993
+    tls: Literal["none", "starttls", "implicit"] = "implicit"
+    ca: str | None = None
+    user: str
+    password: str
+    folder: Annotated[str, Field(min_length=1, max_length=200)] = "INBOX"
+    done: Annotated[str, Field(pattern=r"^(seen|move-to \S.{0,199})$")] = "seen"
+    timeout_s: Annotated[float, Field(gt=0, le=300)] = 60.0
+
+    @property
+    def move_to(self) -> str | None:
+        """The folder of mails that were taken; None: they stay, as seen."""
+        return self.done.removeprefix("move-to ") if self.done != "seen" else None
+
+
+class MailIn(Model):
+    """That mails come in: replies land on their tickets, others open requests.
+
+    `address` is where people write to (without it, the sender of the desk's mails);
+    with `+` and a token in front of its `@` it is a ticket's. `imap` is a mailbox to
+    read; without it mails come by the command `desk mail-in` alone.
+    """
+
+    address: MailAddress | None = None
+    imap: Imap | None = None
+
+
 class Mail(Model):
     """How mails leave: by SMTP, or into a Maildir when `smtp` is absent.
 
     `host` stands behind the `@` of every Message-ID; without it the sender's.
+    `incoming` (`in`) is set where mails come in, too.
     """
 
     sender: Annotated[MailAddress, Field(alias="from")] = "desk@localhost"
     host: str | None = None
     smtp: Smtp | None = None
     maildir: str | None = None
+    incoming: Annotated[MailIn | None, Field(alias="in")] = None
 
     @model_validator(mode="after")
     def _one_way(self) -> "Mail":
@@ -95,6 +132,13 @@ class Mail(Model):
     def message_host(self) -> str:
         """What stands behind the `@` of a Message-ID."""
         return self.host or self.sender.rpartition("@")[2]
+
+    @property
+    def reply_address(self) -> str | None:
+        """Where replies are to go, without a token; None: no mail comes in."""
+        if self.incoming is None:
+            return None
+        return self.incoming.address or self.sender
 
 
 class Webhooks(Model):
@@ -199,6 +243,25 @@ class DeskSettings(Model):
         """An authority that webhooks' receivers may be certified by."""
         return None if self.webhooks.ca is None else self.base / self.webhooks.ca
 
+    @property
+    def spool(self) -> Path:
+        """Where mails that came in by the pipe wait for the desk."""
+        return self.folder / "mail-in"
+
+    @property
+    def imap_ca(self) -> Path | None:
+        """An authority that the mailbox's server may be certified by."""
+        incoming = self.mail.incoming
+        imap = None if incoming is None else incoming.imap
+        return None if imap is None or imap.ca is None else self.base / imap.ca
+
+    def imap_password(self) -> Secret | None:
+        """Read the mailbox's password; `InputError` if it cannot be."""
+        incoming = self.mail.incoming
+        if incoming is None or incoming.imap is None:
+            return None
+        return resolve(incoming.imap.password, base=self.base)
+
     def server(self) -> Server | None:
         """The PostgreSQL database; None: a file. `InputError` without its password."""
         if self.database is None:
@@ -241,6 +304,11 @@ def load_desk_settings(path: Path) -> DeskSettings:
             settings.smtp_password()
         except InputError as exc:
             faults.append(document.fault(("mail", "smtp", "password"), str(exc)))
+        try:
+            settings.imap_password()
+        except InputError as exc:
+            place = ("mail", "in", "imap", "password")
+            faults.append(document.fault(place, str(exc)))
         try:
             settings.server()
         except InputError as exc:

@@ -24,6 +24,7 @@ from scudo_agent.instant import to_datetime
 __all__ = ["ComposeError", "Enclosure", "Letter", "compose", "header_safe"]
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,400}>")
 _SUBJECT_LIMIT = 300
 
 
@@ -67,12 +68,8 @@ def compose(letter: Letter) -> bytes:
         _folded("Subject", header_safe(letter.subject)),
         _plain("Date", format_datetime(to_datetime(letter.date))),
         _plain("Message-ID", letter.message_id),
-        *(
-            _plain(name, letter.in_reply_to)
-            for name in ("In-Reply-To", "References")
-            if letter.in_reply_to is not None
-        ),
-        _plain("Auto-Submitted", "auto-generated"),
+        *_thread(letter),
+        *_programs(letter),
         _plain("Content-Language", letter.language),
         _plain("MIME-Version", "1.0"),
     ]
@@ -81,6 +78,36 @@ def compose(letter: Letter) -> bytes:
     data = b"".join(head) + body
     _verify(data, [name.decode().lower() for name in meant], letter)
     return data
+
+
+def _thread(letter: Letter) -> list[bytes]:
+    """What it answers and refers to, without what could be no Message-ID.
+
+    Somebody else made the one of a customer's own mail.
+    """
+    near = [one for one in (letter.in_reply_to,) if one and _MESSAGE_ID.fullmatch(one)]
+    far = [one for one in letter.references if _MESSAGE_ID.fullmatch(one)]
+    lines = [_plain("In-Reply-To", one) for one in near]
+    if far := far or near:
+        lines.append(b"References: %s\r\n" % "\r\n ".join(far).encode())
+    return lines
+
+
+def _programs(letter: Letter) -> list[bytes]:
+    """What tells other programs not to answer, and where people's answers go.
+
+    Reports that a mail could not be delivered are wanted: none of it forbids those.
+    """
+    how = "auto-replied" if letter.replied else "auto-generated"
+    lines = [
+        _plain("Auto-Submitted", how),
+        _plain("X-Auto-Response-Suppress", "DR, RN, NRN, OOF, AutoReply"),
+    ]
+    if letter.desk:
+        lines.append(_plain("X-Scudo-Desk", f"{letter.desk}; hops=1"))
+    if letter.reply_to is not None:
+        lines.append(_addressed("Reply-To", letter.reply_to, letter.sender_name))
+    return lines
 
 
 def _verify(data: bytes, meant: list[str], letter: Letter) -> None:

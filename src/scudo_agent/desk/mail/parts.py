@@ -31,6 +31,9 @@ class Letter:
     """What a mail is made of; `subject` and `text` may hold anything.
 
     `calendar` is an iCalendar file that goes along, `enclosures` are others.
+    `references` are the mails of its thread, `reply_to` is where answers go if not to
+    the sender; `desk` names who sent it, for whoever gets it back; `replied` tells that
+    it answers a mail by itself.
     """
 
     sender: str
@@ -45,6 +48,10 @@ class Letter:
     language: str
     calendar: bytes | None = None
     enclosures: tuple[Enclosure, ...] = ()
+    references: tuple[str, ...] = ()
+    reply_to: str | None = None
+    desk: str = ""
+    replied: bool = False
 
 
 def body(letter: Letter) -> bytes:

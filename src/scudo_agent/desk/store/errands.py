@@ -10,7 +10,8 @@ from scudo_agent.instant import Instant
 class Head:
     """Which mail it is, who claimed it, and to whom it goes.
 
-    `attempts` counts this one; `created` is when its row was written.
+    `attempts` counts this one; `created` is when its row was written; `refers` are the
+    mails that it refers to.
     """
 
     mail_id: int
@@ -21,6 +22,7 @@ class Head:
     recipient: str
     language: str
     created: Instant
+    refers: tuple[str, ...] = ()
 
 
 class HeadFields(TypedDict):

@@ -1,7 +1,7 @@
 """The mail outbox as its worker sees it: take by lease, send, complete (1.4)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -27,6 +27,7 @@ from scudo_agent.desk.store.tables import (
     ticket,
     ticket_event,
 )
+from scudo_agent.desk.store.threads import thread
 from scudo_agent.desk.store.window_post import WindowErrand, window_errand
 from scudo_agent.instant import MINUTE, Instant
 from scudo_agent.model import Kind
@@ -157,7 +158,8 @@ class Mailbox:
             with self._database.write() as db:
                 return person_errand(db, claim.row, claim.fence, self._now())
         with self._database.read() as db:
-            return _of(claim.row)(db, claim.row, claim.fence)
+            found = _of(claim.row)(db, claim.row, claim.fence)
+            return replace(found, refers=thread(db, claim.row))
 
     def _leased(self, db: Connection, most: int, now: Instant) -> list[Claim]:
         claims: list[Claim] = []
