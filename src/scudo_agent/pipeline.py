@@ -21,6 +21,7 @@ from scudo_agent.judge.batch import (
     Change,
     IncidentMemory,
     IncidentStage,
+    fewest,
     merged,
 )
 from scudo_agent.judge.engine import (
@@ -99,6 +100,14 @@ class _Waiting:
             gone=self.gone + later.gone,
             drafts=self.drafts + later.drafts,
         )
+
+    def join(self) -> None:
+        """Keep of all batches what is still to be stored: the ledger's fewest rows.
+
+        For as long as nothing can be stored, memory holds what the store will.
+        """
+        if len(self.batches) > 1:
+            self.batches = [fewest(merged(self.batches))]
 
 
 class Pipeline:
@@ -344,6 +353,7 @@ class Pipeline:
         finally:
             if not written:
                 self._waiting = waiting.then(self._waiting)
+                self._waiting.join()
                 if self._recorder is None:
                     # Metrics alone count them: a full disk must not fill the memory.
                     del self._waiting.events[:-EVENTS_KEPT]

@@ -1,11 +1,14 @@
 """A whole agent as a process of its own, and what machines do to processes."""
 
+import json
 import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import groupby, pairwise
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 
 from scudo_agent.instant import HOUR, SECOND, parse_instant
+from support.patience import busy
 from support.programs import call
 from support.real_agent import RealAgent
 
@@ -63,19 +67,18 @@ def test_a_stopped_process_raises_no_alarm_and_says_what_it_missed(
     agent.until(lambda: status_of(agent)["not_measured_us"] > 0, "it notices")
     agent.until_state("up", "crm/db")
     gap_s = status_of(agent)["not_measured_us"] / SECOND
-    assert abs(gap_s - SUSPENDED_S) < 3
+    # From its last sign of life until it was given the processor again.
+    assert SUSPENDED_S - 1 <= gap_s < SUSPENDED_S + 3 * busy()
     agent.erp.open()
     ticket = agent.until_ticket("recovered")
     assert ticket["subject"] == "check:erp/db", "there is no other ticket"
     assert kinds(ticket) == ["first_failure", "open", "note", "note", "recover"]
     told = [entry["text"] for entry in ticket["history"]]
-    assert any(
-        re.fullmatch(r"agent back, not measured (1[5-9]|2[0-4]) s", text)
-        for text in told
-    )
-    assert any(
-        re.search(r"down \d+ s \+ (1[5-9]|2[0-4]) s unknown$", text) for text in told
-    )
+    assert f"agent back, not measured {gap_s:.0f} s" in told
+    unknown = [re.search(r"down \d+ s \+ (\d+) s unknown$", text) for text in told]
+    (length,) = (int(found[1]) for found in unknown if found)
+    # Until each check's first observation after it.
+    assert gap_s - 1 <= length < gap_s + 6 * busy()
     assert agent.end() == 0
 
 
@@ -107,7 +110,7 @@ def test_the_clock_is_set_by_an_hour_both_ways(agent: RealAgent) -> None:
     agent.until(lambda: steps("forward") == 1, "the step forward is seen")
     agent.until_state("up")
     status = status_of(agent)
-    assert abs(status["not_measured_us"] - HOUR) < 2 * SECOND
+    assert abs(status["not_measured_us"] - HOUR) < 3 * busy() * SECOND
     assert parse_instant(status["at"]) - before >= HOUR
     agent.erp.close()
     agent.until_state("down")
@@ -117,7 +120,7 @@ def test_the_clock_is_set_by_an_hour_both_ways(agent: RealAgent) -> None:
     ticket = agent.until_ticket("recovered")
     assert kinds(ticket) == ["first_failure", "open", "recover"]
     status = status_of(agent)
-    assert abs(status["clock"]["offset_us"] + HOUR) < 2 * SECOND
+    assert abs(status["clock"]["offset_us"] + HOUR) < 3 * busy() * SECOND
     assert agent.check("crm/db")["state"] == "up"
     assert agent.end() == 0
 
@@ -136,6 +139,29 @@ def fill_up(path: Path) -> None:
     with suppress(OSError), path.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(512))
+
+
+_STORED = """
+import json, sqlite3, sys
+db = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+asked = 'SELECT since_us, state FROM check_change WHERE "check" = ? ORDER BY id'
+print(json.dumps(db.execute(asked, ("erp/db",)).fetchall()))
+"""
+
+
+def stored_states(agent: RealAgent) -> list[str]:
+    """What is stored of its check: every state, in time, none said twice or undone."""
+    # Its disk is there for its own processes alone: this one looks from among them.
+    words = ("nsenter", "-m", "-t", str(agent.running.pid), sys.executable, "-c")
+    path = str(agent.told_state / "agent.db")
+    done = subprocess.run([*words, _STORED, path], capture_output=True, check=True)
+    rows = json.loads(done.stdout)
+    assert rows == sorted(rows), "nothing is undone"
+    states = [state for _, state in rows]
+    assert all(one != other for one, other in pairwise(states)), "said twice"
+    # A machine that is too slow for a check each second leaves some of it unknown.
+    known = [state for state in states if state != "unknown"]
+    return [state for state, _ in groupby(known)]
 
 
 def test_a_full_disk_loses_nothing_and_is_told(agent: RealAgent) -> None:
@@ -158,15 +184,21 @@ def test_a_full_disk_loses_nothing_and_is_told(agent: RealAgent) -> None:
     agent.until(lambda: bool(status_of(agent)["store_error"]), "it says so")
     assert "full" in status_of(agent)["store_error"]
     agent.until_state("up")
+    agent.erp.close()  # an outage of which nothing is stored as long as it lasts
+    agent.until_state("down")
+    agent.erp.open()
+    agent.until_state("up")
     assert agent.ticket()["condition"] == "bad", "what is not stored is not told"
     for name in ("fill", "more"):
         (agent.state / name).unlink()
     ticket = agent.until_ticket("recovered")
+    assert stored_states(agent) == ["up", "down", "up", "down", "up"]
     agent.until(reserve.exists, "space is kept again")
     assert reserve.stat().st_size == kept
     status = status_of(agent)
     assert (status["store_error"], status["store_reserve_used"]) == (None, False)
-    assert kinds(ticket) == ["first_failure", "open", "recover"]
+    told = ["first_failure", "open", "recover", "reopen", "recover"]
+    assert kinds(ticket) == told
     log = agent.log.read_text()
     assert log.count("is full") <= 4, "the log would fill the next disk"
     assert "there is space again" in log

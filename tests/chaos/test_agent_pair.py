@@ -15,8 +15,8 @@ import pytest
 
 from scudo_agent.cli.control import ask
 from scudo_agent.contract.exact import loads
-from scudo_agent.demo.process import wait_until
 from support.ledgers import merged_down_us
+from support.patience import patient, wait_until
 from support.programs import call
 from support.proof import judge
 from support.proof_rig import LIMIT_S, Process, Rig
@@ -97,7 +97,7 @@ def test_the_ticket_outlives_an_agent_and_its_seconds_count_once(
         fault(rig)
         assert rig.agent.running is not None
         rig.agent.running.send_signal(signal.SIGKILL)
-        rig.agent.running.wait(LIMIT_S)
+        rig.agent.running.wait(patient(LIMIT_S))
         over_by_the_other(rig, second)
         back(rig, second)
         down_us = stated_down_us(rig, tmp_path)

@@ -5,7 +5,6 @@ desk through one proxy, and the desk mails through another.
 """
 
 import math
-import os
 import random
 import sqlite3
 from contextlib import ExitStack, closing
@@ -14,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from scudo_agent.clock import SystemClock
-from scudo_agent.demo.process import wait_until
 from scudo_agent.instant import SECOND
 from support.chaos_proxy import ChaosProxy, Weather, chaos_proxy
+from support.patience import busy, wait_until
 from support.programs import call
 from support.proof import Evidence, Letter, Verdict, judge
 from support.proof_rig import Rig
@@ -128,8 +127,3 @@ def test_bad_lines_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
 def percentile(values: list[int], share: float) -> int:
     """The value that so many of all do not exceed."""
     return sorted(values)[math.ceil(share * len(values)) - 1]
-
-
-def busy() -> float:
-    """How many times as much there is to do as the processors can, 1 at least."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

@@ -14,13 +14,13 @@ import httpx
 import pytest
 
 from scudo_agent.clock import SystemClock
-from scudo_agent.demo.process import wait_until
 from scudo_agent.desk.auth import fingerprint
 from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.wire import Stage
 from support.desking import site, stage
+from support.patience import patient, wait_until
 from support.ports import free_port
 from support.programs import environment
 
@@ -81,7 +81,7 @@ class SmallDesk:
         url = f"http://127.0.0.1:{self.port}{SELF}{path}"
         with suppress(httpx.HTTPError):
             return httpx.request(
-                method, url, json=body, headers=self.headers, timeout=20
+                method, url, json=body, headers=self.headers, timeout=60
             ).status_code
         return 0
 
@@ -97,7 +97,7 @@ class SmallDesk:
 
     def metric(self, name: str) -> float:
         """One of its own metrics."""
-        page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=20).text
+        page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=60).text
         (line,) = (one for one in page.splitlines() if one.startswith(f"{name} "))
         return float(line.split()[1])
 
@@ -168,7 +168,7 @@ def test_incidents_go_on_at_a_desk_whose_disk_is_full(desk: SmallDesk) -> None:
     state = os.open(desk.state, os.O_DIRECTORY)
     try:
         desk.process.send_signal(signal.SIGTERM)
-        assert desk.process.wait(timeout=LIMIT_S) == 0, desk.log.read_text()
+        assert desk.process.wait(timeout=patient(LIMIT_S)) == 0, desk.log.read_text()
         assert "desk.reserve" not in os.listdir(state)
     finally:
         os.close(state)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scudo_agent.demo.process import wait_until
+from support.patience import wait_until
 from support.proof_rig import LIMIT_S, Rig
 from support.smtp_server import smtp_server
 

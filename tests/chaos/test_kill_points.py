@@ -29,6 +29,8 @@ from support.smtp_server import smtp_server
 pytestmark = pytest.mark.chaos
 
 WANTED = 40
+PROMPT_S = 10.0
+"""From a fault to its accepted mail, while both programs are there."""
 AT_ONCE = 3
 ROUNDS = 2
 """At most so many. Each trial has twenty tries; few of them hit nothing."""
@@ -47,11 +49,7 @@ def trial(folder: Path, points: list[Point], seed: int) -> Kills:
     with running(folder) as rig:
         kills = Kills()
         for service in ("s1", "s2"):
-            more = killed(rig, service, drawn(points, rng))
-            kills.hit += more.hit
-            kills.missed += more.missed
-            kills.back_s += more.back_s
-            kills.repeats += more.repeats
+            kills.add(killed(rig, service, drawn(points, rng)))
         check(rig, kills)
         return kills
 
@@ -62,9 +60,7 @@ def random_trial(folder: Path, seed: int) -> Kills:
     with running(folder) as rig:
         kills = Kills()
         for service in ("s1", "s2"):
-            more = struck(rig, service, rng)
-            kills.back_s += more.back_s
-            kills.repeats += more.repeats
+            kills.add(struck(rig, service, rng))
         check(rig, kills)
         return kills
 
@@ -90,10 +86,13 @@ def test_kills_at_counted_points_leave_one_ticket_and_each_mail(
                 break
     hit = {one for kills in done for one in kills.hit}
     back = [one for kills in done for one in kills.back_s]
+    told = [one for kills in done for one in kills.told_s]
     print(
         f"{len(hit)} points hit of {len(points)} counted,"
         f" {sum(len(kills.missed) for kills in done)} tries hit nothing;"
-        f" back in {max(back):.1f} s at most;"
+        f" back in {max(back):.1f} s, mailed after {max(told):.1f} s at most;"
         f" {sum(kills.repeats for kills in done)} mails came again"
     )
     assert len(hit) >= WANTED
+    # Fewer than a hundred openings: the slowest stands for the 99th of them.
+    assert max(told) <= PROMPT_S

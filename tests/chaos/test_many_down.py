@@ -1,6 +1,5 @@
 """1,500 checks of a real agent fall at once: its desk has them all in a minute."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -53,22 +52,21 @@ def _asked(path: Path, query: str) -> list[tuple[Any, ...]]:
 
 def test_all_are_at_the_desk_in_three_tickets(agent: RealAgent) -> None:
     own, desk = agent.state / "agent.db", agent.state / "desk.db"
-    limit_s = LIMIT_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     agent.start(wait=False)
-    agent.until(lambda: agent.status() is not None, "it answers", limit_s=limit_s)
+    agent.until(lambda: agent.status() is not None, "it answers", limit_s=LIMIT_S)
 
     def up() -> bool:
         query = "SELECT count(*) FROM check_state WHERE state = 'up'"
         return _asked(own, query) == [(CHECKS,)]
 
-    agent.until(up, "every check is up", limit_s=limit_s)
+    agent.until(up, "every check is up", limit_s=LIMIT_S)
     agent.erp.close()
 
     def told() -> bool:
         heads = "SELECT head_seq, acked_seq FROM stream_head WHERE stream = 'I'"
         return _asked(own, heads) == [(CHECKS, CHECKS)]
 
-    agent.until(told, "every opening is acknowledged", limit_s=limit_s)
+    agent.until(told, "every opening is acknowledged", limit_s=LIMIT_S)
     assert agent.end() == 0
     counted = "SELECT count(*), count(DISTINCT incident_id) FROM {}"
     assert _asked(desk, counted.format("incident")) == [(CHECKS, CHECKS)]

@@ -15,9 +15,9 @@ from time import monotonic
 import pytest
 
 from scudo_agent.clock import SystemClock
-from scudo_agent.demo.process import wait_until
 from support.chaos_proxy import RATE, ChaosProxy, chaos_proxy
 from support.offline import Life, in_memory, live
+from support.patience import wait_until
 from support.proof import Verdict, judge
 from support.proof_rig import Rig
 from support.real_agent import Port

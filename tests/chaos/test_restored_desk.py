@@ -14,7 +14,7 @@ from time import monotonic
 import pytest
 
 from scudo_agent.clock import SystemClock
-from scudo_agent.demo.process import wait_until
+from support.patience import wait_until
 from support.programs import call
 from support.proof import Evidence, Letter, judge
 from support.proof_rig import Rig

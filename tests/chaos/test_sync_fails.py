@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.failing_disk import syncs_fail
+from support.patience import patient
 from support.real_agent import RealAgent
 
 pytestmark = pytest.mark.chaos
@@ -50,7 +51,7 @@ def test_an_agent_whose_disk_takes_no_sync_ends_with_one_line(
     wal = agent.state / "agent.db-wal"
     with syncs_fail(agent.running.pid, wal, tmp_path / "trace"):
         agent.erp.close()
-        assert agent.running.wait(timeout=60) == 1
+        assert agent.running.wait(timeout=patient(60)) == 1
     log = agent.log.read_text()
     said = [line for line in log.splitlines() if not line.startswith("{")]
     assert len(said) == 1, said

@@ -21,6 +21,7 @@ import pytest
 
 from scudo_agent.clock import SystemClock
 from scudo_agent.demo.site import prepare
+from support.patience import patient
 from support.programs import Program, call, data
 from support.remote_desk import prepare_remote, running_desk
 
@@ -103,7 +104,7 @@ def test_break_kill_start_again_mend_stop(story: Story) -> None:
     began = time.monotonic()
     demo = story.start()
     demo.until(_has("try ", "break web"), limit_s=30)
-    assert time.monotonic() - began <= _FIRST_STATES_S
+    assert time.monotonic() - began <= patient(_FIRST_STATES_S)
     states = _states(demo)
     assert states.pop("desk/answer", "up") == "up"  # watched where it is remote
     assert states == {
@@ -121,14 +122,15 @@ def test_break_kill_start_again_mend_stop(story: Story) -> None:
     demo.until(_has("web/http", "DOWN"), limit_s=_TICKET_S)
     demo.until(_has("severity 1", "(rule S1)"), limit_s=_TICKET_S)
     demo.until(_has("mail accepted: it@demo.example"), limit_s=_TICKET_S)
-    assert time.monotonic() - broken <= _TICKET_S
+    assert time.monotonic() - broken <= patient(_TICKET_S)
     ticket = story.ticket("service:sito")
     assert (ticket["severity"], ticket["rule"]) == (1, "S1")
 
     assert demo.end(signal.SIGKILL) == -signal.SIGKILL
     demo = story.start()
     gap = demo.until(_has(" s not measured"), limit_s=30)
-    assert 0 < int(gap.split(" s not measured")[0].split()[-1]) < 60
+    gap_s = int(gap.split(" s not measured")[0].split()[-1])
+    assert 0 < gap_s < patient(60)
     demo.until(_has("try ", "mend web"), limit_s=30)
     assert _states(demo)["web/http"] == "down"
     assert story.ticket("service:sito")["ref"] == ticket["ref"]

@@ -15,10 +15,11 @@ import pytest
 from scudo_agent.clock import SystemClock
 from scudo_agent.demo import certificate, snmpd
 from scudo_agent.demo.gateway import answers
-from scudo_agent.demo.process import is_ours, wait_until
+from scudo_agent.demo.process import is_ours
 from scudo_agent.demo.servers import Servers, break_web, mend_web, web_is_open
 from scudo_agent.demo.site import DemoSite, prepare
 from scudo_agent.errors import PortInUseError, ScudoError
+from support.patience import wait_until
 
 TESTS = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
@@ -36,7 +37,7 @@ def running(demo: DemoSite) -> Iterator[Servers]:
 
 
 def _page(demo: DemoSite) -> str:
-    connection = HTTPConnection(HOST, demo.ports.http, timeout=5)
+    connection = HTTPConnection(HOST, demo.ports.http, timeout=60)
     try:
         connection.request("GET", "/login")
         return connection.getresponse().read().decode()
@@ -92,7 +93,7 @@ def test_the_https_listener_shows_the_certificate_of_our_own_authority(
 ) -> None:
     context = ssl.create_default_context(cafile=str(demo.folder / "tls" / "ca.pem"))
     with (
-        socket.create_connection((HOST, demo.ports.tls), timeout=5) as plain,
+        socket.create_connection((HOST, demo.ports.tls), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname=certificate.NAME) as secure,
     ):
         assert secure.version() in {"TLSv1.2", "TLSv1.3"}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from scudo_agent.clock import SystemClock
-from scudo_agent.demo.process import wait_until
 from scudo_agent.desk import tls
 from support.desk_thread import served_desk
+from support.patience import wait_until
 from support.ports import free_port
 from support.programs import Program, call
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from scudo_agent.dbfile.sqlite import module
-from scudo_agent.demo.process import wait_until
 from scudo_agent.instant import DAY
+from support.patience import wait_until
 from support.proof_rig import Rig
 from support.smtp_server import smtp_server
 

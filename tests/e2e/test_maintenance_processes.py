@@ -13,8 +13,8 @@ import pytest
 from icalendar import Calendar
 
 from scudo_agent.clock import SystemClock
-from scudo_agent.demo.process import wait_until
 from scudo_agent.instant import to_datetime
+from support.patience import wait_until
 from support.programs import call, data
 from support.real_agent import RealAgent
 from support.remote_desk import prepare_remote, running_desk

@@ -78,7 +78,7 @@ class Reloading(RealAgent):
 
     def metric(self, name: str) -> float:
         """The value of a metric without labels of its own."""
-        with urlopen(f"{self.url()}/metrics", timeout=10) as reply:
+        with urlopen(f"{self.url()}/metrics", timeout=60) as reply:
             lines = reply.read().decode().splitlines()
         return next(float(x.split()[-1]) for x in lines if x.startswith(name + "{"))
 
@@ -145,7 +145,7 @@ def test_a_changed_check_that_is_still_down_stays_in_its_incident(
     ref = agent.fall()
     before = agent.check()["since"]
 
-    agent.hup(agent.first.replace("timeout: 500ms", "timeout: 400ms"))
+    agent.hup(agent.first.replace("timeout: 900ms", "timeout: 800ms"))
 
     agent.until(
         lambda: agent.check()["state"] == "down" and agent.check()["since"] != before,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from scudo_agent.contract.exact import loads
-from scudo_agent.demo.process import wait_until
 from scudo_agent.demo.servers import Servers, break_web, mend_web
 from scudo_agent.demo.site import DemoSite
+from support.patience import wait_until
 from support.programs import Program, call
 from support.remote_desk import LIMIT_S, get, prepare_remote, running_desk
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from scudo_agent.agent.browser import find
-from scudo_agent.demo.process import wait_until
+from support.patience import wait_until
 from support.pictures import pixel
 from support.programs import Program, call, data
 from support.remote_desk import prepare_remote, running_desk

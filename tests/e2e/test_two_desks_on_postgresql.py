@@ -17,7 +17,6 @@ import httpx
 import pytest
 
 from scudo_agent.clock import SystemClock
-from scudo_agent.demo.process import wait_until
 from scudo_agent.desk.auth import fingerprint, new_key
 from scudo_agent.desk.store.agents import Enrolment
 from scudo_agent.desk.store.desk_store import DeskStore
@@ -25,6 +24,7 @@ from scudo_agent.desk.store.post import Posting
 from scudo_agent.instant import SECOND, Instant, format_instant
 from support.desking import site, stage
 from support.on_postgresql import cluster as cluster
+from support.patience import patient, wait_until
 from support.postgres import Cluster
 from support.programs import Program
 from support.smtp_server import Box, smtp_server
@@ -80,7 +80,7 @@ class Desks:
     def ask(self, url: str, path: str, key: str, body: Any) -> Any:
         """Ask until there is an answer: a server that restarts is 503 meanwhile."""
         headers = {"Authorization": f"Bearer {key}"}
-        deadline = time.monotonic() + LIMIT_S
+        deadline = time.monotonic() + patient(LIMIT_S)
         while True:
             reply = httpx.post(
                 f"{url}/v1/agents/self/{path}",

@@ -164,7 +164,7 @@ def test_a_running_agent_tells_what_is_left(agent: RealAgent) -> None:
     assert found["at"] >= document["at"]
     assert found["used"] > 0
     assert found["remaining"] == pytest.approx(found["allowed"] - found["used"])
-    with urlopen(f"{agent.url()}/metrics", timeout=10) as reply:
+    with urlopen(f"{agent.url()}/metrics", timeout=60) as reply:
         text = reply.read().decode()
     lost = [one for one in text.splitlines() if 'class="down_counted"' in one]
     assert float(lost[0].split()[-1]) == pytest.approx(found["used"])

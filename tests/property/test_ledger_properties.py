@@ -1,7 +1,7 @@
 """Whatever happens to the checks, the ledger that is told is the account's own."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,12 +10,23 @@ from hypothesis import strategies as st
 
 from scudo_agent.desk.ledger import together, witnessed
 from scudo_agent.instant import Instant
-from scudo_agent.intervals import spans
-from scudo_agent.judge.batch import Change, Withdrawal
+from scudo_agent.intervals import lengths, spans
+from scudo_agent.judge.batch import Batch, Change, Withdrawal, fewest, merged
+from scudo_agent.judge.service import check_timeline
 from scudo_agent.model import State
 from scudo_agent.store import ledger
 from scudo_agent.store.agent_store import AgentStore
-from support.ledgers import ERP, SECOND, WEB, Desk, change, commit, own, told
+from support.ledgers import (
+    ERP,
+    SECOND,
+    WEB,
+    Desk,
+    change,
+    commit,
+    own,
+    rows,
+    told,
+)
 from support.storing import T0, StoppedClock, opened
 
 CHECKS = ("a/1", "b/1", "c/1")
@@ -73,6 +84,70 @@ def test_what_is_told_is_what_follows_from_the_checks(
         for rule in (ERP, WEB):
             assert told(agent, rule) == own(agent, rule)
         assert agent.reader.read(ledger.broken) is None
+
+
+@given(histories(), st.integers(0, 12))
+def test_what_is_joined_leaves_each_timeline_as_it_is(
+    history: list[list[Change | Withdrawal]], stored: int
+) -> None:
+    """Whatever had been stored before; and none of it can be left out."""
+    before = [one for group in history[:stored] for one in group]
+    waiting = tuple(one for group in history[stored:] for one in group)
+    kept = fewest(Batch(changes=waiting)).changes
+    assert_fewest(kept)
+    for check in CHECKS:
+        plain, joined = (
+            check_timeline(one for one in (*before, *changes) if one.check == check)
+            for changes in (waiting, kept)
+        )
+        assert plain == joined
+
+
+@given(histories(), st.integers(0, 12), st.lists(st.booleans(), max_size=12))
+@settings(max_examples=5, deadline=None)
+def test_what_waited_for_a_full_disk_tells_the_same_seconds_in_fewer_rows(
+    history: list[list[Change | Withdrawal]], stored: int, retries: list[bool]
+) -> None:
+    """What the store refused is joined with each retry, and stored as one."""
+    with store() as (plain, _, folder):
+        spared = opened(folder / "spared", StoppedClock())
+        try:
+            for agent in (plain, spared):
+                agent.follow([ERP, WEB]).result()
+            waiting = Batch()
+            for number, group in enumerate(history):
+                commit(plain, *group)
+                if number < stored:
+                    commit(spared, *group)
+                    continue
+                waiting = merged([waiting, Batch(changes=tuple(group))])
+                if number < len(retries) and retries[number]:
+                    waiting = fewest(waiting)
+            waiting = fewest(waiting)
+            assert_fewest(waiting.changes)
+            commit(spared, *waiting.changes)
+            ever = (Instant(0), Instant(T0 + 700 * SECOND))
+            both = [agent.reader.timelines(*ever).items() for agent in (plain, spared)]
+            one, other = (
+                {check: lengths(check_timeline(found), ever) for check, found in each}
+                for each in both
+            )
+            assert one == other
+            for rule in (ERP, WEB):
+                assert told(spared, rule) == own(spared, rule) == own(plain, rule)
+            assert len(rows(spared)) <= len(rows(plain))
+        finally:
+            spared.close()
+
+
+def assert_fewest(changes: Sequence[Change | Withdrawal]) -> None:
+    """None of them can be left out."""
+    for check in CHECKS:
+        mine = [one for one in changes if one.check == check]
+        standing = check_timeline(mine)
+        assert [(one.state, one.since) for one in mine if isinstance(one, Change)] == (
+            standing
+        )
 
 
 @given(histories(), st.integers(1, 5), st.integers(0, 12))

@@ -18,10 +18,10 @@ import pytest
 from scudo_agent.agent import browser
 from scudo_agent.agent.browser import NoShotError, View, find, session, shoot, tidy
 from scudo_agent.agent.networks import Allowance
-from scudo_agent.demo.process import wait_until
 from scudo_agent.picture import PICTURE_LIMIT, Size, look
 from scudo_agent.probes.http import HttpSettings
 from support.certs import Authority
+from support.patience import wait_until
 from support.pictures import pixel, png
 from support.webserver import running_nginx
 

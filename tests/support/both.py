@@ -19,6 +19,7 @@ from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.ticketing.desk import DeskClient
 from support.desking import HandClock, Outbound, settings, site
 from support.ledgers import ERP
+from support.patience import patient
 from support.storing import opened, told
 
 LIMIT_S = 20.0
@@ -70,7 +71,7 @@ class Both:
         delivery = Delivery(self.store, client, self.clock, rng=rng)
         task = asyncio.create_task(delivery.run())
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with asyncio.timeout(patient(LIMIT_S)):
                 while not self.told():
                     assert not task.done()
                     delivery.greet_now()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scudo_agent.demo.process import wait_until
+from support.patience import patient, wait_until
 
 _LIMIT_S = 20.0
 
@@ -27,7 +27,7 @@ def syncs_fail(pid: int, path: Path, log: Path) -> Iterator[None]:
             yield
         finally:
             tracer.terminate()
-            tracer.wait(_LIMIT_S)
+            tracer.wait(patient(_LIMIT_S))
 
 
 def _traced(pid: int) -> bool:

@@ -5,7 +5,6 @@ the main one is 0, the others follow in the order of their making. What a kill
 hits is decided by the kernel at the entry of the call, which then never happens.
 """
 
-import os
 import random
 import re
 import shutil
@@ -16,8 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
-from scudo_agent.demo.process import wait_until
+from support.patience import busy, patient, wait_until
 from support.proof_rig import BACK_S, LIMIT_S, STEPS, Process, Rig
 
 CALLS = (
@@ -55,8 +55,19 @@ class Kills:
     missed: list[Point] = field(default_factory=list)
     back_s: list[float] = field(default_factory=list)
     """From the start to the first answer, divided by the load a core above 1."""
+    told_s: list[float] = field(default_factory=list)
+    """From the cause of each opening to its accepted mail, without the time in which a
+    killed program was being started again; divided likewise."""
     repeats: int = 0
     """Mails that the server had and a killed desk had not noted."""
+
+    def add(self, more: "Kills") -> None:
+        """What another lifecycle had."""
+        self.hit += more.hit
+        self.missed += more.missed
+        self.back_s += more.back_s
+        self.told_s += more.told_s
+        self.repeats += more.repeats
 
 
 def threads(pid: int) -> list[int]:
@@ -89,7 +100,7 @@ def attached(words: Sequence[str], tids: Iterable[int]) -> Iterator[None]:
         yield
     finally:
         tracer.terminate()
-        tracer.wait(LIMIT_S)
+        tracer.wait(patient(LIMIT_S))
 
 
 def drive(rig: Rig, service: str, step: str, kills: Kills | None = None) -> None:
@@ -99,12 +110,16 @@ def drive(rig: Rig, service: str, step: str, kills: Kills | None = None) -> None
     """
     kind = MAILS.get(step, step)
     before = rig.count(kind)
+    began, away_s = monotonic(), 0.0
     rig.do(service, step)
 
     def over() -> bool:
+        nonlocal away_s
         for process in (rig.agent, rig.desk):
             if process.dead:
+                died = monotonic()
                 _again(rig, process, kills)
+                away_s += monotonic() - died
         return rig.count(kind) > before and rig.drained()
 
     assert wait_until(over, limit_s=LIMIT_S), (
@@ -112,6 +127,8 @@ def drive(rig: Rig, service: str, step: str, kills: Kills | None = None) -> None
         f"{rig.told()}\n"
         f"{rig.agent.tail()}\n{rig.desk.tail()}"
     )
+    if kills is not None and step in ("open", "reopen"):
+        kills.told_s.append((monotonic() - began - away_s) / busy())
 
 
 def _again(rig: Rig, process: Process, kills: Kills | None) -> None:
@@ -123,8 +140,7 @@ def _again(rig: Rig, process: Process, kills: Kills | None) -> None:
     with _ONE_AT_A_TIME:
         process.start()
     # On a machine with more to do than it has cores everything takes longer.
-    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    kills.back_s.append(process.back_s[-1] / busy)
+    kills.back_s.append(process.back_s[-1] / busy())
 
 
 def lifecycle(rig: Rig, service: str) -> None:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from support.patience import patient
+
 
 def call(*words: str, limit_s: float = 60) -> subprocess.CompletedProcess[str]:
     """`scudo-agent WORDS`, to its end."""
@@ -17,7 +19,7 @@ def call(*words: str, limit_s: float = 60) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "scudo_agent", *words],
         capture_output=True,
         text=True,
-        timeout=limit_s,
+        timeout=patient(limit_s),
         check=False,
         env=environment(),
     )
@@ -56,23 +58,23 @@ class Program:
 
     def until(self, wanted: Callable[[str], bool], *, limit_s: float) -> str:
         """The next wanted line after the one found before; fails without one."""
-        deadline = time.monotonic() + limit_s
+        began = time.monotonic()
         while True:
             while self._seen < len(self.lines):
                 self._seen += 1
                 if wanted(self.lines[self._seen - 1]):
                     return self.lines[self._seen - 1]
-            left = deadline - time.monotonic()
+            left = began + patient(limit_s) - time.monotonic()
             assert left > 0, f"not within {limit_s} s; it printed:\n{self.text()}"
             assert self._read(left), f"it ended; it printed:\n{self.text()}"
 
     def end(self, number: signal.Signals, *, limit_s: float = 20) -> int:
         """Send a signal, read to the end, return the exit code."""
         self.process.send_signal(number)
-        deadline = time.monotonic() + limit_s
+        deadline = time.monotonic() + patient(limit_s)
         while self._read(max(deadline - time.monotonic(), 0.1)):
             assert time.monotonic() < deadline, f"it goes on; printed:\n{self.text()}"
-        return self.process.wait(timeout=limit_s)
+        return self.process.wait(timeout=patient(limit_s))
 
     def text(self) -> str:
         """All that it printed."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 
 from scudo_agent.clock import SystemClock
-from scudo_agent.demo.process import wait_until
+from support.patience import patient, wait_until
 from support.ports import free_port
 from support.programs import call, environment
 from support.proof import Evidence, Letter, Verdict, judge
@@ -37,7 +37,7 @@ customer: {{id: {customer}, name: {name}, mail: it@{customer}.example, language:
 timezone: Europe/Rome
 contract: proof
 desk: {{url: 'http://127.0.0.1:{desk}', key: file:agent.key}}
-defaults: {{interval: 1s, timeout: 500ms, confirm: 1, recover: 1, reprobe: 1s}}
+defaults: {{interval: 1s, timeout: 900ms, confirm: 1, recover: 1, reprobe: 1s}}
 targets:
 {targets}services:
 {services}"""
@@ -135,7 +135,7 @@ class Process:
         """Stop it as a person does."""
         if self.running is not None and self.running.poll() is None:
             self.running.terminate()
-            assert self.running.wait(LIMIT_S) == 0, self.tail()
+            assert self.running.wait(patient(LIMIT_S)) == 0, self.tail()
 
     def kill(self) -> None:
         """Kill it, whatever it is doing."""

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from scudo_agent.demo.process import wait_until
+from support.patience import patient, wait_until
 from support.ports import free_port
 from support.programs import environment
 
@@ -24,7 +24,7 @@ site: acme-milano
 customer: {{id: acme, name: ACME S.p.A., mail: it@acme.example, language: it}}
 timezone: Europe/Rome
 desk: embedded
-defaults: {{interval: 1s, timeout: 500ms, confirm: 2, recover: 2, reprobe: 1s}}
+defaults: {{interval: 1s, timeout: 900ms, confirm: 2, recover: 2, reprobe: 1s}}
 targets:
   erp: {{address: 127.0.0.1, checks: {{db: {{tcp: {{port: {port}}}}}}}}}
   crm: {{address: 127.0.0.1, checks: {{db: {{tcp: {{port: {other}}}}}}}}}
@@ -140,7 +140,7 @@ class RealAgent:
 
     def metrics(self) -> str:
         """What Prometheus would read."""
-        with urlopen(f"{self.url()}/metrics", timeout=5) as reply:
+        with urlopen(f"{self.url()}/metrics", timeout=60) as reply:
             return str(reply.read().decode())
 
     def check(self, path: str = "erp/db") -> dict[str, Any]:
@@ -162,7 +162,7 @@ class RealAgent:
         key = (self.state / "desk.key").read_text().strip()
         request = Request(said["desk"] + path)
         request.add_header("Authorization", f"Bearer {key}")
-        with urlopen(request, timeout=10) as reply:
+        with urlopen(request, timeout=60) as reply:
             return json.load(reply)
 
     def until_ticket(self, condition: str) -> dict[str, Any]:
@@ -188,7 +188,7 @@ class RealAgent:
     ) -> int:
         """Send a signal and wait for the end; the exit code."""
         self.send(number)
-        return self.running.wait(timeout=limit_s)
+        return self.running.wait(timeout=patient(limit_s))
 
     def close(self) -> None:
         """End it if a failed test left it running, and let go of the ports."""

@@ -9,8 +9,8 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from scudo_agent.clock import SystemClock
-from scudo_agent.demo.process import wait_until
 from scudo_agent.demo.site import DemoSite, prepare
+from support.patience import wait_until
 from support.programs import Program, call
 
 LIMIT_S = 60.0

@@ -14,13 +14,14 @@ from scudo_agent.errors import StoreError
 from scudo_agent.grading import graded
 from scudo_agent.incident import incident_id
 from scudo_agent.instant import HOUR, SECOND, Instant, parse_instant
+from scudo_agent.judge.batch import Change
 from scudo_agent.judge.engine import Judge, ReopenSet
 from scudo_agent.model import Kind, Outcome, Result, State
 from scudo_agent.pipeline import Committed, Pipeline
 from scudo_agent.probes.host import HostSettings
 from scudo_agent.probes.registry import SETTINGS
 from scudo_agent.store.agent_store import AgentStore
-from scudo_agent.store.values import RunEvent, RunKind
+from scudo_agent.store.values import RunEvent, RunKind, Write
 from scudo_agent.text import T
 from support.script import BAD, GOOD
 from support.sim import SimClock
@@ -199,6 +200,34 @@ def test_what_was_seen_does_not_fill_the_memory_while_nothing_is_stored(
     assert done is not None
     assert len(done.observations) == 10
     assert [stage.kind for stage in done.stages] == [Kind.OPEN]
+
+
+def test_what_is_judged_while_nothing_is_stored_is_joined(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a check and an incident the last memory, of changes what still counts."""
+    bench.tick(erp_web=GOOD, switch_ping=GOOD, gateway_ping=GOOD)
+    kept: list[Write] = []
+
+    async def full(write: Write) -> Any:
+        kept.append(write)
+        raise StoreError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.store, "acommit", full)
+        for _ in range(4):
+            bench.fail_web()
+            bench.tick(erp_web=GOOD)
+            bench.tick(erp_web=GOOD)
+    assert len(kept[-1].checks) <= len(bench.site.checks)
+    assert len(kept[-1].incidents) == 1
+    web = [one for one in kept[-1].changes if one.check == "erp/web"]
+    assert len(web) == 8, "what happened is not thinned: each outage counts"
+    assert bench.tick(seconds=1) is not None
+    stored = bench.store.reader.timelines(Instant(0), bench.store.timeline.now())
+    web = stored["erp/web"]
+    states = [one.state for one in web if isinstance(one, Change)]
+    assert states == [State.UP, *(State.DOWN, State.UP) * 4]
 
 
 def test_two_ticks_never_share_an_instant(bench: Bench) -> None:

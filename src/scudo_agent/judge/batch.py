@@ -6,7 +6,7 @@ are the same the store keeps.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scudo_agent.instant import Instant
 from scudo_agent.model import Kind, State
@@ -146,3 +146,36 @@ def merged(batches: Sequence[Batch]) -> Batch:
         incidents=tuple(incidents.values()),
         probe=tuple(dict.fromkeys(p for batch in batches for p in batch.probe)),
     )
+
+
+def fewest(batch: Batch) -> Batch:
+    """The same, with the fewest changes that leave each check's timeline as it is.
+
+    Left out is what a later change or withdrawal undoes, and what says again what
+    holds. What is stored before and what comes after read the same.
+    """
+    kept: dict[str, list[tuple[int, Change | Withdrawal]]] = {}
+    for place, change in enumerate(batch.changes):
+        mine = kept.setdefault(change.check, [])
+        if isinstance(change, Withdrawal):
+            # What it withdraws, an earlier withdrawal of as much withdrew, too.
+            mine[:] = [one for one in mine if one[1].since < change.since]
+        else:
+            mine[:] = [one for one in mine if not _undone(one[1], change)]
+            if _holds(mine) is change.state:
+                continue
+        mine.append((place, change))
+    left = sorted(
+        (one for mine in kept.values() for one in mine), key=lambda one: one[0]
+    )
+    return replace(batch, changes=tuple(change for _, change in left))
+
+
+def _holds(mine: Sequence[tuple[int, Change | Withdrawal]]) -> State | None:
+    changes = (one for _, one in reversed(mine) if isinstance(one, Change))
+    last = next(changes, None)
+    return None if last is None else last.state
+
+
+def _undone(one: Change | Withdrawal, by: Change) -> bool:
+    return isinstance(one, Change) and one.since >= by.since
