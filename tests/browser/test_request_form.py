@@ -14,7 +14,7 @@ from support.smtp_server import smtp_server
 pytestmark = [pytest.mark.browser, pytest.mark.mail]
 
 CHROMIUM = "/usr/bin/chromium"
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 @pytest.fixture(scope="module")

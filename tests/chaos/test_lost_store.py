@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ from support.real_agent import RealAgent
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[RealAgent]:
-    agent = RealAgent(tmp_path)
-    yield agent
-    agent.close()
+    with closing(RealAgent(tmp_path)) as agent:
+        yield agent
 
 
 def lose(agent: RealAgent) -> None:

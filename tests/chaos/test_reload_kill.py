@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,8 @@ TAKEN = "the site file was reloaded"
 
 @pytest.fixture
 def agent(tmp_path: Path) -> Iterator[RealAgent]:
-    one = RealAgent(tmp_path)
-    yield one
-    one.close()
+    with closing(RealAgent(tmp_path)) as one:
+        yield one
 
 
 def outcome(state: Path) -> str:

@@ -19,7 +19,7 @@ from support.programs import call, data
 from support.real_agent import RealAgent
 from support.remote_desk import prepare_remote, running_desk
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 CONTRACT = """\
 id: prova
 title: Prova

@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,10 @@ def agent(tmp_path: Path) -> Iterator[RealAgent]:
     # Longer than a socket's name may be.
     folder = tmp_path / ("deep" * 25)
     folder.mkdir()
-    agent = RealAgent(folder)
-    agent.start()
-    agent.until_state("up")
-    yield agent
-    agent.close()
+    with closing(RealAgent(folder)) as agent:
+        agent.start()
+        agent.until_state("up")
+        yield agent
 
 
 def tell(agent: RealAgent, *words: str) -> tuple[int, str, str]:
@@ -188,20 +188,19 @@ def test_the_socket_is_the_owners_alone_and_takes_no_nonsense(
 
 
 def test_without_an_agent_it_says_so(tmp_path: Path) -> None:
-    agent = RealAgent(tmp_path)
-    agent.start()
-    agent.until_state("up")
-    said(agent, "mute", "erp", "1h", "--reason", "night")
-    assert agent.end() == 0
-    assert not (agent.state / SOCKET).exists()
+    with closing(RealAgent(tmp_path)) as agent:
+        agent.start()
+        agent.until_state("up")
+        said(agent, "mute", "erp", "1h", "--reason", "night")
+        assert agent.end() == 0
+        assert not (agent.state / SOCKET).exists()
 
-    code, _, err = tell(agent, "pause", "erp", "1h", "--reason", "x")
-    assert code == 1
-    assert "no agent runs on" in err
-    for command in ("status", "tickets", "uptime", "doctor"):
-        assert "night" in tell(agent, command)[1], command
-    assert "as it was when the agent stopped" in said(agent, "why", "erp")
-    agent.close()
+        code, _, err = tell(agent, "pause", "erp", "1h", "--reason", "x")
+        assert code == 1
+        assert "no agent runs on" in err
+        for command in ("status", "tickets", "uptime", "doctor"):
+            assert "night" in tell(agent, command)[1], command
+        assert "as it was when the agent stopped" in said(agent, "why", "erp")
 
 
 def test_a_window_that_begins_now_holds_the_ticket_at_once(agent: RealAgent) -> None:

@@ -44,7 +44,7 @@ def test_the_ticket_of_a_broken_page_shows_it(tmp_path: Path, desk: str) -> None
         demo = stack.enter_context(
             closing(Program("demo", "--folder", str(folder), "--no-table"))
         )
-        demo.until(_has("try ", "break web"), limit_s=30)
+        demo.until(_has("try ", "break web"), limit_s=60)
         done = call("demo", "--folder", str(folder), "break", "web", "--with", "503")
         assert done.returncode == 0, done.stderr
         found: list[dict[str, Any]] = []

@@ -541,7 +541,7 @@ def test_closing_ends_what_is_under_way_without_a_report() -> None:
             await engine.start(lambda check, _: reported.append(check))
             checked = HttpSettings.model_validate({"url": f"http://127.0.0.1:{port}/"})
             engine.submit([job(checked, address=None, timeout_s=60)])
-            await asyncio.wait_for(asked.wait(), 10)
+            await asyncio.wait_for(asked.wait(), 60)
             await engine.close()
 
     asyncio.run(once())

@@ -326,13 +326,13 @@ def test_a_killed_agent_leaves_no_browser_and_the_next_no_home() -> None:
         url = f"http://127.0.0.1:{site.port}/endless"
         agent = subprocess.Popen([sys.executable, "-c", KILLED, url])
         try:
-            assert wait_until(lambda: bool(site.asked), limit_s=20)
+            assert wait_until(lambda: bool(site.asked), limit_s=60)
             mark = f"scudo-browser-{agent.pid}-"
             (home,) = (name for name in homes() if name.startswith(mark))
         finally:
             agent.kill()
             agent.wait(10)
-        assert wait_until(lambda: not _running(mark), limit_s=10), _running(mark)
+        assert wait_until(lambda: not _running(mark), limit_s=30), _running(mark)
     assert home in homes()
     tidy()
     assert home not in homes()

@@ -22,7 +22,7 @@ from support.ledgers import ERP
 from support.patience import patient
 from support.storing import opened, told
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class Both:

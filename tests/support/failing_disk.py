@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.patience import patient, wait_until
 
-_LIMIT_S = 20.0
+_LIMIT_S = 60.0
 
 
 @contextmanager

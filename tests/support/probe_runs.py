@@ -47,12 +47,12 @@ class Runner:
         await self.engine.close()
 
     async def run(
-        self, jobs: Sequence[Job], *, within_s: float = 20
+        self, jobs: Sequence[Job], *, within_s: float = 60
     ) -> dict[str, Outcome]:
         """All outcomes of one batch, by check."""
         return await self._collector.run(jobs, within_s)
 
-    async def one(self, job: Job, *, within_s: float = 20) -> Outcome:
+    async def one(self, job: Job, *, within_s: float = 60) -> Outcome:
         """The outcome of one job."""
         return (await self.run([job], within_s=within_s))[job.check]
 
@@ -70,7 +70,7 @@ def job(settings: ProbeSettings, **given: Any) -> Job:
     )
 
 
-def ask(engine: Engine, one: Job, *, within_s: float = 20) -> Outcome:
+def ask(engine: Engine, one: Job, *, within_s: float = 60) -> Outcome:
     """Start the engine, run the job once, close it."""
 
     async def once() -> Outcome:

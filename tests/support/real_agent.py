@@ -16,7 +16,7 @@ from support.patience import patient, wait_until
 from support.ports import free_port
 from support.programs import environment
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 SITE = """\
 version: 1
