@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from scudo_agent.desk.forms import RefusedError, own, read_form
-from scudo_agent.desk.front import Front, Reader
+from scudo_agent.desk.forms import RefusedError
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.pages import Page, When
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.coverage import Cover
+from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import Person
+from scudo_agent.desk.visit import Doors, Refusal, Visit
 from scudo_agent.errors import InputError
 from scudo_agent.instant import Instant
 from scudo_agent.text import T, Text
@@ -60,51 +59,31 @@ class _Site:
 class CustomerPages:
     """Handlers of the pages; a customer's own people find none."""
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
-        self._store = front.store
+    def __init__(self, store: DeskStore) -> None:
+        self._store = store
 
-    async def listed(self, request: Request) -> Response:
+    async def listed(self, visit: Visit) -> Response:
         """All customers."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        if not reader.person.may(Right.INTERNAL):
-            return self._front.missing(request, reader)
         lines = await offload(self._store.customers.lines)
-        counts = await offload(self._store.directory.open_tickets, reader.person.scope)
+        counts = await offload(self._store.directory.open_tickets, visit.person.scope)
         content: dict[str, Any] = {
-            "title": reader.speaks.render(T("Customers")),
+            "title": visit.say(T("Customers")),
             "customers": [(one, counts.get(one.customer, 0)) for one in lines],
         }
-        return self._front.answer(request, reader, "customers.html", content)
+        return visit.answer("customers.html", content)
 
-    async def one(self, request: Request) -> Response:
+    async def one(self, visit: Visit) -> Response:
         """One customer; 404 for none."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        return await self._show(request, reader, reader.person)
+        return await self._show(visit)
 
-    async def cover(self, request: Request) -> Response:
+    async def cover(self, visit: Visit) -> Response:
         """The form of a contract's days."""
-        reader = await self._front.reader(request)
-        person = reader.person
-        if person is None:
-            return self._front.stranger(request, reader)
-        if not person.may(Right.INTERNAL):
-            return self._front.missing(request, reader)
-        if not own(request) or not person.may(Right.CUSTOMERS):
-            return self._front.plain(request, reader, "missing.html", 403)
-        form = read_form(await request.body())
-        customer = request.path_params["customer"]
+        customer = visit.part("customer")
         try:
-            await offload(self._put, person, customer, form)
+            await offload(self._put, visit.person, customer, visit.form)
         except RefusedError as exc:
-            return await self._show(
-                request, reader, person, typed=form, refused=exc.text
-            )
-        return RedirectResponse(f"/customers/{customer}?done=1", status_code=303)
+            return await self._show(visit, Refusal(text=exc.text, form=visit.form))
+        return visit.go(f"/customers/{customer}?done=1")
 
     def _put(self, person: Person, customer: str, form: Mapping[str, str]) -> None:
         """Write the days down; `RefusedError` says what would be right."""
@@ -129,38 +108,20 @@ class CustomerPages:
                 T("These days are another contract's: choose other ones.")
             ) from None
 
-    async def _show(
-        self,
-        request: Request,
-        reader: Reader,
-        person: Person,
-        *,
-        typed: Mapping[str, str] | None = None,
-        refused: Text | None = None,
-    ) -> Response:
-        if not person.may(Right.INTERNAL):
-            return self._front.missing(request, reader)
-        customer = request.path_params["customer"]
-        found = await offload(self._content, reader, person, customer)
+    async def _show(self, visit: Visit, refusal: Refusal | None = None) -> Response:
+        found = await offload(self._content, visit, visit.part("customer"))
         if found is None:
-            return self._front.missing(request, reader)
-        said = "" if refused is None else reader.speaks.render(refused)
-        done = "done" in request.query_params and refused is None
-        content = found | {"typed": typed or {}, "refused": said, "done": done}
-        content["changes"] = person.may(Right.CUSTOMERS)
-        status = 200 if refused is None else 422
-        return self._front.answer(
-            request, reader, "customer.html", content, status=status
-        )
+            return visit.missing()
+        done = "done" in visit.request.query_params and refusal is None
+        content = found | {"done": done, "changes": visit.person.may(Right.CUSTOMERS)}
+        return visit.again("customer.html", content, refusal)
 
-    def _content(
-        self, reader: Reader, person: Person, customer: str
-    ) -> dict[str, Any] | None:
-        directory, scope = self._store.directory, person.scope
+    def _content(self, visit: Visit, customer: str) -> dict[str, Any] | None:
+        directory, scope = self._store.directory, visit.person.scope
         row = directory.customer(scope, customer)
         if row is None:
             return None
-        page = self._front.page(reader)
+        page = visit.page
         agents: dict[str, list[_Agent]] = {}
         for one in directory.agents(scope, customer):
             agents.setdefault(one.site_id, []).append(_agent(one, page))
@@ -172,7 +133,7 @@ class CustomerPages:
                 _Site(
                     site=one.site_id,
                     zone=one.timezone,
-                    contracts=self._days(reader, customer, one.site_id),
+                    contracts=self._days(visit, customer, one.site_id),
                     agents=tuple(agents.get(one.site_id, ())),
                 )
                 for one in directory.sites(scope, customer)
@@ -180,13 +141,13 @@ class CustomerPages:
             "contracts": self._store.contracts.known(),
         }
 
-    def _days(self, reader: Reader, customer: str, site: str) -> tuple[_Days, ...]:
+    def _days(self, visit: Visit, customer: str, site: str) -> tuple[_Days, ...]:
         covers = self._store.coverage.of(customer, site)
         today = covers.day(self._store.now())
         return tuple(
             _Days(
                 contract=one.contract_id,
-                days=reader.speaks.render(_span(one)),
+                days=visit.say(_span(one)),
                 now=one.holds(today),
             )
             for one in covers.covers
@@ -223,9 +184,11 @@ def _day(form: Mapping[str, str], name: str) -> date | None:
         raise RefusedError(T("There is no such day.")) from None
 
 
-def add_customers(app: FastAPI, front: Front) -> None:
+def add_customers(doors: Doors) -> None:
     """Add the pages to the application."""
-    pages = CustomerPages(front)
-    app.add_route("/customers", pages.listed, methods=["GET"])
-    app.add_route("/customers/{customer}", pages.one, methods=["GET"])
-    app.add_route("/customers/{customer}/contract", pages.cover, methods=["POST"])
+    pages, sees = CustomerPages(doors.front.store), Right.INTERNAL
+    doors.page("/customers", pages.listed, sees=sees)
+    doors.page("/customers/{customer}", pages.one, sees=sees)
+    doors.form(
+        "/customers/{customer}/contract", pages.cover, sees=sees, does=Right.CUSTOMERS
+    )

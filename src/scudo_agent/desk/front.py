@@ -24,7 +24,7 @@ LANGUAGE_COOKIE = "scudo_language"
 """What somebody who is not logged in wants to read."""
 
 LANGUAGES = ("it", "en")
-_ZONE = "UTC"
+ZONE = "UTC"
 NUMBER = re.compile(r"[0-9]{1,6}")
 """A number in an address."""
 
@@ -157,7 +157,7 @@ class Front:
         content: dict[str, object],
         *,
         status: int = 200,
-        zone: str = _ZONE,
+        zone: str = ZONE,
     ) -> Response:
         """The template `name` filled with `content`; times are those of `zone`."""
         html = self.page(reader).render(

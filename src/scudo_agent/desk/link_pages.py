@@ -6,14 +6,11 @@ is answered to nobody, neither by words nor by time.
 
 from dataclasses import dataclass
 
-from fastapi import FastAPI
 from starlette.background import BackgroundTask
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from scudo_agent.desk import auth
-from scudo_agent.desk.forms import own, read_form
-from scudo_agent.desk.front import Front, Reader
+from scudo_agent.desk.front import Front
 from scudo_agent.desk.login_pages import BUSY_S, client_of
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.passwords import BusyError, refusal
@@ -21,6 +18,7 @@ from scudo_agent.desk.people_notice import PATHS
 from scudo_agent.desk.store.credentials import Account
 from scudo_agent.desk.store.people import PeopleError, named
 from scudo_agent.desk.store.people_post import Purpose
+from scudo_agent.desk.visit import Doors, Look, Refusal
 from scudo_agent.text import T
 
 ASKED = 10
@@ -42,114 +40,86 @@ class LinkPages:
     """Handlers of asking for a link, and of links."""
 
     def __init__(self, front: Front) -> None:
-        self._front = front
+        self._store, self._wake = front.store, front.wake
         self._asked = auth.Guesses(
             ASKED, of_all=auth.PASSWORDS_OF_ALL, span_us=auth.PASSWORD_SPAN_US
         )
 
-    async def forgot(self, request: Request) -> Response:
+    async def forgot(self, look: Look) -> Response:
         """Ask for a link."""
-        reader = await self._front.reader(request)
-        return self._forgot(request, reader)
+        return self._forgot(look)
 
-    async def ask(self, request: Request) -> Response:
+    async def ask(self, look: Look) -> Response:
         """Somebody asks; the mail goes into the outbox when he has his answer."""
-        reader = await self._front.reader(request)
-        if not own(request):
-            return self._front.plain(request, reader, "missing.html", 403)
-        now, client = self._front.store.now(), client_of(request)
-        mail = read_form(await request.body()).get("mail", "")[:300]
+        now, client = self._store.now(), client_of(look.request)
+        mail = look.form.get("mail", "")[:300]
         if not self._asked.take(client, now):
-            answer = self._forgot(request, reader, mail=mail, status=429)
-            wait_s = self._asked.wait_s(client, now)
-            answer.headers["Retry-After"] = str(wait_s)
+            answer = self._forgot(look, mail=mail, status=429)
+            answer.headers["Retry-After"] = str(self._asked.wait_s(client, now))
             return answer
-        answer = self._forgot(request, reader, sent=True)
+        answer = self._forgot(look, sent=True)
         answer.background = BackgroundTask(self._post, mail)
         return answer
 
-    async def look(self, request: Request) -> Response:
+    async def look(self, look: Look) -> Response:
         """The page of a link."""
-        reader = await self._front.reader(request)
-        link = await self._link(request)
+        link = await self._link(look)
         if link is None:
-            return self._front.plain(request, reader, "spent_link.html", 404)
-        return self._form(request, reader, link, name=link.account.name)
+            return look.plain("spent_link.html", 404)
+        return self._form(look, link, name=link.account.name)
 
-    async def use(self, request: Request) -> Response:
+    async def use(self, look: Look) -> Response:
         """Its button: set the password, and for an invitation the name."""
-        reader = await self._front.reader(request)
-        if not own(request):
-            return self._front.plain(request, reader, "missing.html", 403)
-        link = await self._link(request)
+        link, form = await self._link(look), look.form
         if link is None:
-            return self._front.plain(request, reader, "spent_link.html", 404)
-        form = read_form(await request.body())
+            return look.plain("spent_link.html", 404)
         name = form.get("name", link.account.name)
         try:
             name = named(name)
             password = chosen(form, mail=link.account.mail, name=name)
-            hashed = await self._front.passwords.hash(password)
+            hashed = await look.front.passwords.hash(password)
         except PeopleError as exc:
-            said = {"name": name[:300], "refused": reader.speaks.render(exc.text)}
-            return self._form(request, reader, link, status=422, **said)
+            return self._form(look, link, name=name, refusal=Refusal(text=exc.text))
         except BusyError:
             busy = T("Too many people come in just now. Try again in a moment.")
-            said = {"name": name, "refused": reader.speaks.render(busy)}
-            answer = self._form(request, reader, link, status=503, **said)
+            refusal = Refusal(text=busy, status=503)
+            answer = self._form(look, link, name=name, refusal=refusal)
             answer.headers["Retry-After"] = str(BUSY_S)
             return answer
         given = name if link.purpose is Purpose.INVITE else None
-        use = self._front.store.credentials.use
+        use = self._store.credentials.use
         if not await offload(use, link.sha256, link.purpose, hashed, name=given):
-            return self._front.plain(request, reader, "spent_link.html", 404)
-        return RedirectResponse("/login?done=password", status_code=303)
+            return look.plain("spent_link.html", 404)
+        return look.go("/login?done=password")
 
     async def _post(self, mail: str) -> None:
-        if await offload(self._front.store.credentials.ask_reset, mail):
-            self._front.wake()
+        if await offload(self._store.credentials.ask_reset, mail):
+            self._wake()
 
-    async def _link(self, request: Request) -> _Link | None:
+    async def _link(self, look: Look) -> _Link | None:
         """The link of the address, if it still works."""
-        purpose = _PURPOSES[request.url.path.split("/")[1]]
-        sha256 = auth.fingerprint(request.path_params["token"])
-        bearer = self._front.store.credentials.bearer
-        account = await offload(bearer, sha256, purpose)
+        purpose = _PURPOSES[look.request.url.path.split("/")[1]]
+        sha256 = auth.fingerprint(look.part("token"))
+        account = await offload(self._store.credentials.bearer, sha256, purpose)
         if account is None:
             return None
         return _Link(purpose=purpose, sha256=sha256, account=account)
 
     def _forgot(
-        self,
-        request: Request,
-        reader: Reader,
-        *,
-        mail: str = "",
-        sent: bool = False,
-        status: int = 200,
+        self, look: Look, *, mail: str = "", sent: bool = False, status: int = 200
     ) -> Response:
         content: dict[str, object] = {"mail": mail, "sent": sent, "late": status == 429}
-        return self._front.answer(
-            request, reader, "forgot.html", content, status=status
-        )
+        return look.answer("forgot.html", content, status=status)
 
     def _form(
-        self,
-        request: Request,
-        reader: Reader,
-        link: _Link,
-        *,
-        name: str,
-        refused: str = "",
-        status: int = 200,
+        self, look: Look, link: _Link, *, name: str, refusal: Refusal | None = None
     ) -> Response:
         content: dict[str, object] = {
             "invites": link.purpose is Purpose.INVITE,
             "mail": link.account.mail,
-            "name": name,
-            "refused": refused,
+            "name": name[:300],
         }
-        return self._front.answer(request, reader, "link.html", content, status=status)
+        return look.again("link.html", content, refusal)
 
 
 def chosen(form: dict[str, str], *, mail: str, name: str) -> str:
@@ -163,11 +133,11 @@ def chosen(form: dict[str, str], *, mail: str, name: str) -> str:
     return password
 
 
-def add_links(app: FastAPI, front: Front) -> None:
+def add_links(doors: Doors) -> None:
     """Add the pages to the application."""
-    pages = LinkPages(front)
-    app.add_route("/forgot", pages.forgot, methods=["GET"])
-    app.add_route("/forgot", pages.ask, methods=["POST"])
+    pages = LinkPages(doors.front)
+    doors.open_page("/forgot", pages.forgot)
+    doors.open_form("/forgot", pages.ask)
     for path in _PURPOSES:
-        app.add_route(f"/{path}/{{token}}", pages.look, methods=["GET"])
-        app.add_route(f"/{path}/{{token}}", pages.use, methods=["POST"])
+        doors.open_page(f"/{path}/{{token}}", pages.look)
+        doors.open_form(f"/{path}/{{token}}", pages.use)

@@ -6,24 +6,21 @@ from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from scudo_agent.desk.forms import own, read_form
-from scudo_agent.desk.front import LANGUAGES, ROLES, Front, Reader
+from scudo_agent.desk.front import LANGUAGES, ROLES, ZONE
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.pages import Badge, When
 from scudo_agent.desk.rights import STAFF, Role
 from scudo_agent.desk.settings import is_mail
+from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.people import NewPerson, PeopleError, Reach
 from scudo_agent.desk.store.people_lines import PersonLine, Standing
-from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.tables import PROVIDER_TENANT
+from scudo_agent.desk.visit import Doors, Refusal, Visit
 from scudo_agent.locale.formats import clean
-from scudo_agent.text import T, Text
+from scudo_agent.text import T
 
-_ZONE = "UTC"
 _STANDINGS = {
     Standing.ACTIVE: ("●", T("may come in"), "good"),
     Standing.INVITED: ("◐", T("is invited"), "limited"),
@@ -54,57 +51,37 @@ class _Row:
 class PeoplePages:
     """Handlers of the page; who looks after nobody finds none."""
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
+    def __init__(self, store: DeskStore) -> None:
+        self._store = store
 
-    async def people(self, request: Request) -> Response:
+    async def people(self, visit: Visit) -> Response:
         """The list."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        reach = Reach.of(reader.person)
-        if reach is None:
-            return self._front.missing(request, reader)
-        return await self._page(request, reader, reader.person, reach)
+        return await self._page(visit)
 
-    async def invite(self, request: Request) -> Response:
+    async def invite(self, visit: Visit) -> Response:
         """Somebody new."""
-        return await self._posted(request, self._invite)
+        return await self._posted(visit, self._invite)
 
-    async def act(self, request: Request) -> Response:
+    async def act(self, visit: Visit) -> Response:
         """A form of somebody's: `role`, `disable`, `enable`, `invite`."""
-        return await self._posted(request, self._change)
+        return await self._posted(visit, self._change)
 
     async def _posted(
-        self,
-        request: Request,
-        do: Callable[[Request, Person, Reach, dict[str, str]], Awaitable[str]],
+        self, visit: Visit, do: Callable[[Visit, Reach], Awaitable[str]]
     ) -> Response:
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        reach = Reach.of(reader.person)
-        if reach is None:
-            return self._front.missing(request, reader)
-        if not own(request):
-            return self._front.plain(request, reader, "missing.html", 403)
-        form = read_form(await request.body())
         try:
-            done = await do(request, reader.person, reach, form)
+            done = await do(visit, _reach(visit))
         except PeopleError as exc:
-            return await self._page(
-                request, reader, reader.person, reach, form=form, refused=exc.text
-            )
+            return await self._page(visit, Refusal(text=exc.text, form=visit.form))
         if not done:
-            return self._front.missing(request, reader)
+            return visit.missing()
         back = {"done": done}
-        if customer := form.get("shown", ""):
+        if customer := visit.form.get("shown", ""):
             back["customer"] = customer
-        return RedirectResponse(f"/people?{urlencode(back)}", status_code=303)
+        return visit.go(f"/people?{urlencode(back)}")
 
-    async def _invite(
-        self, _: Request, person: Person, reach: Reach, form: dict[str, str]
-    ) -> str:
+    async def _invite(self, visit: Visit, reach: Reach) -> str:
+        form = visit.form
         mail = form.get("mail", "").strip()
         if not is_mail(mail):
             raise PeopleError(T("This is no mail address."))
@@ -124,80 +101,56 @@ class PeoplePages:
             role=role,
             language=language if language in LANGUAGES else None,
         )
-        invite = self._front.store.credentials.invite_new
-        await offload(invite, new, actor=person.actor)
-        self._front.wake()
+        invite = self._store.credentials.invite_new
+        await offload(invite, new, actor=visit.person.actor)
+        visit.front.wake()
         return "invited"
 
-    async def _change(
-        self, request: Request, person: Person, reach: Reach, form: dict[str, str]
-    ) -> str:
-        people, which = self._front.store.people, request.path_params["person"]
-        act, actor = request.path_params["act"], person.actor
+    async def _change(self, visit: Visit, reach: Reach) -> str:
+        people, which = self._store.people, int(visit.part("person"))
+        act, actor = visit.part("act"), visit.person.actor
         if act == "role":
-            found = await offload(
-                people.set_role, reach, which, _role(form), actor=actor
-            )
+            role = _role(visit.form)
+            found = await offload(people.set_role, reach, which, role, actor=actor)
         elif act == "disable":
             found = await offload(people.disable, reach, which, actor=actor)
         elif act == "enable":
             found = await offload(people.enable, reach, which, actor=actor)
         elif act == "invite":
-            invite = self._front.store.credentials.invite
+            invite = self._store.credentials.invite
             found = await offload(invite, reach, which, actor=actor)
-            self._front.wake()
+            visit.front.wake()
         else:
             return ""
         return act if found else ""
 
-    async def _page(
-        self,
-        request: Request,
-        reader: Reader,
-        person: Person,
-        reach: Reach,
-        *,
-        form: Mapping[str, str] | None = None,
-        refused: Text | None = None,
-    ) -> Response:
-        people, query = self._front.store.people, request.query_params
-        shown = (form or {}).get("shown") or query.get("customer") or None
-        number = query.get("page", "1")
-        page = int(number) if number.isascii() and number.isdigit() else 1
-        found = await offload(
-            people.lines, reach, customer=shown, page=min(max(page, 1), 10**6)
-        )
+    async def _page(self, visit: Visit, refusal: Refusal | None = None) -> Response:
+        people, reach = self._store.people, _reach(visit)
+        query = visit.request.query_params
+        shown = visit.form.get("shown") or query.get("customer") or None
+        found = await offload(people.lines, reach, customer=shown, page=visit.number)
         customers = await offload(people.customers, reach)
-        book = _Book(self._front, reader, person, reach)
-        done = None if form else _DONE.get(query.get("done", ""))
-        say = reader.speaks.render
+        book = _Book(visit, reach)
         content: dict[str, Any] = {
-            "title": say(T("People")),
+            "title": visit.say(T("People")),
             "groups": book.groups(found.lines),
             "found": found,
             "shown": shown or "",
             "customers": customers,
-            "refused": "" if refused is None else say(refused),
-            "done": "" if done is None else say(done),
-            "typed": form or {},
+            "done": visit.done(_DONE) if refusal is None else "",
             "roles": book.roles(reach.roles),
             "acts": bool(reach.roles),
         }
-        status = 200 if refused is None else 422
-        return self._front.answer(
-            request, reader, "people.html", content, status=status
-        )
+        return visit.again("people.html", content, refusal)
 
 
 class _Book:
     """Puts people into words for one reader."""
 
-    def __init__(
-        self, front: Front, reader: Reader, person: Person, reach: Reach
-    ) -> None:
-        self._page, self._say = front.page(reader), reader.speaks.render
-        self._provider = front.settings.provider.name
-        self._person, self._reach = person, reach
+    def __init__(self, visit: Visit, reach: Reach) -> None:
+        self._page, self._say = visit.page, visit.say
+        self._provider = visit.front.settings.provider.name
+        self._person, self._reach = visit.person, reach
 
     def groups(self, lines: tuple[PersonLine, ...]) -> list[tuple[str, list[_Row]]]:
         """By whose people they are, in the order of the list."""
@@ -223,7 +176,7 @@ class _Book:
             line=line,
             role=self._say(ROLES[line.role]),
             standing=Badge(shape=shape, word=self._say(word), tone=tone),
-            until=None if until is None else self._page.when(until, _ZONE),
+            until=None if until is None else self._page.when(until, ZONE),
             roles=self.roles((self._reach.roles & side) - {line.role}),
             mine=line.person_id == self._person.person_id,
         )
@@ -237,9 +190,16 @@ def _role(form: Mapping[str, str]) -> Role:
         raise PeopleError(T("There is no such role.")) from None
 
 
-def add_people(app: FastAPI, front: Front) -> None:
+def _reach(visit: Visit) -> Reach:
+    """Whose people the reader looks after; without any there is no page."""
+    reach = Reach.of(visit.person)
+    assert reach is not None
+    return reach
+
+
+def add_people(doors: Doors) -> None:
     """Add the page to the application."""
-    pages = PeoplePages(front)
-    app.add_route("/people", pages.people, methods=["GET"])
-    app.add_route("/people", pages.invite, methods=["POST"])
-    app.add_route("/people/{person:int}/{act}", pages.act, methods=["POST"])
+    pages = PeoplePages(doors.front.store)
+    doors.page("/people", pages.people, sees=Reach.of)
+    doors.form("/people", pages.invite, sees=Reach.of)
+    doors.form("/people/{person:int}/{act}", pages.act, sees=Reach.of)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from scudo_agent.contract.exact import loads
 from scudo_agent.desk.customer_pages import add_customers
 from scudo_agent.desk.filter_bar import bar
 from scudo_agent.desk.filters import read
-from scudo_agent.desk.front import NUMBER, Front, Reader, page_number
+from scudo_agent.desk.front import NUMBER, Front
 from scudo_agent.desk.intervention_pages import InterventionRow, left_alone
 from scudo_agent.desk.link_pages import add_links
 from scudo_agent.desk.login_pages import add_login
@@ -32,9 +32,9 @@ from scudo_agent.desk.ticket_pages import add_tickets
 from scudo_agent.desk.token_pages import add_tokens
 from scudo_agent.desk.uploads import answer
 from scudo_agent.desk.view_pages import add_views
+from scudo_agent.desk.visit import Doors, Visit
 from scudo_agent.desk.window_pages import window_content
 from scudo_agent.errors import ConfigError, InputError
-from scudo_agent.locale import translator
 from scudo_agent.statement.render import render_statement
 
 _STATIC = Path(__file__).parent / "static"
@@ -51,125 +51,92 @@ class Portal:
         self._front = front
         self._store = front.store
 
-    async def tickets(self, request: Request) -> Response:
+    async def tickets(self, visit: Visit) -> Response:
         """The queue."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        views, person = self._store.views, reader.person
-        if not request.url.query and (query := await offload(self._preferred, person)):
-            return RedirectResponse(f"/?{query}", status_code=303)
-        pairs = request.query_params.multi_items()
+        views, person, url = self._store.views, visit.person, visit.request.url
+        if not url.query and (query := await offload(self._preferred, person)):
+            return visit.go(f"/?{query}")
+        pairs = visit.request.query_params.multi_items()
         asked = read(pairs[:_FIELDS], person, self._store.now())
         if asked.untidy:
             # As the browser sends a form: in the address stands what is asked for.
-            return RedirectResponse(f"/?{asked.query or 'status=any'}", status_code=303)
+            return visit.go(f"/?{asked.query or 'status=any'}")
         page = await offload(
             lambda: views.queue(
                 person.scope, asked.wish, after=asked.after, limit=_TICKETS
             )
         )
-        content = self._front.page(reader).queue(page.lines)
-        content["find"] = await offload(
-            bar, self._store, reader.speaks, person, asked, page
-        )
+        speaks = visit.reader.speaks
+        content = visit.page.queue(page.lines)
+        content["find"] = await offload(bar, self._store, speaks, person, asked, page)
         counts = await offload(views.counts, person.scope)
-        content["counts"] = self._front.page(reader).counts(counts)
-        content["left"] = await self._left(reader)
-        return self._front.answer(request, reader, "tickets.html", content)
+        content["counts"] = visit.page.counts(counts)
+        content["left"] = await self._left(visit)
+        return visit.answer("tickets.html", content)
 
     def _preferred(self, person: Person) -> str:
         """What the list of this person begins with."""
         views = self._store.saved_views.of(person)
         return next((one.query for one in views if one.preferred), "")
 
-    async def attachment(self, request: Request) -> Response:
+    async def attachment(self, visit: Visit) -> Response:
         """A file of a ticket, with the ticket's own right."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
         found = await offload(
             self._store.attachments.content,
-            reader.person.scope,
-            request.path_params["ref"].upper(),
-            request.path_params["attachment"],
+            visit.person.scope,
+            visit.part("ref").upper(),
+            visit.part("attachment"),
         )
-        if found is None:
-            return self._front.missing(request, reader)
-        return answer(request, *found)
+        return visit.missing() if found is None else answer(visit.request, *found)
 
-    async def windows(self, request: Request) -> Response:
+    async def windows(self, visit: Visit) -> Response:
         """Maintenance windows of all sites."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        if not reader.person.may(Right.COMPANY):
-            return self._front.missing(request, reader)
-        lines = await offload(self._store.windows.lines, reader.person.scope)
-        speaks, now = translator(reader.language), self._store.now()
+        lines = await offload(self._store.windows.lines, visit.person.scope)
+        speaks, now = visit.reader.speaks, self._store.now()
         content = await offload(window_content, lines, speaks, now)
-        content["left"] = await self._left(reader)
-        return self._front.answer(request, reader, "windows.html", content)
+        content["left"] = await self._left(visit)
+        return visit.answer("windows.html", content)
 
-    async def statements(self, request: Request) -> Response:
+    async def statements(self, visit: Visit) -> Response:
         """Statements of all sites."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        if not reader.person.may(Right.COMPANY):
-            return self._front.missing(request, reader)
-        found = await offload(self._store.stated.sites, reader.person.scope)
-        speaks, now = translator(reader.language), self._store.now()
+        found = await offload(self._store.stated.sites, visit.person.scope)
+        speaks, now = visit.reader.speaks, self._store.now()
         content = await offload(list_content, found, speaks, now)
-        return self._front.answer(request, reader, "statements.html", content)
+        return visit.answer("statements.html", content)
 
-    async def site_statements(self, request: Request) -> Response:
+    async def site_statements(self, visit: Visit) -> Response:
         """Statements of one site, a page of them."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        if not reader.person.may(Right.COMPANY):
-            return self._front.missing(request, reader)
-        page = page_number(request)
-        found = await self._stated(request, reader.person, page=page)
+        found = await self._stated(visit, page=visit.number)
         if found is None:
-            return self._front.missing(request, reader)
-        speaks, now = translator(reader.language), self._store.now()
-        content = await offload(site_content, found, speaks, now, page=page)
-        return self._front.answer(request, reader, "statements_site.html", content)
+            return visit.missing()
+        speaks, now = visit.reader.speaks, self._store.now()
+        content = await offload(site_content, found, speaks, now, page=visit.number)
+        return visit.answer("statements_site.html", content)
 
-    async def statement(self, request: Request) -> Response:
+    async def statement(self, visit: Visit) -> Response:
         """One statement: as a page, or with `.json` the bytes that are kept."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        if not reader.person.may(Right.COMPANY):
-            return self._front.missing(request, reader)
-        found = await self._stated(request, reader.person)
-        period, dot, _ = request.path_params["period"].partition(".json")
-        given = request.query_params.get("revision")
+        found = await self._stated(visit)
+        period, dot, _ = visit.part("period").partition(".json")
+        given = visit.request.query_params.get("revision")
         if found is None or not (given is None or NUMBER.fullmatch(given)):
-            return self._front.missing(request, reader)
+            return visit.missing()
         revision = None if given is None else int(given)
         try:
             stated = await offload(
                 self._store.statements.get, found.who, period, revision=revision
             )
         except DroppedError:
-            return self._front.plain(request, reader, "dropped.html", 410)
+            return visit.plain("dropped.html", 410)
         except (InputError, ConfigError):
-            return self._front.missing(request, reader)
+            return visit.missing()
         headers = {"Cache-Control": "no-store"}
         if dot:
             return Response(stated.body, media_type="application/json", headers=headers)
-        html = await offload(_shown, stated.body, reader.language)
+        html = await offload(_shown, stated.body, visit.reader.language)
         return HTMLResponse(html, headers=headers)
 
-    async def _stated(
-        self, request: Request, person: Person, *, page: int = 1
-    ) -> SiteStatements | None:
-        where = (request.path_params["tenant"], request.path_params["site"])
-        scope = person.scope
+    async def _stated(self, visit: Visit, *, page: int = 1) -> SiteStatements | None:
+        where, scope = (visit.part("tenant"), visit.part("site")), visit.person.scope
         return await offload(self._store.stated.site, scope, *where, page=page)
 
     async def static(self, request: Request) -> Response:
@@ -190,33 +157,28 @@ class Portal:
             return self._front.stranger(request, reader)
         return self._front.missing(request, reader)
 
-    async def _left(self, reader: Reader) -> list[InterventionRow]:
+    async def _left(self, visit: Visit) -> list[InterventionRow]:
         """What is muted or paused."""
-        assert reader.person is not None
-        scope, speaks = reader.person.scope, translator(reader.language)
+        scope, speaks = visit.person.scope, visit.reader.speaks
         return await offload(left_alone, self._store, scope, speaks, None)
 
 
 def add_pages(app: FastAPI, front: Front) -> Portal:
     """Add all pages to the application."""
-    portal = Portal(front)
-    add_login(app, front)
-    add_views(app, front)
-    add_links(app, front)
-    add_tokens(app, front)
-    add_me(app, front)
-    add_people(app, front)
-    add_customers(app, front)
+    portal, doors = Portal(front), Doors(app, front)
+    add_login(app, doors)
+    for add in (add_views, add_links, add_tokens, add_me, add_people, add_customers):
+        add(doors)
     add_on_call(app, front)
-    app.add_route("/", portal.tickets, methods=["GET"])
-    app.add_route("/t/{ref}/files/{attachment}", portal.attachment, methods=["GET"])
-    add_tickets(app, front)
-    add_requests(app, front)
-    app.add_route("/maintenance", portal.windows, methods=["GET"])
-    app.add_route("/statements", portal.statements, methods=["GET"])
+    doors.page("/", portal.tickets)
+    doors.page("/t/{ref}/files/{attachment}", portal.attachment)
+    add_tickets(doors)
+    add_requests(doors)
+    doors.page("/maintenance", portal.windows, sees=Right.COMPANY)
+    doors.page("/statements", portal.statements, sees=Right.COMPANY)
     site = "/statements/{tenant}/{site}"
-    app.add_route(site, portal.site_statements, methods=["GET"])
-    app.add_route(f"{site}/{{period}}", portal.statement, methods=["GET"])
+    doors.page(site, portal.site_statements, sees=Right.COMPANY)
+    doors.page(f"{site}/{{period}}", portal.statement, sees=Right.COMPANY)
     app.add_route("/static/{name}", portal.static, methods=["GET"])
     return portal
 

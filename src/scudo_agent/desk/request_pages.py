@@ -9,16 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from scudo_agent.desk.forms import Form, field_text, local_instant, own, read_form
-from scudo_agent.desk.front import Front, Reader
+from scudo_agent.desk.forms import Form, field_text, local_instant
 from scudo_agent.desk.life import ActError
 from scudo_agent.desk.notice import severity_label
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.rights import Right
+from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.requests import (
     CHANNELS,
     OLDEST_US,
@@ -27,6 +25,7 @@ from scudo_agent.desk.store.requests import (
     RequestError,
 )
 from scudo_agent.desk.store.scope import Person
+from scudo_agent.desk.visit import Doors, Visit
 from scudo_agent.errors import InputError
 from scudo_agent.instant import Instant, format_instant, parse_instant
 from scudo_agent.text import T, Text
@@ -59,54 +58,33 @@ class _Choice:
 class RequestPages:
     """Handlers of both forms."""
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
-        self._store = front.store
+    def __init__(self, store: DeskStore) -> None:
+        self._store = store
 
-    async def new(self, request: Request) -> Response:
-        """The form of the provider's people."""
-        return await self._either(request, staff=True)
+    async def empty(self, visit: Visit) -> Response:
+        """The form, just opened."""
+        return await self._show(visit, {"began": format_instant(self._store.now())})
 
-    async def request(self, request: Request) -> Response:
-        """The form of a customer's people."""
-        return await self._either(request, staff=False)
-
-    async def _either(self, request: Request, *, staff: bool) -> Response:
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        person = reader.person
-        needed = Right.WORK if staff else Right.REQUEST
-        if person.staff is not staff or not person.may(needed):
-            return self._front.missing(request, reader)
-        if request.method != "POST":
-            form = {"began": format_instant(self._store.now())}
-            return await self._show(request, reader, form)
-        if not own(request):
-            return self._front.plain(request, reader, "missing.html", 403)
-        form = read_form(await request.body())
-        return await self._sent(request, reader, person, form)
-
-    async def _sent(
-        self, request: Request, reader: Reader, person: Person, form: Form
-    ) -> Response:
+    async def sent(self, visit: Visit) -> Response:
+        """The form, filled in: a ticket, or the form again with what was typed."""
+        person, form = visit.person, visit.form
         if form.get("do") != "open":
-            return await self._show(request, reader, form)
+            return await self._show(visit, form)
         choice = await self._choice(person, form)
         if choice.chosen is None and form.get("site"):
-            return self._front.missing(request, reader)
+            return visit.missing()
         if choice.chosen is None:
             faults = {"site": T("Choose whom it is about.")}
-            return await self._show(request, reader, form, faults=faults)
+            return await self._show(visit, form, faults=faults)
         try:
             asked = self._asked(person, form, choice.chosen)
             ref = await offload(self._store.requests.open, person, asked)
         except RequestError as exc:
-            return await self._show(request, reader, form, faults=exc.faults)
+            return await self._show(visit, form, faults=exc.faults)
         if ref is None:
-            return self._front.missing(request, reader)
-        self._front.wake()
-        return RedirectResponse(f"/t/{ref}", status_code=303)
+            return visit.missing()
+        visit.front.wake()
+        return visit.go(f"/t/{ref}")
 
     def _asked(self, person: Person, form: Form, place: Place) -> Asked:
         faults: dict[str, Text] = {}
@@ -169,16 +147,10 @@ class RequestPages:
         )
 
     async def _show(
-        self,
-        request: Request,
-        reader: Reader,
-        form: Form,
-        *,
-        faults: Mapping[str, Text] | None = None,
+        self, visit: Visit, form: Form, *, faults: Mapping[str, Text] | None = None
     ) -> Response:
-        assert reader.person is not None
-        staff, speaks = reader.person.staff, reader.speaks
-        choice = await self._choice(reader.person, form)
+        staff, speaks = visit.person.staff, visit.reader.speaks
+        choice = await self._choice(visit.person, form)
         categories: list[tuple[str, str]] = []
         if choice.chosen is not None:
             known = await offload(self._store.requests.categories, choice.chosen)
@@ -198,17 +170,23 @@ class RequestPages:
             ),
             "looked": bool(form.get("q")),
         }
-        status = 422 if faults else 200
-        return self._front.answer(
-            request, reader, "request.html", content, status=status
-        )
+        return visit.answer("request.html", content, status=422 if faults else 200)
 
 
-def add_requests(app: FastAPI, front: Front) -> None:
+def add_requests(doors: Doors) -> None:
     """Add both forms to the application."""
-    pages = RequestPages(front)
-    app.add_route("/new", pages.new, methods=["GET", "POST"])
-    app.add_route("/request", pages.request, methods=["GET", "POST"])
+    pages = RequestPages(doors.front.store)
+    for path, sees in (("/new", _takes_calls), ("/request", _asks)):
+        doors.page(path, pages.empty, sees=sees)
+        doors.form(path, pages.sent, sees=sees)
+
+
+def _takes_calls(person: Person) -> bool:
+    return person.staff and person.may(Right.WORK)
+
+
+def _asks(person: Person) -> bool:
+    return not person.staff and person.may(Right.REQUEST)
 
 
 def _key(place: Place) -> str:

@@ -2,23 +2,22 @@
 
 from collections.abc import Mapping
 
-from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from scudo_agent.desk.clock_words import nothing_promised, promise_rows
 from scudo_agent.desk.file_pages import FileRefusedError, files_content, take_file
-from scudo_agent.desk.forms import act_from, own, read_form, seen_of, version_of
-from scudo_agent.desk.front import Front, Reader, page_number
+from scudo_agent.desk.forms import act_from, seen_of, version_of
 from scudo_agent.desk.history import timeline
 from scudo_agent.desk.intervention_pages import left_alone
 from scudo_agent.desk.life import ActError, Note, RightError, StaleError
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.clocking import Promised
+from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.views import TicketView
 from scudo_agent.desk.ticket_acts import Choices, Typed, acts_content
+from scudo_agent.desk.visit import Doors, Visit
 
 _REFUSED, _NO_RIGHT, _STALE = 422, 403, 409
 
@@ -26,28 +25,18 @@ _REFUSED, _NO_RIGHT, _STALE = 422, 403, 409
 class TicketPages:
     """Handlers of a ticket's page."""
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
-        self._store = front.store
+    def __init__(self, store: DeskStore) -> None:
+        self._store = store
 
-    async def ticket(self, request: Request) -> Response:
+    async def ticket(self, visit: Visit) -> Response:
         """One ticket; what is not there and what is not allowed look the same."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        return await self._show(request, reader, reader.person)
+        return await self._show(visit)
 
-    async def act(self, request: Request) -> Response:
+    async def act(self, visit: Visit) -> Response:
         """A form of the page: done, or the page again with what was typed."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        if not own(request):
-            return self._front.plain(request, reader, "missing.html", 403)
-        ref, name = _ref(request), request.path_params["act"]
-        form = read_form(await request.body())
+        ref, name, form = _ref(visit), visit.part("act"), visit.form
         try:
-            done = await offload(self._do, reader.person, ref, name, form)
+            done = await offload(self._do, visit.person, ref, name, form)
         except ActError as exc:
             typed = Typed(
                 act=name,
@@ -56,32 +45,23 @@ class TicketPages:
                 stale=isinstance(exc, StaleError),
                 seen=seen_of(form),
             )
-            return await self._show(
-                request, reader, reader.person, typed=typed, status=_status(exc)
-            )
+            return await self._show(visit, typed=typed, status=_status(exc))
         if not done:
-            return self._front.missing(request, reader)
-        self._front.wake()
-        return RedirectResponse(f"/t/{ref}", status_code=303)
+            return visit.missing()
+        visit.front.wake()
+        return visit.go(f"/t/{ref}")
 
-    async def attach(self, request: Request) -> Response:
+    async def attach(self, visit: Visit) -> Response:
         """The form that brings a file: kept, or the page again with its note."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        if not own(request):
-            return self._front.plain(request, reader, "missing.html", 403)
-        ref = _ref(request)
+        ref = _ref(visit)
         try:
-            found = await take_file(self._store, reader.person, ref, request)
+            found = await take_file(self._store, visit.person, ref, visit.request)
         except FileRefusedError as exc:
-            return await self._show(
-                request, reader, reader.person, refused=exc, status=_REFUSED
-            )
+            return await self._show(visit, refused=exc, status=_REFUSED)
         if not found:
-            return self._front.missing(request, reader)
-        self._front.wake()
-        return RedirectResponse(f"/t/{ref}#files", status_code=303)
+            return visit.missing()
+        visit.front.wake()
+        return visit.go(f"/t/{ref}#files")
 
     def _do(self, person: Person, ref: str, name: str, form: Mapping[str, str]) -> bool:
         """Do what a form asks for; False when there is no such ticket or form."""
@@ -96,28 +76,27 @@ class TicketPages:
 
     async def _show(
         self,
-        request: Request,
-        reader: Reader,
-        person: Person,
+        visit: Visit,
         *,
         typed: Typed | None = None,
         refused: FileRefusedError | None = None,
         status: int = 200,
     ) -> Response:
-        ref, page = _ref(request), page_number(request)
-        views, scope = self._store.views, person.scope
-        view = await offload(lambda: views.ticket(scope, ref, page=page))
+        views, scope, person = self._store.views, visit.person.scope, visit.person
+        view = await offload(
+            lambda: views.ticket(scope, _ref(visit), page=visit.number)
+        )
         if view is None:
-            return self._front.missing(request, reader)
-        speaks = reader.speaks
-        content = self._front.page(reader).ticket(view)
-        promised = await offload(self._store.clocks.of, scope, ref) or Promised()
-        page_ = self._front.page(reader)
-        content |= {
-            "promises": promise_rows(promised, page_, speaks, view.line.zone),
+            return visit.missing()
+        speaks, page, zone = visit.reader.speaks, visit.page, view.line.zone
+        promised = await offload(self._store.clocks.of, scope, _ref(visit))
+        promised = promised or Promised()
+        content = page.ticket(view) | {
+            "promises": promise_rows(promised, page, speaks, zone),
             "unpromised": nothing_promised(promised, view.line.origin, speaks),
+            "left": await offload(left_alone, self._store, scope, speaks, view),
+            "files": files_content(view, page, speaks, person, refused),
         }
-        content["left"] = await offload(left_alone, self._store, scope, speaks, view)
         content |= acts_content(
             view,
             person,
@@ -126,12 +105,7 @@ class TicketPages:
             happened=timeline(view, speaks),
             typed=typed,
         )
-        page_of = self._front.page(reader)
-        content["files"] = files_content(view, page_of, speaks, person, refused)
-        zone = view.line.zone
-        return self._front.answer(
-            request, reader, "ticket.html", content, status=status, zone=zone
-        )
+        return visit.answer("ticket.html", content, status=status, zone=zone)
 
     def _choices(self, person: Person, view: TicketView) -> Choices:
         if not person.may(Right.WORK):
@@ -143,16 +117,16 @@ class TicketPages:
         )
 
 
-def add_tickets(app: FastAPI, front: Front) -> None:
+def add_tickets(doors: Doors) -> None:
     """Add a ticket's page and its forms to the application."""
-    pages = TicketPages(front)
-    app.add_route("/t/{ref}", pages.ticket, methods=["GET"])
-    app.add_route("/t/{ref}/files", pages.attach, methods=["POST"])
-    app.add_route("/t/{ref}/{act}", pages.act, methods=["POST"])
+    pages = TicketPages(doors.front.store)
+    doors.page("/t/{ref}", pages.ticket)
+    doors.form("/t/{ref}/files", pages.attach, reads=False)
+    doors.form("/t/{ref}/{act}", pages.act)
 
 
-def _ref(request: Request) -> str:
-    return str(request.path_params["ref"]).upper()
+def _ref(visit: Visit) -> str:
+    return visit.part("ref").upper()
 
 
 def _status(exc: ActError) -> int:

@@ -1,26 +1,24 @@
 """The tokens that somebody's own programs come in with: made, listed, revoked."""
 
-from collections import defaultdict
 from types import MappingProxyType
 
-from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from scudo_agent.desk import auth
 from scudo_agent.desk.api_v1.scopes import TokenScope
-from scudo_agent.desk.forms import RefusedError, own, read_form
-from scudo_agent.desk.front import Front, Reader
+from scudo_agent.desk.forms import RefusedError
+from scudo_agent.desk.front import ZONE
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.rights import Right
+from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.tokens import NAME_LIMIT, TokenLine
+from scudo_agent.desk.visit import Doors, Refusal, Visit
 from scudo_agent.errors import InputError
 from scudo_agent.instant import DAY
 from scudo_agent.locale.formats import clean
 from scudo_agent.text import T
 
-_ZONE = "UTC"
 _WORDS = MappingProxyType(
     {
         TokenScope.TICKETS_READ: T("Read tickets"),
@@ -45,43 +43,30 @@ _LIVES = MappingProxyType({"30": 30 * DAY, "90": 90 * DAY, "365": 365 * DAY})
 class TokenPages:
     """Handlers of the page of one's own tokens."""
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
+    def __init__(self, store: DeskStore) -> None:
+        self._store = store
 
-    async def tokens(self, request: Request) -> Response:
+    async def tokens(self, visit: Visit) -> Response:
         """The page."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        return await self._page(request, reader, reader.person)
+        return await self._page(visit)
 
-    async def act(self, request: Request) -> Response:
+    async def act(self, visit: Visit) -> Response:
         """One of its forms: `add`, whose answer shows the token, or `revoke`."""
-        reader = await self._front.reader(request)
-        person = reader.person
-        if person is None:
-            return self._front.stranger(request, reader)
-        if not own(request):
-            return self._front.plain(request, reader, "missing.html", 403)
-        form, act = read_form(await request.body()), request.path_params["act"]
-        if person.person_id is None or act not in ("add", "revoke"):
-            return self._front.missing(request, reader)
+        form, act, number = visit.form, visit.part("act"), visit.person.person_id
+        if number is None or act not in ("add", "revoke"):
+            return visit.missing()
         if act == "revoke":
-            await offload(self._revoke, person.person_id, form.get("token", ""))
-            return RedirectResponse("/me/tokens", status_code=303)
+            await offload(self._revoke, number, form.get("token", ""))
+            return visit.go("/me/tokens")
         try:
-            token = await self._made(person, person.person_id, form)
+            token = await self._made(visit.person, number, form)
         except RefusedError as exc:
-            said: dict[str, object] = {
-                "refused": reader.speaks.render(exc.text),
-                "typed": defaultdict(str, form),
-            }
-            return await self._page(request, reader, person, status=422, said=said)
-        return await self._page(request, reader, person, said={"token": token})
+            return await self._page(visit, Refusal(text=exc.text, form=form))
+        return await self._page(visit, token=token)
 
     def _revoke(self, number: int, name: str) -> None:
         """End one's own token with that mark; a page may be older than the token."""
-        tokens = self._front.store.tokens
+        tokens = self._store.tokens
         for one in tokens.lines(number):
             if one.mark == name and one.revoked is None:
                 tokens.revoke(one.token_id, person_id=number)
@@ -98,7 +83,7 @@ class TokenPages:
         token = auth.new_token()
         try:
             await offload(
-                self._front.store.tokens.add,
+                self._store.tokens.add,
                 number,
                 name,
                 token_sha256=auth.fingerprint(token),
@@ -110,41 +95,30 @@ class TokenPages:
         return token
 
     async def _page(
-        self,
-        request: Request,
-        reader: Reader,
-        person: Person,
-        *,
-        status: int = 200,
-        said: dict[str, object] | None = None,
+        self, visit: Visit, refusal: Refusal | None = None, *, token: str = ""
     ) -> Response:
-        number, page = person.person_id, self._front.page(reader)
+        number, page, say = visit.person.person_id, visit.page, visit.say
         lines: list[TokenLine] = []
         if number is not None:
-            lines = await offload(self._front.store.tokens.lines, number)
-        now, say = self._front.store.now(), reader.speaks.render
+            lines = await offload(self._store.tokens.lines, number)
+        now = self._store.now()
         content: dict[str, object] = {
             "known": number is not None,
-            "scopes": [(one.value, say(_WORDS[one])) for one in _choice(person)],
+            "scopes": [(one.value, say(_WORDS[one])) for one in _choice(visit.person)],
             "days": list(_LIVES),
-            "refused": "",
-            "token": "",
-            "typed": defaultdict(str),
+            "token": token,
             "tokens": [
                 {
                     "line": one,
-                    "until": one.expires and page.when(one.expires, _ZONE),
-                    "used": one.used and page.when(one.used, _ZONE),
+                    "until": one.expires and page.when(one.expires, ZONE),
+                    "used": one.used and page.when(one.used, ZONE),
                     "may": [say(_WORDS[TokenScope(scope)]) for scope in one.scopes],
                 }
                 for one in lines
                 if one.revoked is None and (one.expires is None or one.expires > now)
             ],
         }
-        content |= said or {}
-        return self._front.answer(
-            request, reader, "tokens.html", content, status=status
-        )
+        return visit.again("tokens.html", content, refusal)
 
 
 def _choice(person: Person) -> list[TokenScope]:
@@ -152,8 +126,8 @@ def _choice(person: Person) -> list[TokenScope]:
     return [one for one in TokenScope if person.may(_NEEDS.get(one, Right.READ))]
 
 
-def add_tokens(app: FastAPI, front: Front) -> None:
+def add_tokens(doors: Doors) -> None:
     """Add the page to the application."""
-    pages = TokenPages(front)
-    app.add_route("/me/tokens", pages.tokens, methods=["GET"])
-    app.add_route("/me/tokens/{act}", pages.act, methods=["POST"])
+    pages = TokenPages(doors.front.store)
+    doors.page("/me/tokens", pages.tokens)
+    doors.form("/me/tokens/{act}", pages.act)

@@ -2,14 +2,11 @@
 
 from collections.abc import Mapping
 
-from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from scudo_agent.desk.filter_bar import tidy
-from scudo_agent.desk.forms import own, read_form
-from scudo_agent.desk.front import Front, Reader
 from scudo_agent.desk.offload import offload
+from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.saved_views import (
     NAME_SIGNS,
     QUERY_SIGNS,
@@ -17,6 +14,7 @@ from scudo_agent.desk.store.saved_views import (
     ViewError,
 )
 from scudo_agent.desk.store.scope import Person
+from scudo_agent.desk.visit import Doors, Refusal, Visit, somebody
 from scudo_agent.locale.formats import clean
 from scudo_agent.text import T, Text
 
@@ -26,52 +24,35 @@ _ACTS = ("rename", "delete", "prefer")
 class ViewPages:
     """Handlers of the page of views and its forms."""
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
-        self._views = front.store.saved_views
+    def __init__(self, store: DeskStore) -> None:
+        self._views = store.saved_views
 
-    async def listed(self, request: Request) -> Response:
+    async def listed(self, visit: Visit) -> Response:
         """One's own views; who came by a login link has none."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        if reader.person.person_id is None:
-            return self._front.missing(request, reader)
-        query = tidy(request.url.query[:QUERY_SIGNS])
-        return await self._page(request, reader, reader.person, query=query)
+        query = tidy(visit.request.url.query[:QUERY_SIGNS])
+        return await self._page(visit, query=query)
 
-    async def save(self, request: Request) -> Response:
+    async def save(self, visit: Visit) -> Response:
         """Keep what the list is narrowed to under a name."""
-        return await self._do(request, "save")
+        return await self._do(visit, "save", "")
 
-    async def change(self, request: Request) -> Response:
+    async def change(self, visit: Visit) -> Response:
         """Rename a view, forget it, or let the list begin with it."""
-        act = request.path_params["act"]
-        return await self._do(request, act if act in _ACTS else "")
+        act = visit.part("act")
+        if act not in _ACTS:
+            return visit.missing()
+        return await self._do(visit, act, visit.part("view"))
 
-    async def _do(self, request: Request, act: str) -> Response:
-        reader = await self._front.reader(request)
-        person = reader.person
-        if person is None:
-            return self._front.stranger(request, reader)
-        if not own(request):
-            return self._front.plain(request, reader, "missing.html", 403)
-        if not act or person.person_id is None:
-            return self._front.missing(request, reader)
-        form = read_form(await request.body())
+    async def _do(self, visit: Visit, act: str, view: str) -> Response:
+        form = visit.form
         query = tidy(form.get("query", "")[:QUERY_SIGNS])
-        refused, found = await offload(
-            self._act, act, person, request.path_params.get("view", ""), form
-        )
+        refused, found = await offload(self._act, act, visit.person, view, form)
         if refused is not None:
-            return await self._page(
-                request, reader, person, query=query, form=form, refused=refused
-            )
+            refusal = Refusal(text=refused, form=form)
+            return await self._page(visit, query=query, refusal=refusal)
         if not found:
-            return self._front.missing(request, reader)
-        return RedirectResponse(
-            f"/?{query}" if act == "save" else "/views", status_code=303
-        )
+            return visit.missing()
+        return visit.go(f"/?{query}" if act == "save" else "/views")
 
     def _act(
         self, act: str, person: Person, view: str, form: Mapping[str, str]
@@ -99,29 +80,19 @@ class ViewPages:
         return None, True
 
     async def _page(
-        self,
-        request: Request,
-        reader: Reader,
-        person: Person,
-        *,
-        query: str,
-        form: Mapping[str, str] | None = None,
-        refused: Text | None = None,
+        self, visit: Visit, *, query: str, refusal: Refusal | None = None
     ) -> Response:
         content: dict[str, object] = {
-            "views": await offload(self._views.of, person),
+            "views": await offload(self._views.of, visit.person),
             "query": query,
-            "typed": {} if form is None else form,
-            "refused": "" if refused is None else reader.speaks.render(refused),
-            "at": request.path_params.get("view"),
+            "at": visit.request.path_params.get("view"),
         }
-        status = 200 if refused is None else 422
-        return self._front.answer(request, reader, "views.html", content, status=status)
+        return visit.again("views.html", content, refusal)
 
 
-def add_views(app: FastAPI, front: Front) -> None:
+def add_views(doors: Doors) -> None:
     """Add the pages to the application."""
-    pages = ViewPages(front)
-    app.add_route("/views", pages.listed, methods=["GET"])
-    app.add_route("/views", pages.save, methods=["POST"])
-    app.add_route("/views/{view}/{act}", pages.change, methods=["POST"])
+    pages = ViewPages(doors.front.store)
+    doors.page("/views", pages.listed, sees=somebody)
+    doors.form("/views", pages.save, sees=somebody)
+    doors.form("/views/{view}/{act}", pages.change, sees=somebody)
