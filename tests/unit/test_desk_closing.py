@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
 from scudo_agent.desk import rounds
+from scudo_agent.desk.life import Move, Note
 from scudo_agent.desk.lifecycle import (
     Condition,
     Status,
@@ -22,12 +23,15 @@ from scudo_agent.desk.lifecycle import (
     closes,
     follow,
 )
-from scudo_agent.desk.store.scope import Scope
+from scudo_agent.desk.rights import Role
+from scudo_agent.desk.store.requests import Asked
+from scudo_agent.desk.store.scope import Person, Scope
 from scudo_agent.desk.store.tables import contract_version, ticket, ticket_event
 from scudo_agent.instant import HOUR, SECOND, Instant
 from support.desk_scene import play
 from support.desking import OTHER, T0, Bench, Speaker, bench, contract, stage
 
+ADMIN = Person(tenant_id="@provider", role=Role.ADMIN, actor="person:admin")
 BRINGS = contract(close_after="1h")
 
 
@@ -42,6 +46,24 @@ async def recovered(b: Bench, **where: Any) -> Speaker:
 async def status(agent: Speaker) -> str:
     (one,) = await agent.tickets()
     return str(one["status"])
+
+
+def line_of(b: Bench, ref: str) -> Any:
+    """A ticket as it stands."""
+    view = b.desk.store.views.ticket(Scope.of_staff(), ref)
+    assert view is not None
+    return view.line
+
+
+def mails_told(b: Bench) -> list[str]:
+    """Each mail that left: its subject and its text, one line."""
+    found = []
+    for _, data in b.mails.mails:
+        mail = email.message_from_bytes(data, policy=default)
+        body = mail.get_body(preferencelist=("plain",))
+        assert body is not None
+        found.append(f"{mail['subject']} {' '.join(body.get_content().split())}")
+    return found
 
 
 def entry(b: Bench, actor: str, kind: str = "note") -> None:
@@ -94,6 +116,58 @@ def test_without_a_limit_people_close(tmp_path: Path) -> None:
         assert await status(agent) == "new"
 
     play(tmp_path, one)
+
+
+def test_what_people_resolved_and_no_agent_measures_is_closed_too(
+    tmp_path: Path,
+) -> None:
+    async def scene(b: Bench) -> None:
+        agent = await b.agent(brings=BRINGS)
+        await agent.send(stage(), stage(2, 2, "retire"))
+        asked = Asked(
+            tenant_id="acme",
+            site_id="acme-milano",
+            channel="phone",
+            received=T0,
+            description="Il gestionale è lento",
+        )
+        ref = b.desk.store.requests.open(ADMIN, asked)
+        assert ref is not None
+        lines = b.desk.store.views.tickets(Scope.of_staff())
+        (gone,) = [one.ref for one in lines if one.ref != ref]
+        act = b.desk.store.acts.do
+        done = Move(to=Status.RESOLVED, words="Fatto")
+        for one in (ref, gone):
+            version = {x.ref: x.version for x in lines}[one]
+            assert act(ADMIN, one, done, version=version)
+        await b.desk.send_mails()
+        (told,) = [t for t in mails_told(b) if "risolto" in t and ref in t]
+        assert "Si chiude da solo" in told
+        b.clock.forward(1800)
+        # Somebody has something to say: quiet begins anew.
+        act(ADMIN, ref, Note(words="sentito", public=False), version=None)
+        b.clock.forward(1800)
+        assert await b.desk.close_quiet() == 1
+        assert line_of(b, gone).status == "closed"
+        b.clock.forward(1800)
+        assert await b.desk.close_quiet() == 1
+        assert line_of(b, ref).status == "closed"
+
+    play(tmp_path, scene)
+
+
+def test_what_is_down_behind_a_redundant_system_stays(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        agent = await b.agent(brings=BRINGS)
+        reply = await agent.send(stage())
+        ref = reply.json()["results"][0]["ticket"]
+        stays = Move(to=Status.RESOLVED, words="Muletto", redundant=True)
+        assert b.desk.store.acts.do(ADMIN, ref, stays, version=1)
+        b.clock.forward(10 * 3600)
+        assert await b.desk.close_quiet() == 0
+        assert line_of(b, ref).redundant == T0
+
+    play(tmp_path, scene)
 
 
 @pytest.mark.parametrize("kind", ["open", "retire"])

@@ -88,6 +88,9 @@ class _Writer:
         if (at := errand.data.get("estimate_us")) is not None:
             when = self._translator.instant(at, errand.zone)
             rows.append(Row(say(T("Expected back")), when))
+        if errand.closes_at is not None:
+            when = self._translator.instant(errand.closes_at, errand.zone)
+            rows.append(Row(say(T("Closes by itself")), when))
         if errand.kind is Mail.RECEIPT:
             rows += self._receipt()
         if errand.kind is Mail.ANSWER:
@@ -144,6 +147,28 @@ def _estimate_lead(values: _Values, errand: ActErrand) -> tuple[Text, ...]:
     )
 
 
+def _redundant_lead(values: _Values, errand: ActErrand) -> tuple[Text, ...]:
+    if errand.data.get("on"):
+        return (
+            T(
+                "while we work on ticket {ref}, a redundant system has taken over: it "
+                "stays in service until the original is back.",
+                ref=values["ref"],
+            ),
+        )
+    return (
+        T(
+            "the original is back, and the redundant system that had taken over for "
+            "ticket {ref} is out of service again.",
+            ref=values["ref"],
+        ),
+    )
+
+
+def _redundant_subject(values: _Values) -> Text:
+    return T("[{ref}] {what} – redundant system", **values)
+
+
 def _resolved_lead(values: _Values, errand: ActErrand) -> tuple[Text, ...]:
     if errand.data.get("redundant"):
         return (
@@ -181,6 +206,7 @@ _SAYS: dict[Mail, Any] = {
         lambda v: T("[{ref}] {what} – resolved", **v),
         _resolved_lead,
     ),
+    Mail.REDUNDANT: (_redundant_subject, _redundant_lead),
     Mail.CLOSED: (
         lambda v: T("[{ref}] {what} – closed", **v),
         lambda v, e: (T("we have closed ticket {ref}:", ref=v["ref"]),),

@@ -18,6 +18,7 @@ from scudo_agent.desk.life import (
     Mode,
     Move,
     Note,
+    Redundant,
     Thing,
     Triage,
 )
@@ -130,6 +131,10 @@ def _to(status: Status) -> Callable[[Form, Person, str], Act]:
     return move
 
 
+def _redundant(form: Form, person: Person, zone: str) -> Act:
+    return Redundant(on=form.get("on") == "yes", words=field_text(form, "words"))
+
+
 def _note(*, public: bool) -> Callable[[Form, Person, str], Act]:
     def note(form: Form, person: Person, zone: str) -> Act:
         return Note(words=field_text(form, "words"), public=public)
@@ -148,6 +153,7 @@ _ACTS: Mapping[str, Callable[[Form, Person, str], Act]] = {
     "resolve": _to(Status.RESOLVED),
     "close": _to(Status.CLOSED),
     "reopen": _to(Status.REOPENED),
+    "redundant": _redundant,
     "note": _note(public=False),
     "message": _note(public=True),
 }

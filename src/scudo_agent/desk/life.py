@@ -16,6 +16,7 @@ from scudo_agent.desk.life_values import DETAIL_LIMIT as DETAIL_LIMIT
 from scudo_agent.desk.life_values import ESTIMATED as ESTIMATED
 from scudo_agent.desk.life_values import INTERNAL_KINDS as INTERNAL_KINDS
 from scudo_agent.desk.life_values import MESSAGE as MESSAGE
+from scudo_agent.desk.life_values import REDUNDANT as REDUNDANT
 from scudo_agent.desk.life_values import REMARK as REMARK
 from scudo_agent.desk.life_values import STATUS as STATUS
 from scudo_agent.desk.life_values import TRIAGED as TRIAGED
@@ -31,6 +32,7 @@ from scudo_agent.desk.life_values import Mail as Mail
 from scudo_agent.desk.life_values import Mode as Mode
 from scudo_agent.desk.life_values import Move as Move
 from scudo_agent.desk.life_values import Note as Note
+from scudo_agent.desk.life_values import Redundant as Redundant
 from scudo_agent.desk.life_values import RightError as RightError
 from scudo_agent.desk.life_values import StaleError as StaleError
 from scudo_agent.desk.life_values import Thing as Thing
@@ -67,6 +69,8 @@ def act_of(life: Life, act: Act, doer: Doer, *, now: Instant) -> Done:
         return _note(life, act, doer)
     if isinstance(act, Move):
         return _move(life, act, now)
+    if isinstance(act, Redundant):
+        return _redundant(life, act)
     if life.status is Status.CLOSED:
         raise ActError(T("The ticket is closed: re-open it first."))
     if isinstance(act, Triage):
@@ -181,6 +185,18 @@ def _estimate(life: Life, act: Estimate, now: Instant) -> Done:
     )
 
 
+def _redundant(life: Life, act: Redundant) -> Done:
+    """It is taken out whenever the original is back, be the ticket closed by then."""
+    if act.on and life.status in _OPEN_ENDS:
+        raise ActError(T("Nobody works on the ticket any more: re-open it first."))
+    if act.on is life.redundant:
+        raise ActError(T("The ticket is so already."))
+    data = {"on": act.on, "words": _limited(act.words), "public": True}
+    after = replace(life, redundant=act.on)
+    mail = _to(life, Mail.REDUNDANT)
+    return Done(life=after, kind=REDUNDANT, data=data, mail=mail)
+
+
 def _move(life: Life, act: Move, now: Instant) -> Done:
     if act.to not in MOVES[life.status]:
         if act.to is life.status:
@@ -225,6 +241,13 @@ def _waiting(life: Life, after: Life, act: Move, data: Any, now: Instant) -> Don
 
 
 def _resolved(life: Life, after: Life, act: Move, data: Any, now: Instant) -> Done:
+    if life.redundant and not act.redundant:
+        raise ActError(
+            T(
+                "A redundant system is in service: take it out of service first, or "
+                "say that it stays."
+            )
+        )
     if life.condition is Condition.BAD and not act.redundant:
         raise ActError(
             T("It is not up yet: it is resolved only if a redundant system stays.")
@@ -232,6 +255,7 @@ def _resolved(life: Life, after: Life, act: Move, data: Any, now: Instant) -> Do
     words = _words(act.words, T("Say in a note what was done."))
     data |= {"words": words, "public": True, "redundant": act.redundant}
     mail = _to(life, Mail.RESOLVED)
+    after = replace(after, redundant=act.redundant)
     return Done(life=after, kind=STATUS, data=data, mail=mail)
 
 

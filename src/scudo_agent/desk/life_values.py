@@ -44,6 +44,8 @@ class Mail(StrEnum):
     RESOLVED = "resolved"
     CLOSED = "closed_told"
     CODE = "code"
+    REDUNDANT = "redundant"
+    """A redundant system was put into service, or is out of it again."""
     RECEIPT = "receipt"
     """A request was taken down: its number, what holds for it, what is missing."""
     ANSWER = "answer"
@@ -82,6 +84,7 @@ class Life:
     estimate: Instant | None = None
     mode: Mode | None = None
     mode_detail: str | None = None
+    redundant: bool = False
     audience: str = "customer"
 
 
@@ -136,7 +139,15 @@ class Note:
     public: bool
 
 
-Act = Triage | Assign | Estimate | Move | Note
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redundant:
+    """Put a redundant system into service (`on`), or take it out again."""
+
+    on: bool
+    words: str = ""
+
+
+Act = Triage | Assign | Estimate | Move | Note | Redundant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +172,7 @@ class Done:
 
 
 TRIAGED, ASSIGNED, ESTIMATED = "triaged", "assigned", "estimated"
+REDUNDANT = "redundant"
 STATUS, CLOSED, REMARK, MESSAGE = "status", "closed", "remark", "message"
 """Kinds of the entries that acts of people leave in a ticket's history."""
 

@@ -8,6 +8,7 @@ from scudo_agent.desk.life import (
     CLOSED,
     ESTIMATED,
     MESSAGE,
+    REDUNDANT,
     REMARK,
     STATUS,
     TRIAGED,
@@ -57,7 +58,9 @@ NEXT: Mapping[Status, Text] = {
 }
 """What happens next, by where a ticket stands."""
 
-ACTS = frozenset({TRIAGED, ASSIGNED, ESTIMATED, STATUS, CLOSED, REMARK, MESSAGE})
+ACTS = frozenset(
+    {TRIAGED, ASSIGNED, ESTIMATED, STATUS, CLOSED, REMARK, MESSAGE, REDUNDANT}
+)
 """Kinds of entries that these words are for, when a person made them."""
 
 
@@ -75,16 +78,24 @@ def done_words(
         yield _status(data)
         if (at := data.get("estimate_us")) is not None:
             yield T("expected back: {when}", when={"instant": int(at)})
-    elif kind == CLOSED:
-        bad = data.get("condition") == "bad"
-        yield T("closed while it is not up") if bad else T("closed")
-    elif kind == MESSAGE:
-        if data.get("by_customer"):
-            yield T("message from the customer")
-        else:
-            yield T("message to the customer")
     else:
-        yield T("note")
+        yield _plain(kind, data)
+
+
+def _plain(kind: str, data: Mapping[str, Any]) -> Text:
+    """What is one sentence, whatever it says beside."""
+    if kind == REDUNDANT:
+        if data.get("on"):
+            return T("a redundant system put into service")
+        return T("the original is back: redundant system out of service")
+    if kind == CLOSED:
+        bad = data.get("condition") == "bad"
+        return T("closed while it is not up") if bad else T("closed")
+    if kind != MESSAGE:
+        return T("note")
+    if data.get("by_customer"):
+        return T("message from the customer")
+    return T("message to the customer")
 
 
 def mode_words(mode: Mode, detail: str | None) -> Text:

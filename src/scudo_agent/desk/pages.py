@@ -142,6 +142,9 @@ class Page:
             "estimate": None
             if line.estimate is None
             else self.when(line.estimate, line.zone),
+            "redundant": None
+            if line.redundant is None
+            else self.when(line.redundant, line.zone),
             "estimate_past": line.estimate is not None and line.estimate < self._now,
             "asked": self._asked(line),
             "recovered": None

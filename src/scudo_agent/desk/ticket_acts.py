@@ -9,7 +9,7 @@ from scudo_agent.contract.model import Category
 from scudo_agent.desk.history import Happening
 from scudo_agent.desk.life import MOVES, Mode, Thing
 from scudo_agent.desk.life_words import MODES, NEXT, STATES, THINGS, mode_words
-from scudo_agent.desk.lifecycle import Status
+from scudo_agent.desk.lifecycle import SETTLED, Status
 from scudo_agent.desk.notice import severity_label
 from scudo_agent.desk.notice_words import SEVERITY
 from scudo_agent.desk.rights import Right
@@ -61,10 +61,16 @@ class Choices:
 
     hands: Sequence[tuple[int, str]] = ()
     categories: Sequence[Category] = ()
+    redundancy: bool = False
 
 
-def possible(line: TicketLine, person: Person) -> frozenset[str]:
-    """Names of the forms that this person can use on the ticket as it stands."""
+def possible(
+    line: TicketLine, person: Person, *, redundancy: bool = False
+) -> frozenset[str]:
+    """Names of the forms that this person can use on the ticket as it stands.
+
+    `redundancy`: the contract gives a redundant system.
+    """
     can = set()
     ours = line.audience == "provider"
     if person.may(Right.INTERNAL):
@@ -74,6 +80,9 @@ def possible(line: TicketLine, person: Person) -> frozenset[str]:
     if not person.may(Right.WORK):
         return frozenset(can)
     can |= {FORMS[status] for status in MOVES[line.status]}
+    done = line.status in SETTLED
+    if line.redundant is not None or (redundancy and not done):
+        can.add("redundant")
     if ours:
         can.discard("wait")
     if line.status is Status.CLOSED:
@@ -100,7 +109,7 @@ def acts_content(
 ) -> dict[str, Any]:
     """Where the ticket stands, what comes next, and the forms."""
     line = view.line
-    can = possible(line, person)
+    can = possible(line, person, redundancy=choices.redundancy)
     first = _FIRST[line.status] if typed is None else typed.act
     mode = None if line.mode is None else mode_words(Mode(line.mode), line.mode_detail)
     return {

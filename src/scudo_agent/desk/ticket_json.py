@@ -51,6 +51,7 @@ def _life_json(line: TicketLine) -> dict[str, Any]:
         "mode": line.mode,
         "mode_detail": line.mode_detail,
         "due": None if line.due is None else format_instant(line.due),
+        "redundant": None if line.redundant is None else format_instant(line.redundant),
     }
 
 

@@ -111,9 +111,11 @@ class TicketPages:
         if not person.may(Right.WORK):
             return Choices()
         acts, line = self._store.acts, view.line
+        of = (line.tenant_id, line.site_id, line.received)
         return Choices(
             hands=acts.hands() if person.may(Right.DISPATCH) else (),
-            categories=acts.categories(line.tenant_id, line.site_id, line.received),
+            categories=acts.categories(*of),
+            redundancy=acts.redundancy(*of),
         )
 
 

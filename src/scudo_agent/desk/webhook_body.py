@@ -49,6 +49,7 @@ CUSTOMERS = frozenset(kind.value for kind in Kind) | {
     "message",
     "moved",
     "moved_here",
+    "redundant",
     "requested",
     "severity_set",
     "status",

@@ -15,6 +15,7 @@ from scudo_agent.desk.api_v1.asked import (
     NewAssignment,
     NewEstimate,
     NewNote,
+    NewRedundant,
     NewState,
     NewTriage,
 )
@@ -29,6 +30,7 @@ from scudo_agent.desk.life import (
     Estimate,
     Move,
     Note,
+    Redundant,
     RightError,
     StaleError,
     Triage,
@@ -95,6 +97,13 @@ def add_act_routes(
         """Tell the customer when the service is thought to be back."""
         act = Estimate(at=parse_instant(body.at), words=body.words)
         return await do(use, ref, act, seen)
+
+    @router.post(f"{_ONE}/redundant", **post)
+    async def redundant(
+        use: Writer, ref: Ref, body: NewRedundant, seen: Seen = None
+    ) -> Response:
+        """Note that a redundant system took over, or that the original is back."""
+        return await do(use, ref, Redundant(on=body.on, words=body.words), seen)
 
     @router.post(f"{_ONE}/state", **post)
     async def state(

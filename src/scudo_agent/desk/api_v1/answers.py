@@ -86,6 +86,9 @@ class TicketLineOut(Answer):
     mode: Mode | None
     mode_detail: str | None
     due: When | None
+    redundant: Annotated[
+        When | None, Field(description="Since when a redundant system stands in")
+    ]
 
 
 class HistoryEntry(Answer):

@@ -95,6 +95,13 @@ class NewState(_Asked):
     redundant: bool = False
 
 
+class NewRedundant(_Asked):
+    """A redundant system is put into service (`on`), or is out of it again."""
+
+    on: bool
+    words: Annotated[Words, Field(examples=["Lavorate sul muletto."])] = ""
+
+
 class Contact(_Asked):
     """Who asks, where that is nobody with an account."""
 

@@ -16,6 +16,7 @@ from scudo_agent.desk.lifecycle import HEADINGS
 from scudo_agent.desk.store.errands import Head, head_of
 from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.post import FIRST_MAIL, Posting
+from scudo_agent.desk.store.promises import closing_resolved
 from scudo_agent.desk.store.tables import (
     mail_outbox,
     site,
@@ -42,7 +43,8 @@ class ActErrand(Head):
     """A claimed mail about what a person did, with all that its text needs.
 
     `author` is empty where history knows no name; `stage` is the one that headed the
-    ticket last, None for a request; `data` is what the entry of history says.
+    ticket last, None for a request; `data` is what the entry of history says;
+    `closes_at` is when what was resolved closes by itself.
     """
 
     ref: str
@@ -59,6 +61,7 @@ class ActErrand(Head):
     severity: int | None
     rule: str | None
     data: dict[str, Any]
+    closes_at: Instant | None = None
 
 
 def put_mail(
@@ -122,7 +125,12 @@ def _one(db: Connection, number: int | None) -> Any:
 
 
 _FACTS = (
-    select(ticket, site.c.timezone, tenant.c.name.label("customer"))
+    select(
+        ticket,
+        site.c.timezone,
+        site.c.contract_id,
+        tenant.c.name.label("customer"),
+    )
     .join(
         site,
         (site.c.tenant_id == ticket.c.tenant_id) & (site.c.site_id == ticket.c.site_id),
@@ -166,6 +174,9 @@ def act_errand(db: Connection, row: Any, fence: int) -> ActErrand:
         severity=entry.severity,
         rule=facts.rule,
         data=entry.data,
+        closes_at=closing_resolved(db, facts, Instant(entry.stored_us))
+        if row.kind == Mail.RESOLVED.value
+        else None,
     )
 
 

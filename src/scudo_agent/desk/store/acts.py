@@ -20,6 +20,7 @@ from scudo_agent.desk.life import (
     Life,
     Mode,
     Note,
+    Redundant,
     StaleError,
     Triage,
     act_of,
@@ -39,6 +40,9 @@ from scudo_agent.desk.store.tables import PROVIDER_TENANT, ticket, ticket_event
 from scudo_agent.errors import ConfigError
 from scudo_agent.instant import Instant
 from scudo_agent.text import T
+
+REDUNDANT_SYSTEM = "redundant_system"
+"""What a contract `covers` that has such a system put into service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,11 @@ class Acts:
         with self._database.read() as db:
             return _categories(db, tenant_id, site_id, received)
 
+    def redundancy(self, tenant_id: str, site_id: str, received: Instant) -> bool:
+        """Whether the contract that held then gives a redundant system."""
+        with self._database.read() as db:
+            return _entitled(db, tenant_id, site_id, received)
+
     def insist_due(self) -> tuple[int, Instant | None]:
         """Re-open what people closed and is still bad 4 h later.
 
@@ -132,6 +141,7 @@ def life_of(row: Any) -> Life:
         estimate=row.estimate_us,
         mode=None if row.mode is None else Mode(row.mode),
         mode_detail=row.mode_detail,
+        redundant=row.redundant_us is not None,
         audience=row.audience,
     )
 
@@ -167,14 +177,24 @@ def _known(db: Connection, row: Any, act: Act) -> None:
         )
         if db.execute(query).first() is None:
             raise ActError(T("A ticket is assigned to one of the provider's people."))
+    at = (row.tenant_id, row.site_id, Instant(row.received_us))
+    if isinstance(act, Redundant) and act.on and not _entitled(db, *at):
+        raise ActError(T("The contract gives no redundant system for this ticket."))
     if isinstance(act, Triage) and act.category:
-        received = Instant(row.received_us)
-        found = _categories(db, row.tenant_id, row.site_id, received)
-        known = [one.id for one in found]
+        known = [one.id for one in _categories(db, *at)]
         if known and act.category not in known:
             raise ActError(
                 T("The contract has these categories: {names}.", names=", ".join(known))
             )
+
+
+def _entitled(db: Connection, tenant_id: str, site_id: str, received: Instant) -> bool:
+    """Whether the contract that held at the receipt gives a redundant system."""
+    version = promised(db, tenant_id, site_id, received)
+    try:
+        return version is not None and REDUNDANT_SYSTEM in version.contract.covers
+    except ConfigError:  # the log says so where contracts are read
+        return False
 
 
 def _categories(
@@ -195,6 +215,8 @@ def _put(db: Connection, row: Any, done: Done, who: Person, now: Instant) -> int
     values: dict[str, Any] = {"version": row.version + 1}
     if after != before:
         values |= _columns(after)
+    if after.redundant != before.redundant:
+        values["redundant_us"] = now if after.redundant else None
     if after.status is not before.status:
         closed = after.status is Status.CLOSED
         values["closed_us"] = now if closed else None

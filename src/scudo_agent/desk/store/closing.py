@@ -20,13 +20,20 @@ ACTOR = "desk"
 _AT_ONCE = 50
 """Tickets in one transaction: others wait for the writer meanwhile."""
 
-# The index's own words: only so SQLite sees that it may use it.
-_WAITS = text("ticket.condition = 'recovered' AND ticket.status != 'closed'")
+# The indexes' own words: only so SQLite sees that it may use them.
+_WAITS = (
+    text("ticket.condition = 'recovered' AND ticket.status != 'closed'"),
+    # No agent says that it is over: people did (a request, a check that is gone).
+    text(
+        "ticket.status != 'closed' AND ticket.status = 'resolved'"
+        " AND ticket.condition IN ('reported', 'not_measured')"
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quiet:
-    """A recovered ticket, since when it is quiet and when it is closed."""
+    """A ticket that is over, since when it is quiet and when it is closed."""
 
     ticket_id: int
     tenant_id: str
@@ -94,7 +101,7 @@ def _entry(one: Quiet, now: Instant) -> dict[str, Any]:
 
 
 def _waiting(db: Connection, tickets: list[int] | None = None) -> Iterator[Quiet]:
-    """Recovered tickets of contracts that close; of `tickets`, or all."""
+    """Tickets that are over, of contracts that close; of `tickets`, or all."""
     rules = {
         name: (revision, contract.tickets.close_after_us)
         for name, (revision, contract) in last_contracts(db).items()
@@ -126,13 +133,14 @@ def _waiting(db: Connection, tickets: list[int] | None = None) -> Iterator[Quiet
             (site.c.tenant_id == ticket.c.tenant_id)
             & (site.c.site_id == ticket.c.site_id),
         )
-        .where(_WAITS, site.c.contract_id.in_(sorted(rules)))
+        .where(site.c.contract_id.in_(sorted(rules)))
     )
     if tickets is not None:
         query = query.where(ticket.c.ticket_id.in_(tickets))
-    for row in db.execute(query):
+    found = [row for one in _WAITS for row in db.execute(query.where(one))]
+    for row in found:
         revision, after_us = rules[row.contract_id]
-        # One whose bad incident went to another ticket has no date of recovery.
+        # What people resolved, or went to another ticket, has no date of recovery.
         quiet = row.recovered_us or Instant(0), row.active_us or row.stored_us
         yield Quiet(
             ticket_id=row.ticket_id,

@@ -31,7 +31,8 @@ def life_columns() -> tuple[Column[Any], ...]:
     `version` grows with each change of the row: who changes it says which one was
     seen. `requester` has the name, mail and telephone of who asked, `request` what
     was told (`domain.md` 5: detected, url, description), `estimate_us` when the
-    service is thought to be back. `provisional`: the code is the category's, before
+    service is thought to be back, `redundant_us` since when a redundant system stands
+    in. `provisional`: the code is the category's, before
     triage.
     """
     columns: tuple[Column[Any], ...] = (
@@ -51,6 +52,7 @@ def life_columns() -> tuple[Column[Any], ...]:
         Column("requester", JSON(none_as_null=True), nullable=True),
         Column("request", JSON(none_as_null=True), nullable=True),
         _us("estimate_us", null=True),
+        _us("redundant_us", null=True),
         _text("mode", null=True),
         _text("mode_detail", null=True),
         Column("provisional", Boolean, nullable=False, server_default=text("false")),

@@ -28,6 +28,19 @@ def closing(db: Connection, row: Any, stage: Stage, facts: Any) -> Instant | Non
     return closes(parse_instant(until), _heard(db, row), after_us)
 
 
+def closing_resolved(db: Connection, row: Any, resolved: Instant) -> Instant | None:
+    """When a ticket closes by itself that a person resolved then; None: people do it.
+
+    `row` has its `condition` and the site's `contract_id`. What is still down, while a
+    redundant system stays, is not closed.
+    """
+    if row.contract_id is None or row.condition == Condition.BAD.value:
+        return None
+    version = last_version(db, row.contract_id)
+    after_us = None if version is None else version.contract.tickets.close_after_us
+    return None if after_us is None else Instant(resolved + after_us)
+
+
 def committed(db: Connection, row: Any, stage: Stage, facts: Any) -> tuple[Text, ...]:
     """What the contract's clocks promise of a ticket that was just opened.
 

@@ -40,7 +40,8 @@ _TELLING = (*(kind.value for kind in HEADINGS), MOVED_HERE)
 class TicketLine:
     """One ticket as a list shows it; `zone` is its site's.
 
-    `stage` is the last one that opened, raised, re-opened or explained it.
+    `stage` is the last one that opened, raised, re-opened or explained it; `redundant`
+    is since when a redundant system stands in.
     """
 
     ref: str
@@ -82,6 +83,7 @@ class TicketLine:
     mode: str | None = None
     mode_detail: str | None = None
     due: Instant | None = None
+    redundant: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +308,7 @@ def line_of(row: Any) -> TicketLine:
         mode=row.mode,
         mode_detail=row.mode_detail,
         due=row.due_us,
+        redundant=row.redundant_us,
     )
 
 
