@@ -175,11 +175,17 @@ class Delivery:
             last_answer=self._store.timeline.now(),
             epoch=reply.epoch,
             agent_id=reply.agent_id,
-            mode=reply.mode,
+            mode=reply.later_mode or reply.mode,
             frozen=frozen,
             error=why if frozen else None,
             failures=0,
         )
+        if reply.later_mode is not None and reply.later_mode != was.mode:
+            _log.error(
+                "the desk is in a mode that this version does not know, %r: taken for "
+                "'normal'; bring the agent up to the desk's version",
+                reply.later_mode,
+            )
         if not was.connected:
             self._link.tell(DeliveryKind.ANSWERED, T("the desk answers"))
         if frozen:

@@ -10,9 +10,17 @@ import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 
 from scudo_agent.errors import InputError
 from scudo_agent.instant import format_instant, parse_instant
@@ -223,6 +231,9 @@ class EvidenceReply(Reply):
     ticket: str
 
 
+_NAME_LIMIT = 100
+
+
 class Hello(Message):
     """`POST /v1/agents/self/hello`, every 30 s.
 
@@ -257,7 +268,7 @@ class HelloReply(Reply):
     store than this one has told of: they are to be taken over. `frozen`: there are
     two of this agent, nothing is taken. `renew_key`: the key is to be replaced.
     `contract_sha256` tells versions apart that a desk put back from a copy numbered
-    alike.
+    alike. A later desk's other mode counts as `normal`: `later_mode` has its name.
     """
 
     epoch: int
@@ -274,6 +285,24 @@ class HelloReply(Reply):
     adoptable: Annotated[int, Field(ge=0)] = 0
     frozen: bool = False
     renew_key: bool = False
+    _later_mode: str | None = PrivateAttr(default=None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _pass_over(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        later = None
+        if isinstance(data, Mapping) and isinstance(said := data.get("mode"), str):
+            later = None if said in ("normal", "recovery") else said[:_NAME_LIMIT]
+        if later is None:
+            return handler(data)
+        reply = handler({**data, "mode": "normal"})
+        reply._later_mode = later
+        return reply
+
+    @property
+    def later_mode(self) -> str | None:
+        """The mode that a later desk is in, which this version does not know."""
+        return self._later_mode
 
 
 class KeyRenewal(Message):

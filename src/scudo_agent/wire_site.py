@@ -3,9 +3,10 @@
 In the manner of `wire`, whose messages are those of the streams.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from scudo_agent.wire import Message, Reply, When
 
@@ -22,6 +23,10 @@ class ContractState(Reply):
     revision: Annotated[int, Field(ge=1)]
     sha256: str
     body: dict[str, Any]
+
+
+Kind = Literal["ordinary", "extraordinary", "upgrade", "occasional"]
+"""The kinds of windows that there are (`domain.md` 4)."""
 
 
 class WindowAnnouncement(Reply):
@@ -49,7 +54,7 @@ class WindowState(Reply):
     """
 
     id: Annotated[str, Field(min_length=1, max_length=100)]
-    kind: Literal["ordinary", "extraordinary", "upgrade", "occasional"]
+    kind: Kind
     services: Annotated[list[str], Field(min_length=1)]
     announcements: Annotated[list[WindowAnnouncement], Field(min_length=1)]
     cancelled: When | None = None
@@ -69,6 +74,43 @@ class Windows(Reply):
 
     revision: Annotated[int, Field(ge=0)]
     windows: list[WindowState]
+
+
+class WindowsTaken(Windows):
+    """`Windows` as an agent takes it: `later` are windows of kinds it does not know.
+
+    They come from a later desk, and stay as they were said: a later agent that finds
+    them in its store knows them. Until then they hold nothing back.
+    """
+
+    later: list[dict[str, Any]] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sort_out(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        told, kept = data.get("windows"), data.get("later") or []
+        if not isinstance(told, list) or not isinstance(kept, list):
+            return data
+        known: list[Any] = []
+        later: list[Any] = []
+        for one in (*told, *kept):
+            (later if _of_another_kind(one) else known).append(one)
+        return {**data, "windows": known, "later": later}
+
+    def named(self) -> list[str]:
+        """The windows that were passed over, each with its kind, for people."""
+        names = (f"{one.get('id', '?')} ({one['kind']})" for one in self.later)
+        return [name[:_NAME_LIMIT] for name in names]
+
+
+_NAME_LIMIT = 150
+
+
+def _of_another_kind(one: Any) -> bool:
+    kind = one.get("kind") if isinstance(one, Mapping) else None
+    return isinstance(kind, str) and kind not in get_args(Kind)
 
 
 class Intervention(Message):

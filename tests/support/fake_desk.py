@@ -41,6 +41,7 @@ class FakeDesk:
     refuses: set[str] = field(default_factory=set)
     """Incidents of which it will never take an event."""
     names_culprit: bool = True
+    mode: str = "normal"
     faults: deque[Fault | None] = field(default_factory=deque)
     """One for each request about events or gaps; None: no fault."""
     hello_faults: deque[Fault | None] = field(default_factory=deque)
@@ -102,7 +103,7 @@ class FakeDesk:
                     "L": len(self.ledger.get(epoch, ())),
                 },
                 "desk_wall": "2026-03-01T10:00:00Z",
-                "mode": "normal",
+                "mode": self.mode,
                 "agent_id": "a-1",
                 "tenant_id": "acme",
                 "site_id": "acme-milano",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from scudo_agent.agent.health import store_findings
 from scudo_agent.agent.interventions import Interventions, subject
 from scudo_agent.agent.windows import WindowKeeper, open_at, open_spans
 from scudo_agent.config import load
@@ -19,7 +20,7 @@ from scudo_agent.probes.registry import SETTINGS
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.values import InterventionKind, Scope
 from scudo_agent.ticketing.port import DeskError, NoAnswer
-from scudo_agent.wire_site import Windows
+from scudo_agent.wire_site import WindowsTaken
 from support.sites import write_site
 from support.storing import T0, StoppedClock
 
@@ -95,14 +96,14 @@ def test_a_window_is_open_as_it_is_known_at_each_instant() -> None:
             assert any(a <= now < b for a, b in spans) is plain, (seed, minute)
 
 
-def copied(revision: int, *names: str) -> Windows:
+def copied(revision: int, *names: str) -> WindowsTaken:
     """The desk's answer: a window of an hour from now, for each name."""
     span = {
         "announced": format_instant(T0),
         "start": format_instant(T0),
         "end": format_instant(at(60)),
     }
-    return Windows.model_validate(
+    return WindowsTaken.model_validate(
         {
             "revision": revision,
             "windows": [
@@ -121,11 +122,11 @@ def copied(revision: int, *names: str) -> Windows:
 class Source:
     """A desk that answers these, one after the other."""
 
-    def __init__(self, *answers: Windows | DeskError) -> None:
+    def __init__(self, *answers: WindowsTaken | DeskError) -> None:
         self.answers = list(answers)
         self.asked = 0
 
-    async def windows(self) -> Windows:
+    async def windows(self) -> WindowsTaken:
         self.asked += 1
         answer = self.answers.pop(0)
         if isinstance(answer, DeskError):
@@ -181,6 +182,22 @@ def test_a_new_revision_is_fetched_once_kept_and_used(
     assert [end for _, _, end in open_at(copy, at(1), HOUR)] == [at(60), at(60)]
 
 
+def test_a_window_of_a_later_kind_holds_nothing_and_is_told(
+    store: AgentStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = copied(3, "w1", "w2").model_dump(mode="json")
+    said["windows"][1]["kind"] = "freeze"
+    keeper = WindowKeeper(store, changed=lambda: None, upgrade_us=lambda: HOUR)
+    heard(keeper, Source(WindowsTaken.model_validate(said)), [3, 3])
+    assert [hold.id for hold in keeper.holds(at(1))] == ["window:w1"]
+    assert caplog.text.count("w2 (freeze)") == 1
+    found = list(store_findings(tmp_path / "state", "UTC"))
+    (told,) = (one for one in found if (one.about, one.level) == ("windows", "warning"))
+    assert "of kinds that this version does not know, passed over: w2 (freeze)" in (
+        told.seen
+    )
+
+
 def test_a_desk_that_fails_is_asked_again_with_the_next_greeting(
     store: AgentStore,
 ) -> None:
@@ -206,7 +223,7 @@ def test_what_cannot_be_kept_is_not_used(
 ) -> None:
     keeper = WindowKeeper(store, changed=lambda: None, upgrade_us=lambda: HOUR)
 
-    def refuse(_windows: Windows) -> Any:
+    def refuse(_windows: WindowsTaken) -> Any:
         raise StoreError("disk full")
 
     monkeypatch.setattr(store, "keep_windows", refuse)

@@ -146,6 +146,22 @@ def test_a_new_incident_leaves_at_once(rig: Rig) -> None:
     rig.run(act)
 
 
+def test_a_desk_in_a_mode_that_is_yet_to_come_is_told_all_the_same(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig.desk.mode = "read-only"
+    rig.tell(1)
+
+    async def act(delivery: Delivery) -> None:
+        await rig.until(lambda: len(rig.desk.hellos) == 3, 100)
+        assert delivery.state.mode == "read-only"
+        assert delivery.state.error is None
+
+    rig.run(act)
+    assert rig.drained()
+    assert caplog.text.count("a mode that this version does not know, 'read-only'") == 1
+
+
 def test_hello_comes_every_30_s_and_says_how_far(rig: Rig) -> None:
     rig.tell(1)
 

@@ -21,7 +21,7 @@ from scudo_agent.probes.registry import SETTINGS
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.read import StoreReader
 from scudo_agent.store.values import Intervention, InterventionKind, Scope
-from scudo_agent.wire_site import WindowAnnouncement, Windows, WindowState
+from scudo_agent.wire_site import WindowAnnouncement, WindowsTaken, WindowState
 from support.json_page import WHY, validator
 from support.ledgers import change, commit
 from support.sites import write_site
@@ -65,7 +65,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         planned("w-rete", Instant(NOW + 4 * DAY), services=["rete"]),
         planned("w-later", Instant(NOW + 9 * DAY), services=["*"]),
     ]
-    store.keep_windows(Windows(revision=1, windows=windows)).result()
+    store.keep_windows(WindowsTaken(revision=1, windows=windows)).result()
     order = Intervention(
         id="1",
         kind=InterventionKind.MUTE,

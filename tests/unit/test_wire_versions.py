@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from scudo_agent.config.secret import Secret
 from scudo_agent.model import State
@@ -22,7 +22,7 @@ from scudo_agent.wire import (
     KeyTaken,
     OpenIncident,
 )
-from scudo_agent.wire_site import ContractState, Windows
+from scudo_agent.wire_site import ContractState, Windows, WindowsTaken
 from support.both import Both
 from support.desk_scene import play
 from support.desking import Bench, contract, site
@@ -103,6 +103,37 @@ def test_what_a_later_desk_says_more_is_passed_over(
     kind: type[BaseModel], answer: dict[str, Any]
 ) -> None:
     assert kind.model_validate(grown(answer)) == kind.model_validate(answer)
+
+
+def test_a_mode_that_is_yet_to_come_counts_as_normal() -> None:
+    greeting = next(one for kind, one in answers() if kind is HelloReply)
+    for mode in ("normal", "recovery"):
+        known = HelloReply.model_validate(greeting | {"mode": mode})
+        assert (known.mode, known.later_mode) == (mode, None)
+    later = json.dumps(
+        greeting | {"mode": "read-only", "last_contiguous_seq": {"I": 7}}
+    )
+    reply = HelloReply.model_validate_json(later)
+    assert (reply.mode, reply.later_mode) == ("normal", "read-only")
+    assert reply.last_contiguous_seq == {"I": 7}, "all else counts"
+    with pytest.raises(ValidationError):
+        HelloReply.model_validate(greeting | {"mode": 3})
+
+
+def test_a_window_of_a_kind_that_is_yet_to_come_is_left_aside() -> None:
+    later = WINDOW | {"id": "x", "kind": "freeze", "depth": 3, "announcements": "soon"}
+    said = {"revision": 4, "windows": [WINDOW, later]}
+    taken = WindowsTaken.model_validate_json(json.dumps(said))
+    assert [one.id for one in taken.windows] == ["w"]
+    assert taken.later == [later]
+    assert taken.named() == ["x (freeze)"]
+    kept = WindowsTaken.model_validate_json(taken.model_dump_json())
+    assert kept == taken, "the store keeps it for a later agent"
+    known = {"revision": 4, "windows": [WINDOW], "later": [WINDOW | {"id": "y"}]}
+    assert [w.id for w in WindowsTaken.model_validate(known).windows] == ["w", "y"]
+    broken = {"revision": 4, "windows": [WINDOW | {"services": []}]}
+    with pytest.raises(ValidationError):
+        WindowsTaken.model_validate(broken)
 
 
 def test_a_later_desk_is_greeted_through_the_client() -> None:

@@ -168,6 +168,7 @@ class Agent:
             "url": self.desk.url,
             "embedded": self.desk.embedded is not None,
             "connected": state.connected,
+            "mode": state.mode,
             "error": state.error.to_json() if state.error else None,
             "waiting": outbox.head_seq - outbox.acked_seq,
             "waiting_ledger": ledger.head_seq - ledger.acked_seq,

@@ -29,7 +29,7 @@ from scudo_agent.ticketing.desk import DeskClient
 from scudo_agent.ticketing.key import KeyRing
 from scudo_agent.ticketing.port import DeskError, NoAnswer, Parcel, TicketSystem
 from scudo_agent.wire import BatchReply, Gap, Hello, HelloReply, LedgerGap, OpenIncident
-from scudo_agent.wire_site import ContractState, Interventions, Windows
+from scudo_agent.wire_site import ContractState, Interventions, WindowsTaken
 
 if TYPE_CHECKING:
     from scudo_agent.desk.app import Desk
@@ -118,12 +118,12 @@ class DeskReader:
         except (httpx.HTTPError, OSError, ValueError) as exc:
             raise NoAnswer(str(exc) or type(exc).__name__) from None
 
-    async def windows(self) -> Windows:
+    async def windows(self) -> WindowsTaken:
         """All windows of this site; raises `DeskError`."""
         try:
             reply = await self._client.get("/v1/agents/self/windows")
             reply.raise_for_status()
-            return Windows.model_validate_json(reply.content)
+            return WindowsTaken.model_validate_json(reply.content)
         except (httpx.HTTPError, OSError, ValueError) as exc:
             raise NoAnswer(str(exc) or type(exc).__name__) from None
 

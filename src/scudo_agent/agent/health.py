@@ -61,7 +61,7 @@ async def examine(site: Site, state: Path, desk_file: Path) -> list[Finding]:
         *_browser(site),
         *clock_findings(SystemClock()),
         *disk_findings(state),
-        *_store(state, site.timezone),
+        *store_findings(state, site.timezone),
     ]
     findings += await _names(site)
     if site.desk.url is None:
@@ -166,7 +166,8 @@ def disk_findings(state: Path) -> Iterator[Finding]:
     yield fine("disk", seen)
 
 
-def _store(state: Path, zone: str) -> Iterator[Finding]:
+def store_findings(state: Path, zone: str) -> Iterator[Finding]:
+    """What the store says of itself; it may be that of a running agent."""
     if not (state / FILE).exists():
         yield fine("store", f"none yet; {state / FILE} is made at the first run")
         return
@@ -234,6 +235,15 @@ def _left(
         age = ago(SystemClock().wall() - copy.fetched)
         count, revision = len(copy.windows.windows), copy.windows.revision
         yield fine("windows", f"{count} of the desk, revision {revision}, copied {age}")
+        if copy.windows.later:
+            names = ", ".join(copy.windows.named())
+            yield Finding(
+                about="windows",
+                level="warning",
+                seen=f"of kinds that this version does not know, passed over: {names}",
+                remedy="bring the agent up to the desk's version; until then they hold "
+                "back no ticket (the desk excludes what the contract says)",
+            )
     for one in orders:
         mute = one.kind is InterventionKind.MUTE
         until = f"{one.name} until {local_stamp(one.end, zone)}, by {one.actor}"

@@ -22,7 +22,7 @@ from scudo_agent.judge.holds import Hold
 from scudo_agent.store.agent_store import AgentStore, wait
 from scudo_agent.store.values import WindowCopy
 from scudo_agent.ticketing.port import DeskError
-from scudo_agent.wire_site import Windows, WindowState
+from scudo_agent.wire_site import WindowsTaken, WindowState
 
 PREFIX = "window:"
 """Of the ids of holds that windows make."""
@@ -71,7 +71,7 @@ def _excluded(rules: WindowRules, window: Window) -> int:
 class WindowSource(Protocol):
     """Where the windows are: the desk."""
 
-    async def windows(self) -> Windows:
+    async def windows(self) -> WindowsTaken:
         """All windows of this agent's site; raises `DeskError`."""
 
 
@@ -206,6 +206,12 @@ class WindowKeeper:
         now = self._store.timeline.now()
         self._take(WindowCopy(fetched=now, windows=windows))
         _log.info("%d windows, revision %d", len(windows.windows), windows.revision)
+        if windows.later:
+            _log.error(
+                "windows of kinds that this version does not know hold back no ticket: "
+                "%s; bring the agent up to the desk's version",
+                ", ".join(windows.named()),
+            )
         self._changed()
 
     async def close(self) -> None:

@@ -106,6 +106,9 @@ class Screen:
             why = self.say(desk["error"]) or "on its way"
             rest = f", and {told} of the ledger" if told else ""
             yield f"desk: {desk['waiting']} events wait{rest} ({why})"
+        if (mode := desk.get("mode", "normal")) not in ("normal", "recovery"):
+            known = "this version does not know it, and takes it for normal"
+            yield f"the desk is in a mode '{mode}': {known}"
         yield from self.left(document, at)
 
     def _refused(self, file: Mapping[str, Any]) -> Iterator[str]:

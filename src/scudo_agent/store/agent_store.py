@@ -47,7 +47,7 @@ from scudo_agent.store.values import (
 )
 from scudo_agent.store.writer import Writer
 from scudo_agent.wire import Stage
-from scudo_agent.wire_site import Windows
+from scudo_agent.wire_site import WindowsTaken
 
 T = TypeVar("T")
 LOCK = "agent.lock"
@@ -253,7 +253,7 @@ class AgentStore:
         at, wanted = self.timeline.now(), tuple(services)
         return self._writer.submit(lambda db: ledger.follow(db, wanted, at=at))
 
-    def keep_windows(self, windows: Windows) -> "Future[None]":
+    def keep_windows(self, windows: WindowsTaken) -> "Future[None]":
         """Replace the copy of the desk's windows, as a whole."""
         at = self.timeline.now()
         return self._writer.submit(lambda db: leave.keep_windows(db, windows, at=at))

@@ -13,10 +13,10 @@ from scudo_agent.store.values import (
     Scope,
     WindowCopy,
 )
-from scudo_agent.wire_site import Windows
+from scudo_agent.wire_site import WindowsTaken
 
 
-def keep_windows(connection: Connection, windows: Windows, *, at: Instant) -> None:
+def keep_windows(connection: Connection, windows: WindowsTaken, *, at: Instant) -> None:
     """The desk's windows replace the ones that were kept, as a whole."""
     row = {
         "revision": windows.revision,
@@ -37,7 +37,7 @@ def windows(connection: Connection) -> WindowCopy | None:
         return None
     return WindowCopy(
         fetched=Instant(row.fetched_us),
-        windows=Windows.model_validate_json(row.body),
+        windows=WindowsTaken.model_validate_json(row.body),
     )
 
 

@@ -16,7 +16,7 @@ from scudo_agent.judge.forecast import HourOf
 from scudo_agent.model import Kind, Result
 from scudo_agent.text import Text
 from scudo_agent.wire import OpenIncident, PendingStage
-from scudo_agent.wire_site import Windows
+from scudo_agent.wire_site import WindowsTaken
 
 
 class RunKind(StrEnum):
@@ -106,7 +106,7 @@ class WindowCopy:
     """The desk's windows as this agent last heard of them, and when it did."""
 
     fetched: Instant
-    windows: Windows
+    windows: WindowsTaken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

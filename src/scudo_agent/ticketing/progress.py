@@ -36,7 +36,8 @@ class DeliveryState:
 
     `connected`: the last exchange was with a desk that knows this agent.
     `last_answer` is when the desk last said anything at all. `error` is why it
-    does not go on now; `frozen` tells that only people can mend it.
+    does not go on now; `frozen` tells that only people can mend it. `mode`
+    is the desk's, as it names it: another than it has now is gone by as `normal`.
     """
 
     connected: bool = False
