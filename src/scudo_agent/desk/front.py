@@ -190,6 +190,7 @@ def _sees(person: Person | None) -> dict[str, bool]:
     return {
         "new": person.staff and person.may(Right.WORK),
         "request": not person.staff and person.may(Right.REQUEST),
+        "overview": not person.staff and person.may(Right.COMPANY),
         "company": person.may(Right.COMPANY),
         "customers": person.may(Right.INTERNAL),
         "on_call": person.may(Right.INTERNAL),

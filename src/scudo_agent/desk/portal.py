@@ -21,6 +21,7 @@ from scudo_agent.desk.login_pages import add_login
 from scudo_agent.desk.me_pages import add_me
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.on_call_pages import add_on_call
+from scudo_agent.desk.overview_pages import add_overview
 from scudo_agent.desk.people_pages import add_people
 from scudo_agent.desk.request_pages import add_requests
 from scudo_agent.desk.rights import Right
@@ -170,6 +171,7 @@ def add_pages(app: FastAPI, front: Front) -> Portal:
     for add in (add_views, add_links, add_tokens, add_me, add_people, add_customers):
         add(doors)
     add_on_call(app, front)
+    add_overview(doors)
     doors.page("/", portal.tickets)
     doors.page("/t/{ref}/files/{attachment}", portal.attachment)
     add_tickets(doors)

@@ -34,6 +34,7 @@ from scudo_agent.desk.store.measures import Measures
 from scudo_agent.desk.store.migrate import migrate
 from scudo_agent.desk.store.on_call import RotaBook
 from scudo_agent.desk.store.open_incidents import OpenIncidents
+from scudo_agent.desk.store.overview import Overviews
 from scudo_agent.desk.store.own_facts import Facts
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
@@ -128,6 +129,7 @@ class DeskStore:
         self.customers = Customers(self.database, self.now)
         self.credentials = Credentials(self.database, self.now, posting)
         self.sessions = Sessions(self.database, self.now)
+        self.overviews = Overviews(self.database, self.now)
         self.statements = Statements(self.database, self.now, posting)
         self.unsent = UnsentMails(self.database, self.now)
         self.stated = StatementViews(self.database)

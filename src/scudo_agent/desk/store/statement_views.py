@@ -12,7 +12,8 @@ from scudo_agent.desk.store.contracts import last_contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.ledger_tables import statement
 from scudo_agent.desk.store.scope import AgentIdentity, Scope
-from scudo_agent.desk.store.tables import mail_outbox, site, tenant
+from scudo_agent.desk.store.sites import site_rows
+from scudo_agent.desk.store.tables import mail_outbox, site
 from scudo_agent.desk.store.window_rows import known_services
 from scudo_agent.instant import Instant
 from scudo_agent.wire import Named
@@ -84,17 +85,7 @@ def _of(
     db: Connection, scope: Scope, *more: ColumnElement[bool]
 ) -> list[tuple[Row[Any], Contract]]:
     contracts = last_contracts(db)
-    allowed: list[ColumnElement[bool]] = [site.c.contract_id.in_(contracts), *more]
-    if scope.tenant_id is not None:
-        allowed.append(site.c.tenant_id == scope.tenant_id)
-    if scope.site_id is not None:
-        allowed.append(site.c.site_id == scope.site_id)
-    rows = db.execute(
-        select(site, tenant.c.name)
-        .join(tenant, tenant.c.tenant_id == site.c.tenant_id)
-        .where(*allowed)
-        .order_by(tenant.c.name, site.c.site_id)
-    )
+    rows = db.execute(site_rows(scope, site.c.contract_id.in_(contracts), *more))
     return [(row, contracts[row.contract_id][1]) for row in rows]
 
 

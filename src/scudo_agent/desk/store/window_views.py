@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import Connection, Select, select
 
 from scudo_agent.contract.model import Contract
 from scudo_agent.desk.store.contracts import last_contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.scope import AgentIdentity, Scope
-from scudo_agent.desk.store.tables import mail_outbox, site, tenant
+from scudo_agent.desk.store.sites import site_rows
+from scudo_agent.desk.store.tables import mail_outbox, site
 from scudo_agent.desk.store.window_rows import known_services, states
 from scudo_agent.desk.store.window_tables import window, window_announcement
 from scudo_agent.desk.windows import standing, window_of
@@ -68,17 +69,7 @@ def _sites(scope: Scope) -> Select[Any]:
     having = select(window.c.tenant_id).where(
         window.c.tenant_id == site.c.tenant_id, window.c.site_id == site.c.site_id
     )
-    allowed: list[ColumnElement[bool]] = [having.exists()]
-    if scope.tenant_id is not None:
-        allowed.append(site.c.tenant_id == scope.tenant_id)
-    if scope.site_id is not None:
-        allowed.append(site.c.site_id == scope.site_id)
-    return (
-        select(site, tenant.c.name)
-        .join(tenant, tenant.c.tenant_id == site.c.tenant_id)
-        .where(*allowed)
-        .order_by(tenant.c.name, site.c.site_id)
-    )
+    return site_rows(scope, having.exists())
 
 
 def _mails(db: Connection) -> dict[str, str]:
