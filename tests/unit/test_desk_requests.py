@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from scudo_agent.desk.rights import Role
+from scudo_agent.desk.store.files import FILE_LIMIT
 from scudo_agent.desk.store.requests import Asked, RequestError
 from scudo_agent.desk.store.scope import Person, Scope
+from scudo_agent.desk.uploads import upload
 from scudo_agent.instant import HOUR, MINUTE, Instant, format_instant
 from support.desk_scene import play
 from support.desking import T0, Bench, contract, site
@@ -184,5 +186,82 @@ def test_a_voicemail_was_received_when_it_was_left(tmp_path: Path) -> None:
         found = line(b, reply.headers["location"].removeprefix("/t/"))
         assert (found.origin, found.channel) == ("Telefono", "voicemail")
         assert T0 - found.received == 11 * MINUTE + 50_000_000
+
+    play(tmp_path, scene)
+
+
+ASKS = BODY | {
+    "requests": {
+        "required": [
+            "detected_at",
+            "url",
+            "description",
+            "screenshot",
+            "software_version",
+            "conformity",
+            "backup",
+        ]
+    }
+}
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+
+
+def test_the_form_asks_what_the_contract_asks_and_takes_files(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        b.desk.enrol_embedded(site(brings=ASKS))
+        await b.log_in()
+        page = (await b.client.get("/new?x=1")).text
+        assert "software_version" not in page
+        form = {"site": "acme/acme-milano", "description": "Lento", "q": "acme"}
+        page = (await b.client.post("/new", data=form, headers=OURS)).text
+        for name in ("software_version", "conformity", "backup", 'type="file"'):
+            assert name in page
+        form |= {"do": "open", "channel": "phone", "software_version": "J-7.2 <b>"}
+        form |= {"backup": "yes", "url": "https://erp.example/"}
+        empty = [("file", ("vuoto.txt", b"", "text/plain"))]
+        reply = await b.client.post("/new", data=form, files=empty, headers=OURS)
+        assert reply.status_code == 422
+        for words in ("Il file è vuoto", "J-7.2 &lt;b&gt;", 'value="yes" checked'):
+            assert words in reply.text, words
+        many = [("file", (f"{n}.txt", b"%d" % n, "text/plain")) for n in range(4)]
+        reply = await b.client.post("/new", data=form, files=many, headers=OURS)
+        assert (reply.status_code, "3 file" in reply.text) == (422, True)
+        brought = [
+            ("file", ("schermata.png", PNG, "image/png")),
+            ("file", ("registro.txt", b"errore", "text/plain")),
+        ]
+        reply = await b.client.post("/new", data=form, files=brought, headers=OURS)
+        assert reply.status_code == 303, reply.text
+        ref = reply.headers["location"].removeprefix("/t/")
+        view = b.desk.store.views.ticket(Scope(tenant_id="acme"), ref)
+        assert view is not None
+        names = [(one.name, one.media_type[:6]) for one in view.attachments]
+        assert names == [("schermata.png", "image/"), ("registro.txt", "applic")]
+        assert view.line.request is not None
+        assert view.line.request["software_version"] == "J-7.2 <b>"
+        await b.desk.send_mails()
+        told = " ".join(text(b).split())
+        # Asked for is what is missing, and nothing else.
+        assert "data e ora" in told
+        assert "linee guida" in told
+        for there in ("schermata", "versione del software", "copia"):
+            assert there not in told, there
+        page = (await b.client.get(f"/t/{ref}")).text
+        assert "J-7.2 &lt;b&gt;" in page
+        assert "schermata.png" in page
+
+    play(tmp_path, scene)
+
+
+def test_too_much_with_a_request_leaves_nothing_behind(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        b.desk.enrol_embedded(site(brings=ASKS))
+        big = tuple(
+            upload(f"{n}.bin", bytes([n]) * FILE_LIMIT, public=True) for n in range(3)
+        )
+        with pytest.raises(RequestError) as told:
+            b.desk.store.requests.open(ADMIN, asked(files=big))
+        assert set(told.value.faults) == {"file"}
+        assert b.desk.store.views.tickets(Scope.of_staff()) == ()
 
     play(tmp_path, scene)

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from scudo_agent.desk.forms import field_text
@@ -15,34 +13,16 @@ from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.files import (
     FILE_LIMIT,
-    FILES_LIMIT,
-    TICKET_LIMIT,
+    REFUSED,
     FileError,
 )
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.views import TicketView
-from scudo_agent.desk.uploads import SHOWN, is_file, upload
+from scudo_agent.desk.uploads import SHOWN, BrokenError, is_file, read_parts, upload
 from scudo_agent.locale import Translator, formats
-from scudo_agent.text import T, Text
+from scudo_agent.text import Text
 
 _FIELDS = 5
-_FIELD_BYTES = 20_000
-
-REFUSED: dict[str, Text] = {
-    "none": T("Choose a file first."),
-    "empty": T("The file is empty."),
-    "large": T(
-        "The file is too large: {most} at most.", most={"bytes": float(FILE_LIMIT)}
-    ),
-    "full": T(
-        "There is no room for it: the files of a ticket have {most} together.",
-        most={"bytes": float(TICKET_LIMIT)},
-    ),
-    "many": T("A ticket has {n} files at most.", n=FILES_LIMIT),
-    "words": T("That is too long: {n} signs at most.", n=WORDS_LIMIT),
-    "broken": T("The file did not arrive whole: send it again."),
-}
-"""Why a file is not taken, to who sent it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +43,7 @@ def file_rows(view: TicketView, page: Page, speaks: Translator) -> list[FileRow]
         FileRow(
             href=f"/t/{view.line.ref}/files/{one.mark}",
             name=one.name or "",
-            size=_size(one.size, speaks),
+            size=size_words(one.size, speaks),
             at=page.when(one.stored, view.line.zone),
             public=one.public,
             picture=one.media_type in SHOWN,
@@ -96,11 +76,12 @@ def files_content(
         "rows": file_rows(view, page, speaks),
         "may": person.may(Right.REQUEST),
         "choose": person.may(Right.INTERNAL) and view.line.audience == "customer",
-        "most": _size(FILE_LIMIT, speaks),
+        "most": size_words(FILE_LIMIT, speaks),
     }
 
 
-def _size(size: int, speaks: Translator) -> str:
+def size_words(size: int, speaks: Translator) -> str:
+    """A number of bytes as people say it."""
     return formats.size(size, formats.babel_locale(speaks.language))
 
 
@@ -112,17 +93,14 @@ async def take_file(
     `FileRefusedError` says why a file is not taken: its note is not kept then, either.
     """
     try:
-        async with request.form(
-            max_files=1, max_fields=_FIELDS, max_part_size=_FIELD_BYTES
-        ) as form:
-            words = field_text({"words": str(form.get("words", ""))}, "words")
-            public = form.get("public") == "1" or not person.may(Right.INTERNAL)
-            given = form.get("file")
-            if not isinstance(given, UploadFile) or not given.filename:
-                raise FileRefusedError(REFUSED["none"], words)
-            name, content = given.filename, await given.read()
-    except HTTPException:
+        form, brought = await read_parts(request, files=1, fields=_FIELDS)
+    except BrokenError:
         raise FileRefusedError(REFUSED["broken"]) from None
+    words = field_text(form, "words")
+    public = form.get("public") == "1" or not person.may(Right.INTERNAL)
+    if not brought:
+        raise FileRefusedError(REFUSED["none"], words)
+    ((name, content),) = brought
     if len(words) > WORDS_LIMIT:
         raise FileRefusedError(REFUSED["words"], words)
     kept = await offload(upload, name, content, public=public)

@@ -19,7 +19,9 @@ FILE_DEADLINE_S = 120.0
 LARGE_AT_ONCE = 4
 """Bodies beyond `BODY_LIMIT` that are held at once: they fill the memory."""
 _PATIENCE_S = 10.0
-_FILE_PATHS = re.compile(r"/t/[^/]{1,40}/files|/v1/desk/tickets/[^/]{1,40}/attachments")
+_FILE_PATHS = re.compile(
+    r"/t/[^/]{1,40}/files|/v1/desk/tickets/[^/]{1,40}/attachments|/new|/request"
+)
 # A statement brings its one style sheet along, which its hash allows.
 POLICY = (
     f"default-src 'none'; style-src 'self' {STYLE_SOURCE}; img-src 'self'; "

@@ -1,6 +1,6 @@
 """What the desk's pages show, from the read model, in the reader's language."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,7 @@ from scudo_agent.instant import (
 )
 from scudo_agent.locale import Translator, formats
 from scudo_agent.model import State
-from scudo_agent.text import TN, T
+from scudo_agent.text import TN, T, Text
 from scudo_agent.wire import Evidence, Stage
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -194,6 +194,7 @@ class Page:
         return {
             "description": str(told.get("description") or ""),
             "url": str(told.get("url") or ""),
+            "more": [self._say(one) for one in _more_told(told)],
             "detected": None if detected is None else self.when(detected, line.zone),
             "who": " · ".join(
                 str(who[name]) for name in ("name", "phone", "mail") if who.get(name)
@@ -355,6 +356,16 @@ _STATES: Mapping[str, tuple[str, Any, str]] = {
     "down": ("✕", T("down"), "bad"),
     "unknown": ("?", T("not measured"), "quiet"),
 }
+
+
+def _more_told(told: Mapping[str, Any]) -> Iterator[Text]:
+    """What a contract may want to know beside what is wrong."""
+    if version := told.get("software_version"):
+        yield T("software version {version}", version=str(version))
+    if told.get("conformity"):
+        yield T("hardware and system conform to the guidelines")
+    if told.get("backup"):
+        yield T("a backup was made")
 
 
 def _going_on(line: TicketLine) -> bool:

@@ -4,6 +4,7 @@
 nothing of what was typed is lost. A call was received when its form was opened.
 """
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,24 +12,32 @@ from typing import Any
 
 from starlette.responses import Response
 
+from scudo_agent.desk.file_pages import size_words
 from scudo_agent.desk.forms import Form, field_text, local_instant
 from scudo_agent.desk.life import ActError
 from scudo_agent.desk.notice import severity_label
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.desk_store import DeskStore
+from scudo_agent.desk.store.files import FILE_LIMIT, REFUSED
 from scudo_agent.desk.store.requests import (
     CHANNELS,
     OLDEST_US,
+    REQUEST_FILES,
     Asked,
     Place,
     RequestError,
 )
 from scudo_agent.desk.store.scope import Person
+from scudo_agent.desk.uploads import BrokenError, read_parts, upload
 from scudo_agent.desk.visit import Doors, Visit
 from scudo_agent.errors import InputError
 from scudo_agent.instant import Instant, format_instant, parse_instant
 from scudo_agent.text import T, Text
+
+_FIELDS = 30
+_FILES = REQUEST_FILES + 5
+"""More than are taken: so many can still be told that they are too many."""
 
 _SHOWN = 12
 """So many sites are offered; more want a longer word to look for."""
@@ -67,7 +76,13 @@ class RequestPages:
 
     async def sent(self, visit: Visit) -> Response:
         """The form, filled in: a ticket, or the form again with what was typed."""
-        person, form = visit.person, visit.form
+        person = visit.person
+        try:
+            parts = read_parts(visit.request, files=_FILES, fields=_FIELDS)
+            form, brought = await parts
+        except BrokenError:
+            faults = {"file": REFUSED["broken"]}
+            return await self._show(visit, {}, faults=faults)
         if form.get("do") != "open":
             return await self._show(visit, form)
         choice = await self._choice(person, form)
@@ -78,6 +93,8 @@ class RequestPages:
             return await self._show(visit, form, faults=faults)
         try:
             asked = self._asked(person, form, choice.chosen)
+            files = [upload(*one, public=True) for one in brought]
+            asked = dataclasses.replace(asked, files=tuple(files))
             ref = await offload(self._store.requests.open, person, asked)
         except RequestError as exc:
             return await self._show(visit, form, faults=exc.faults)
@@ -116,6 +133,9 @@ class RequestPages:
             else None,
             url=field_text(form, "url") or None,
             detected=detected,
+            software_version=field_text(form, "software_version") or None,
+            conformity=form.get("conformity") == "yes",
+            backup=form.get("backup") == "yes",
             requester_id=None if person.staff else person.person_id,
             requester=told if person.staff and told else None,
         )
@@ -152,9 +172,12 @@ class RequestPages:
         staff, speaks = visit.person.staff, visit.reader.speaks
         choice = await self._choice(visit.person, form)
         categories: list[tuple[str, str]] = []
+        required: tuple[str, ...] = ()
         if choice.chosen is not None:
-            known = await offload(self._store.requests.categories, choice.chosen)
+            rules = await offload(self._store.requests.rules, choice.chosen)
+            known = rules.categories if rules else ()
             categories = [(one.id, speaks.title(one.title, one.id)) for one in known]
+            required = rules.required if rules else ()
         content: dict[str, Any] = {
             "staff": staff,
             "title": speaks.render(T("New request")),
@@ -163,6 +186,9 @@ class RequestPages:
             "choice": choice,
             "key": _key,
             "categories": categories,
+            "required": required,
+            "files": REQUEST_FILES,
+            "most": size_words(FILE_LIMIT, speaks),
             "channels": [(n, speaks.render(w)) for n, w in CHANNEL_WORDS.items()],
             "codes": [(code, severity_label(code, speaks)) for code in (1, 2, 3)],
             "faults": defaultdict(
@@ -178,7 +204,7 @@ def add_requests(doors: Doors) -> None:
     pages = RequestPages(doors.front.store)
     for path, sees in (("/new", _takes_calls), ("/request", _asks)):
         doors.page(path, pages.empty, sees=sees)
-        doors.form(path, pages.sent, sees=sees)
+        doors.form(path, pages.sent, sees=sees, reads=False)
 
 
 def _takes_calls(person: Person) -> bool:

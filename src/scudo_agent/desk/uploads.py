@@ -8,9 +8,11 @@ out as bytes to be kept.
 from hashlib import sha256
 from urllib.parse import quote
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from scudo_agent.desk.forms import read_form
 from scudo_agent.desk.store.attachments import SCREENSHOT, Attachment
 from scudo_agent.desk.store.files import Kept
 from scudo_agent.locale.formats import clean
@@ -18,6 +20,8 @@ from scudo_agent.locale.formats import clean
 NAME_SIGNS = 100
 UNKNOWN = "application/octet-stream"
 _UNNAMED = "file"
+_FIELD_BYTES = 40_000
+"""Of one field: 10,000 signs of four bytes each."""
 _PICTURES = (
     (b"\x89PNG\r\n\x1a\n", b"", "image/png"),
     (b"\xff\xd8\xff", b"", "image/jpeg"),
@@ -25,6 +29,36 @@ _PICTURES = (
 )
 SHOWN = frozenset(kind for _, _, kind in _PICTURES)
 """Types that a page may show; everything else is handed out, and never interpreted."""
+
+
+class BrokenError(Exception):
+    """A form that brings files did not arrive whole."""
+
+
+async def read_parts(
+    request: Request, *, files: int, fields: int
+) -> tuple[dict[str, str], list[tuple[str, bytes]]]:
+    """The fields of a form, and the files that it brings: name and content.
+
+    `BrokenError` for one that is not whole, or has more than that.
+    """
+    kind = request.headers.get("content-type", "")
+    if not kind.startswith("multipart/form-data"):
+        return read_form(await request.body()), []
+    found: dict[str, str] = {}
+    brought = []
+    try:
+        async with request.form(
+            max_files=files, max_fields=fields, max_part_size=_FIELD_BYTES
+        ) as form:
+            for name, value in form.multi_items():
+                if isinstance(value, str):
+                    found[name] = value
+                elif value.filename:
+                    brought.append((value.filename, await value.read()))
+    except HTTPException:
+        raise BrokenError from None
+    return found, brought
 
 
 def upload(name: str, content: bytes, *, public: bool) -> Kept:

@@ -19,6 +19,10 @@ def _plain(text: str) -> str:
     return "\n".join(clean(line) for line in lines).strip()
 
 
+def _plain_or_none(text: str | None) -> str | None:
+    return None if text is None else _plain(text) or None
+
+
 def _instant(text: str) -> str:
     try:
         parse_instant(text)
@@ -128,6 +132,13 @@ class NewRequest(_Asked):
     category: Annotated[str | None, Field(min_length=1, max_length=100)] = None
     url: Annotated[str | None, Field(max_length=500)] = None
     detected: At | None = None
+    software_version: Annotated[
+        str | None, Field(max_length=500), AfterValidator(_plain_or_none)
+    ] = None
+    conformity: Annotated[
+        bool, Field(description="Hardware and system conform to the guidelines")
+    ] = False
+    backup: Annotated[bool, Field(description="A backup was made")] = False
     channel: (
         Literal[
             "phone",

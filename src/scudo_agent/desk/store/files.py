@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
+from scudo_agent.desk.life_values import WORDS_LIMIT
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.attachment_tables import attachment
 from scudo_agent.desk.store.attachments import (
@@ -19,11 +20,28 @@ from scudo_agent.desk.store.search import index
 from scudo_agent.desk.store.tables import ticket
 from scudo_agent.errors import ScudoError
 from scudo_agent.instant import Instant
+from scudo_agent.text import T, Text
 
 FILE = "file"
 FILE_LIMIT = 10 * 2**20
 TICKET_LIMIT = 25 * 2**20
 FILES_LIMIT = 100
+
+REFUSED: dict[str, Text] = {
+    "none": T("Choose a file first."),
+    "empty": T("The file is empty."),
+    "large": T(
+        "The file is too large: {most} at most.", most={"bytes": float(FILE_LIMIT)}
+    ),
+    "full": T(
+        "There is no room for it: the files of a ticket have {most} together.",
+        most={"bytes": float(TICKET_LIMIT)},
+    ),
+    "many": T("A ticket has {n} files at most.", n=FILES_LIMIT),
+    "words": T("That is too long: {n} signs at most.", n=WORDS_LIMIT),
+    "broken": T("The file did not arrive whole: send it again."),
+}
+"""Why a file is not taken, to who sent it."""
 
 
 class FileError(ScudoError):
@@ -54,38 +72,45 @@ class Files:
         The same content again is the same file. A customer's is always public.
         `FileError` when it is empty or there is no room for it.
         """
-        if not file.content:
-            raise FileError("empty")
-        if len(file.content) > FILE_LIMIT:
-            raise FileError("large")
-        public = file.public or not who.may(Right.INTERNAL)
+        check_file(file)
         with self._database.write() as db:
             seen = select(ticket).where(ticket.c.ref == ref, *within(who.scope))
             row = db.execute(seen).first()
-            if row is None:
-                return None
-            if (known := _same(db, row, file.sha256, public=public)) is not None:
-                return known
-            _room(db, row, len(file.content))
-            now = self._now()
-            values = {
-                "tenant_id": row.tenant_id,
-                "ticket_id": row.ticket_id,
-                "kind": FILE,
-                "media_type": file.media_type,
-                "size": len(file.content),
-                "sha256": file.sha256,
-                "content": file.content,
-                "taken_us": now,
-                "stored_us": now,
-                "actor": who.actor,
-                "name": file.name,
-                "public": public,
-            }
-            query = insert(attachment).values(values)
-            made = db.execute(query.returning(*SHOWN_COLUMNS)).one()
-            index(db, row.tenant_id, row.ticket_id, file.name, internal=not public)
-            return attachment_of(made)
+            return None if row is None else keep(db, who, row, file, self._now())
+
+
+def check_file(file: Kept) -> None:
+    """`FileError` for what no ticket takes, whichever it is."""
+    if not file.content:
+        raise FileError("empty")
+    if len(file.content) > FILE_LIMIT:
+        raise FileError("large")
+
+
+def keep(db: Connection, who: Person, row: Any, file: Kept, now: Instant) -> Attachment:
+    """Within a transaction: `Files.put` at the ticket of a row, of a checked file."""
+    public = file.public or not who.may(Right.INTERNAL)
+    if (known := _same(db, row, file.sha256, public=public)) is not None:
+        return known
+    _room(db, row, len(file.content))
+    values = {
+        "tenant_id": row.tenant_id,
+        "ticket_id": row.ticket_id,
+        "kind": FILE,
+        "media_type": file.media_type,
+        "size": len(file.content),
+        "sha256": file.sha256,
+        "content": file.content,
+        "taken_us": now,
+        "stored_us": now,
+        "actor": who.actor,
+        "name": file.name,
+        "public": public,
+    }
+    query = insert(attachment).values(values)
+    made = db.execute(query.returning(*SHOWN_COLUMNS)).one()
+    index(db, row.tenant_id, row.ticket_id, file.name, internal=not public)
+    return attachment_of(made)
 
 
 def _mine(row: Any) -> tuple[Any, ...]:

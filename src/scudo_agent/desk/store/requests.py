@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select
 
 from scudo_agent.contract.clocks import starts
 from scudo_agent.contract.hours import TicketFacts
-from scudo_agent.contract.model import Category, Contract
+from scudo_agent.contract.model import Contract, RequestRules
 from scudo_agent.desk.commitments import commitments
 from scudo_agent.desk.life_values import Mail
 from scudo_agent.desk.lifecycle import Condition, Status, ticket_ref
@@ -23,6 +23,14 @@ from scudo_agent.desk.store.act_post import put_mail
 from scudo_agent.desk.store.clocking import clocked
 from scudo_agent.desk.store.coverage import Covers, covers_of, version_at
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.files import (
+    REFUSED,
+    TICKET_LIMIT,
+    FileError,
+    Kept,
+    check_file,
+    keep,
+)
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.search import fill
@@ -43,6 +51,9 @@ REQUESTED = "requested"
 
 DESCRIPTION_LIMIT, FIELD_LIMIT, TITLE_LIMIT = 10_000, 500, 90
 """Signs of what is told, of a field beside it, and of the title made of it."""
+
+REQUEST_FILES = 3
+"""Files that come with a request; more are attached to its ticket."""
 
 OLDEST_US = 31 * DAY
 """So long ago a request was received at most."""
@@ -74,6 +85,8 @@ class Asked:
 
     `severity` is a proposal of who takes it down; without one the category's holds.
     `requester` has `name`, `mail` and `phone` of who asks and has no account.
+    `conformity` and `backup` are true where somebody confirmed them; `files` come with
+    the request, for its customer to see.
     """
 
     tenant_id: str
@@ -87,6 +100,10 @@ class Asked:
     detected: Instant | None = None
     requester_id: int | None = None
     requester: Mapping[str, str] | None = None
+    software_version: str | None = None
+    conformity: bool = False
+    backup: bool = False
+    files: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,12 +147,12 @@ class Requests:
                 for row in db.execute(query)
             )
 
-    def categories(self, place: Place) -> tuple[Category, ...]:
-        """What a request of the site may be about, by the contract that holds now."""
+    def rules(self, place: Place) -> RequestRules | None:
+        """What the contract that holds now says of requests; None: none holds."""
         with self._database.read() as db:
             covers = covers_of(db, place.tenant_id, place.site_id)
             contract = _contract(db, covers, self._now())
-        return () if contract is None else contract.requests.categories
+        return None if contract is None else contract.requests
 
     def open(self, who: Person, asked: Asked) -> str | None:
         """Open a request; its ticket's number. None: this person sees no such site.
@@ -202,6 +219,8 @@ class Requests:
         event_id = int(db.execute(query).scalar_one())
         stored = db.execute(select(ticket).where(ticket.c.ticket_id == ticket_id)).one()
         fill(db, stored)
+        for file in asked.files:
+            keep(db, who, stored, file, now)
         clocked(db, ticket_id, now=now)
         put_mail(db, stored, (Mail.RECEIPT, event_id, now), posting=self._posting)
         return str(row["ref"])
@@ -242,26 +261,45 @@ def _faults(
     if asked.category and asked.category not in known:
         yield "category", T("The contract has no such category.")
     yield from _faults_of_who(asked)
+    yield from _faults_of_files(asked)
+
+
+def _faults_of_files(asked: Asked) -> Iterator[tuple[str, Text]]:
+    """A new ticket has room for all of them, as far as the form takes them."""
+    try:
+        for file in asked.files:
+            check_file(file)
+    except FileError as exc:
+        yield "file", REFUSED[str(exc)]
+    if sum(len(file.content) for file in asked.files) > TICKET_LIMIT:
+        yield "file", REFUSED["full"]
+    if len(asked.files) > REQUEST_FILES:
+        yield "file", T("A request takes {n} files at most.", n=REQUEST_FILES)
 
 
 def _faults_of_who(asked: Asked) -> Iterator[tuple[str, Text]]:
     mail = (asked.requester or {}).get("mail", "")
     if mail and ("@" not in mail or any(sign.isspace() for sign in mail)):
         yield "mail", T("That is no mail address.")
-    told = (asked.url or "", *(asked.requester or {}).values())
+    version = asked.software_version or ""
+    told = (asked.url or "", version, *(asked.requester or {}).values())
     if any(len(one) > FIELD_LIMIT for one in told):
         yield "who", T("That is too long: {n} signs at most.", n=FIELD_LIMIT)
 
 
 def _missing(asked: Asked, contract: Contract | None) -> Iterator[str]:
     """Which of the contract's required elements were not told."""
-    has = {"description"}
-    if asked.detected is not None:
-        has.add("detected_at")
-    if asked.url:
-        has.add("url")
+    told = {
+        "description": True,
+        "detected_at": asked.detected is not None,
+        "url": bool(asked.url),
+        "screenshot": any(one.media_type.startswith("image/") for one in asked.files),
+        "software_version": bool(asked.software_version),
+        "conformity": asked.conformity,
+        "backup": asked.backup,
+    }
     if contract is not None:
-        yield from (one for one in contract.requests.required if one not in has)
+        yield from (one for one in contract.requests.required if not told[one])
 
 
 def _committed(
@@ -283,7 +321,13 @@ def _committed(
 
 
 def _row(asked: Asked, severity: int | None, now: Instant) -> dict[str, Any]:
-    told = {"description": asked.description, "url": asked.url}
+    told: dict[str, Any] = {
+        "description": asked.description,
+        "url": asked.url,
+        "software_version": asked.software_version,
+        "conformity": asked.conformity,
+        "backup": asked.backup,
+    }
     request = {name: value for name, value in told.items() if value} | (
         {} if asked.detected is None else {"detected_us": asked.detected}
     )
