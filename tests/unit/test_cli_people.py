@@ -90,16 +90,19 @@ def test_people_are_added_changed_and_locked_out(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("user", "add", MAIL, "--name", "x"), "needs --role"),
-        (("user", "add", "--name", "x", "--role", "admin"), "who? desk user add MAIL"),
+        (("user", "add", MAIL, "--name", "x"), "required: --role"),
+        (("user", "add", "--name", "x", "--role", "admin"), "required: MAIL"),
         (("user", "add", "no mail", "--name", "x", "--role", "admin"), "mail"),
         ((*ONE[:-1], "king"), "role"),
         ((*ONE, "--customer", "acme"), "cannot have this role"),
-        ((*ONE, "--timezone", "UTC"), "--timezone does not go with"),
+        ((*ONE, "--timezone", "UTC"), "'--timezone' does not go with"),
         (("user", "invite", MAIL), "nobody has the address"),
-        (("user", "fire", MAIL), "it is one of add, invite, list"),
+        (("user", "fire", MAIL), "choose from 'add', 'invite', 'list'"),
         (("customer", "add", "Ac Me", *ACME[3:]), "customer"),
-        (("customer", "add", "acme"), "needs --name, --mail, --at, --timezone"),
+        (
+            ("customer", "add", "acme"),
+            "--name, --mail, --at, --timezone; see 'scudo-agent",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_line_and_exit_2(

@@ -189,6 +189,6 @@ def test_the_office_says_it_by_command(
     told = capsys.readouterr().out
     assert "contract  uno, from 2026-01-01 until 2026-06-30" in told
     assert main(["desk", "customer", "contract", "acme", *at, *file]) == 2
-    assert "needs --from" in capsys.readouterr().err
+    assert "required: --from" in capsys.readouterr().err
     wrong = ["--from", "1 June"]
     assert main(["desk", "customer", "contract", "acme", *at, *wrong, *file]) == 2

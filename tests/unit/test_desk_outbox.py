@@ -88,12 +88,12 @@ def test_one_behind_another_says_which_goes_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("show",), "which one? desk outbox show MAIL"),
+        (("show",), "required: MAIL"),
         (("retry", "x"), "'x' is no mail's number"),
         (("show", "9"), "no mail 9 waits"),
         (("retry", "9"), "no mail 9 waits"),
         (("show", "9" * 20), "waits; 'list' says which do"),
-        (("list", "a", "b"), "takes no more than a site file"),
+        (("list", "a", "b"), "'b' does not go with"),
     ],
 )
 def test_what_cannot_be_is_said(
@@ -118,4 +118,4 @@ def test_where_no_desk_has_run_there_is_no_outbox(
     assert main(["desk", "outbox", *words]) == 2
     assert "no desk has run here" in capsys.readouterr().err
     assert main(["desk", "agents", "x", "y", *words]) == 2
-    assert "takes no more words" in capsys.readouterr().err
+    assert "does not go with" in capsys.readouterr().err

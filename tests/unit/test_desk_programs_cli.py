@@ -70,8 +70,8 @@ def test_a_token_is_made_listed_and_revoked(
         (("add", who, "n"), "name at least one of the scopes: tickets:read"),
         (("add", who, "n", "--scopes", "all"), "'all' is none of the scopes"),
         (("add", "no@body.example", "n", "--scopes", "webhooks"), "nobody's address"),
-        (("add", who), "desk token add MAIL NAME"),
-        (("burn",), "one of add, list, revoke"),
+        (("add", who), "required: NAME"),
+        (("burn",), "choose from 'add', 'list', 'revoke'"),
     ):
         code, _, err = desk(*wrong)
         assert (code, said in err) == (2, True), err
@@ -107,7 +107,7 @@ def test_a_webhook_is_added_tested_and_removed(
         (("add", "ftp://x.example/"), "https://HOST"),
         (("add", "https://x.example/", "umbra"), "'umbra' is no customer"),
         (("add", "https://x.example/", "--events", "all"), "none of the events"),
-        (("test",), "desk webhook test NUMBER"),
+        (("test",), "required: NUMBER"),
     ):
         code, _, err = desk(*wrong)
         assert (code, said in err) == (2, True), err

@@ -46,4 +46,4 @@ def test_second_is_for_enrolling_alone(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["desk", "revoke", *words, "--second"]) == 2
-    assert "--second goes with" in " ".join(capsys.readouterr().err.split())
+    assert "'--second' does not go with" in " ".join(capsys.readouterr().err.split())

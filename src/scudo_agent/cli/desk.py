@@ -11,99 +11,70 @@ from scudo_agent.agent.control import DESK_SOCKET, Control
 from scudo_agent.cli import (
     desk_agents,
     desk_doctor,
+    desk_keeping,
     desk_mail_in,
     desk_moving,
     desk_outbox,
     desk_people,
     desk_programs,
 )
-from scudo_agent.cli.backup import add_force
 from scudo_agent.cli.common import begin_loading, loaded, private, reopening
 from scudo_agent.cli.desk_keeping import ACTIONS, keep
+from scudo_agent.cli.verbs import Verb, add_embedding, add_settings, leaves, verb
 from scudo_agent.errors import InputError, ScudoError
 
 if TYPE_CHECKING:
+    from scudo_agent.cli.verbs import Verbs
     from scudo_agent.desk.settings import DeskSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `desk`."""
-    parser.add_argument(
-        "action",
-        nargs="?",
-        choices=[
-            *desk_agents.ACTIONS,
-            *desk_programs.ACTIONS,
-            *desk_people.ACTIONS,
-            "run",
-            "agent",
-            "login",
-            "outbox",
-            desk_doctor.ACTION,
-            desk_mail_in.ACTION,
-            *desk_moving.ACTIONS,
-            *ACTIONS,
-        ],
-        default="run",
-        help="run (default); agent SITE: enrol the site's agent; login [SITE]: a link; "
-        "backup, restore [SITE]: its database; outbox [list|show|retry] [MAIL] [SITE]: "
-        "mails that wait or failed; token add|list|revoke, webhook add|list|show|test|"
-        "retry|remove: programs; user add|invite|list|role|disable|enable|password, "
-        "customer add|list|show|change: people and customers; "
-        "on-call [SITE]: who is called now; "
-        "doctor [SITE]: has the desk what it needs; export, import DIR: its records; "
-        "mail-in [SITE] < MAIL: for a mail server, exit 0 or 75 (later)",
+    """The verbs of `desk`, each with its own words and options."""
+    parser.epilog = "Without a verb: run. 'desk VERB --help' has its options."
+    add_settings(parser)
+    verbs = parser.add_subparsers(dest="action", metavar="VERB", parser_class=Verb)
+    verb(verbs, "run", "serve until Ctrl-C, for many sites")
+    _add_login(verbs)
+    desk_people.add_verbs(verbs)
+    desk_agents.add_verbs(verbs)
+    desk_programs.add_verbs(verbs)
+    desk_outbox.add_verbs(verbs)
+    desk_doctor.add_verbs(verbs)
+    desk_mail_in.add_verbs(verbs)
+    desk_keeping.add_verbs(verbs)
+    desk_moving.add_verbs(verbs)
+    for one in leaves(verbs):
+        add_settings(one, default=argparse.SUPPRESS)
+
+
+def _add_login(verbs: "Verbs") -> None:
+    login = verb(
+        verbs,
+        "login",
+        "print a link that logs the provider's administrator in, once, within an hour",
+        example="scudo-agent desk login --settings desk.yaml",
     )
-    parser.add_argument("site", nargs="?", type=Path, metavar="SITE")
-    parser.add_argument("more", nargs="*", metavar="…", help="with outbox, token…")
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument(
-        "--replace",
-        action="store_true",
-        help="with invite: the agent that is there loses its key to the new one",
+    add_embedding(login)
+    agent = verb(
+        verbs,
+        "agent",
+        "enrol a site's agent by hand and print its key ('invite' needs no key moved)",
+        example="scudo-agent desk agent site.yaml --key-file desk.key",
     )
-    parser.add_argument(
-        "--second",
-        action="store_true",
-        help="with invite or agent: the second agent of a site that two watch",
-    )
-    parser.add_argument(
-        "--settings", type=Path, metavar="FILE", help="desk.yaml; default: all defaults"
-    )
-    parser.add_argument(
+    desk_agents.add_site_file(agent)
+    desk_agents.add_second(agent)
+    agent.add_argument(
         "--key-file",
         type=Path,
         metavar="FILE",
-        help="with agent: write the key there instead of printing it",
-    )
-
-    parser.add_argument(
-        "--to",
-        type=Path,
-        metavar="FILE",
-        help="with backup: where to; default: 'backups' in the desk's state folder",
-    )
-    add_force(parser)
-    desk_programs.add_arguments(parser)
-    desk_moving.add_arguments(parser)
-    desk_people.add_arguments(parser)
-    parser.add_argument(
-        "--from",
-        dest="from_",
-        type=Path,
-        metavar="FILE",
-        help="with restore: the backup that is put in place",
-    )
-    parser.add_argument(
-        "--empty",
-        action="store_true",
-        help="with restore: begin without tickets, what was there is set aside",
+        help="write the key there instead of printing it",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run until Ctrl-C, or do one thing and end."""
     private()
+    args.action = args.action or "run"
     if args.action == desk_mail_in.ACTION:
         return desk_mail_in.take(args)
     code = _worded(args)
@@ -113,8 +84,7 @@ def run(args: argparse.Namespace) -> int:
 def _worded(args: argparse.Namespace) -> int | None:
     """Do an action that has words of its own; None: it has none."""
     if args.action == "outbox":
-        _, _, site = desk_outbox.words_of(args)
-        settings = _settings(args, site)
+        settings = _settings(args, args.site)
         _has_run(settings, "desk outbox list SITE")
         return desk_outbox.run(args, settings, desk_agents.order)
     if args.action in desk_programs.ACTIONS:
@@ -122,13 +92,12 @@ def _worded(args: argparse.Namespace) -> int | None:
         _has_run(settings, f"desk {args.action} … --settings FILE")
         return desk_programs.run(args, settings, desk_agents.order)
     if args.action in desk_people.ACTIONS:
-        settings = _settings(args, desk_people.site_of(args))
+        settings = _settings(args, args.site)
         return desk_people.run(args, settings, desk_agents.order)
     return None
 
 
 def _unworded(args: argparse.Namespace) -> int:
-    _fitting(args)
     own = args.action in ("login", desk_doctor.ACTION, "on-call", *ACTIONS)
     settings = _settings(args, args.site if own else None)
     if args.action in desk_moving.ACTIONS:
@@ -145,18 +114,6 @@ def _unworded(args: argparse.Namespace) -> int:
         return _login(settings)
     begin_loading()
     return reopening(lambda: asyncio.run(_serve(settings)))
-
-
-def _fitting(args: argparse.Namespace) -> None:
-    """`InputError` for words and options that do not go with the action."""
-    if args.more:
-        raise InputError(f"'{args.more[0]}': 'desk {args.action}' takes no more words")
-    if args.site is None and args.action == "agent":
-        raise InputError("whose agent? Name its site file: desk agent SITE")
-    if args.site is not None and args.action == "run":
-        raise InputError("'desk run' serves many sites: it takes no site file")
-    if args.second and args.action not in ("invite", "agent"):
-        raise InputError("--second goes with 'desk invite' or 'desk agent'")
 
 
 def _settings(args: argparse.Namespace, site: Path | None) -> "DeskSettings":

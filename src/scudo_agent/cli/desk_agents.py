@@ -7,6 +7,7 @@ does not (then this process is the desk for a moment).
 import argparse
 import asyncio
 import getpass
+import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,14 +16,62 @@ from typing import TYPE_CHECKING, Any
 from scudo_agent.agent.control import DESK_SOCKET, SOCKET
 from scudo_agent.cli import desk_on_call
 from scudo_agent.cli.control import Nobody, exchange
-from scudo_agent.errors import InputError
+from scudo_agent.cli.verbs import add_json, verb
 
 if TYPE_CHECKING:
+    from scudo_agent.cli.verbs import Verbs
     from scudo_agent.desk.settings import DeskSettings
     from scudo_agent.desk.store.agents import Enrolment
 
 ACTIONS = ("invite", "agents", "revoke", "unfreeze", "tls", desk_on_call.ACTION)
 _TOKEN_BYTES = 32
+
+
+def add_verbs(verbs: "Verbs") -> None:
+    """The verbs about agents, and who is on call."""
+    invite = verb(
+        verbs,
+        "invite",
+        "print the line that makes a machine the agent of a site, once, within an hour",
+        example="scudo-agent desk invite site.yaml --settings desk.yaml",
+    )
+    add_site_file(invite)
+    add_second(invite)
+    invite.add_argument(
+        "--replace",
+        action="store_true",
+        help="the agent that is there loses its key to the new one",
+    )
+    add_json(verb(verbs, "agents", "list all agents with their last hello"))
+    for name, text in (
+        ("revoke", "take an agent's key away, from its next request on"),
+        ("unfreeze", "let one of two copied agents in again"),
+    ):
+        example = f"scudo-agent desk {name} acme/acme-milano/1"
+        verb(verbs, name, text, example=example).add_argument(
+            "agent", metavar="AGENT", help="as 'desk agents' names it"
+        )
+    tls = verb(verbs, "tls", "make a certificate authority, and a certificate of it")
+    tls.add_argument(
+        "host", nargs="?", metavar="HOST", help="its name; default: that of 'url'"
+    )
+    desk_on_call.add_verbs(verbs)
+
+
+def add_site_file(parser: argparse.ArgumentParser) -> None:
+    """The site that an agent is for."""
+    parser.add_argument(
+        "site", type=Path, metavar="SITE", help="the site file of the agent"
+    )
+
+
+def add_second(parser: argparse.ArgumentParser) -> None:
+    """Which of a pair."""
+    parser.add_argument(
+        "--second",
+        action="store_true",
+        help="the second agent of a site that two watch",
+    )
 
 
 def run(args: argparse.Namespace, settings: "DeskSettings") -> int:
@@ -35,16 +84,17 @@ def run(args: argparse.Namespace, settings: "DeskSettings") -> int:
         return _tls(args, settings)
     if args.action == "agents":
         answer = order(settings, {"do": "desk-agents"})
-        print("\n".join(_table(answer["agents"])))
+        if args.json:
+            print(json.dumps({"agents": answer["agents"]}, indent=2))
+        else:
+            print("\n".join(_table(answer["agents"])))
         return 0
-    if args.site is None:
-        raise InputError(f"which agent? Name it: desk {args.action} AGENT")
-    order(settings, {"do": f"desk-{args.action}", "agent": str(args.site)})
+    order(settings, {"do": f"desk-{args.action}", "agent": args.agent})
     said = {
         "revoke": "its key is void: the desk refuses it from now on",
         "unfreeze": "whoever speaks next with this identity goes on, alone",
     }
-    print(f"{args.site}: {said[args.action]}")
+    print(f"{args.agent}: {said[args.action]}")
     return 0
 
 
@@ -87,8 +137,6 @@ def _invite(args: argparse.Namespace, settings: "DeskSettings") -> int:
     from scudo_agent.desk.orders import enrolment_json
     from scudo_agent.desk.tls import pin
 
-    if args.site is None:
-        raise InputError("whose agent? Name its site file: desk invite SITE")
     token = f"scj_{secrets.token_urlsafe(_TOKEN_BYTES)}"
     answer = order(
         settings,
@@ -112,7 +160,7 @@ def _tls(args: argparse.Namespace, settings: "DeskSettings") -> int:
     from scudo_agent.desk.tls import make, pin
 
     named = urlsplit(settings.url).hostname if settings.url else None
-    host = str(args.site) if args.site is not None else named
+    host = args.host or named
     hosts = [host] if host else []
     if settings.listen.host not in ("0.0.0.0", "::", *hosts):
         hosts.append(settings.listen.host)

@@ -4,11 +4,22 @@ import argparse
 from typing import TYPE_CHECKING
 
 from scudo_agent.cli.doctor import show
+from scudo_agent.cli.verbs import add_embedding, add_json, verb
 
 if TYPE_CHECKING:
+    from scudo_agent.cli.verbs import Verbs
     from scudo_agent.desk.settings import DeskSettings
 
 ACTION = "doctor"
+
+
+def add_verbs(verbs: "Verbs") -> None:
+    """`desk doctor`."""
+    parser = verb(
+        verbs, ACTION, "has the desk what it needs, and if not, what to do (exit 1)"
+    )
+    add_embedding(parser)
+    add_json(parser)
 
 
 def doctor(args: argparse.Namespace, settings: "DeskSettings") -> int:

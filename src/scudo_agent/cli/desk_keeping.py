@@ -1,14 +1,50 @@
 """`scudo-agent desk backup` and `desk restore`: the desk's database, kept safe."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scudo_agent.cli.backup import add_force
+from scudo_agent.cli.verbs import add_embedding, verb
 from scudo_agent.errors import InputError
 
 if TYPE_CHECKING:
+    from scudo_agent.cli.verbs import Verbs
     from scudo_agent.desk.settings import DeskSettings
 
 ACTIONS = ("backup", "restore")
+
+
+def add_verbs(verbs: "Verbs") -> None:
+    """`desk backup` and `desk restore`."""
+    backing = verb(verbs, "backup", "copy the desk's database while it runs or not")
+    add_embedding(backing)
+    backing.add_argument(
+        "--to",
+        type=Path,
+        metavar="FILE",
+        help="where to; default: 'backups' in the desk's state folder",
+    )
+    add_force(backing)
+    restoring = verb(
+        verbs,
+        "restore",
+        "put a backup in the place of the desk's database, which is kept aside",
+        example="scudo-agent desk restore --from desk-2026-11-22.db",
+    )
+    add_embedding(restoring)
+    restoring.add_argument(
+        "--from",
+        dest="from_",
+        type=Path,
+        metavar="FILE",
+        help="the backup that is put in place",
+    )
+    restoring.add_argument(
+        "--empty",
+        action="store_true",
+        help="begin without tickets; what was there is set aside",
+    )
 
 
 def keep(args: argparse.Namespace, settings: "DeskSettings") -> int:

@@ -9,15 +9,28 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from scudo_agent.cli.verbs import add_embedding, verb
 from scudo_agent.errors import ScudoError
 
 if TYPE_CHECKING:
+    from scudo_agent.cli.verbs import Verbs
     from scudo_agent.desk.settings import DeskSettings
 
 ACTION = "mail-in"
 
 LATER = 75
 """`EX_TEMPFAIL` of sysexits.h."""
+
+
+def add_verbs(verbs: "Verbs") -> None:
+    """`desk mail-in`."""
+    parser = verb(
+        verbs,
+        ACTION,
+        "take a mail from a mail server on standard input; exit 0 kept, 75 later",
+        example="|/usr/bin/scudo-agent desk mail-in --settings /etc/scudo/desk.yaml",
+    )
+    add_embedding(parser)
 
 
 def take(args: argparse.Namespace) -> int:

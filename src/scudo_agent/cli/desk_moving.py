@@ -6,29 +6,41 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scudo_agent.cli.verbs import add_json, verb
 from scudo_agent.errors import InputError
 
 if TYPE_CHECKING:
+    from scudo_agent.cli.verbs import Verbs
     from scudo_agent.desk.settings import DeskSettings
 
 ACTIONS = ("export", "import")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Whose records are exported."""
-    parser.add_argument(
+def add_verbs(verbs: "Verbs") -> None:
+    """`desk export` and `desk import`."""
+    writing = verb(
+        verbs,
+        "export",
+        "write records as files into a new folder: one customer's, or all",
+        example="scudo-agent desk export out/ --customer acme",
+    )
+    writing.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
+    writing.add_argument("--customer", metavar="ID", help="this customer's records")
+    writing.add_argument(
         "--all",
         dest="everything",
         action="store_true",
-        help="with export: all customers' records, and the provider's",
+        help="all customers' records, and the provider's",
     )
+    reading = verb(verbs, "import", "read such a folder into a desk that is empty")
+    reading.add_argument("folder", type=Path, metavar="DIR", help="made by 'export'")
+    for one in (writing, reading):
+        add_json(one)
 
 
 def move(args: argparse.Namespace, settings: "DeskSettings") -> int:
     """Do the one that is asked for, and say how much it was."""
-    if args.site is None:
-        raise InputError(f"which folder? desk {args.action} … DIR")
-    folder = Path(args.site)
+    folder = args.folder
     if args.action == "export":
         if (args.customer is None) != args.everything:
             raise InputError("whose records? desk export DIR --customer ID, or --all")

@@ -5,14 +5,24 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from scudo_agent.cli.verbs import add_embedding, add_json, verb
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scudo_agent.cli.verbs import Verbs
     from scudo_agent.desk.settings import DeskSettings
 
     Ask = Callable[[DeskSettings, dict[str, Any]], dict[str, Any]]
 
 ACTION = "on-call"
+
+
+def add_verbs(verbs: "Verbs") -> None:
+    """`desk on-call`."""
+    parser = verb(verbs, ACTION, "print who is called now, and the turns to come")
+    add_embedding(parser)
+    add_json(parser)
 
 
 def run(args: argparse.Namespace, settings: "DeskSettings", ask: "Ask") -> int:

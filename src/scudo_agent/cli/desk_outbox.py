@@ -2,35 +2,43 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scudo_agent.cli.verbs import add_embedding, add_json, group, verb
 from scudo_agent.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scudo_agent.cli.verbs import Verbs
     from scudo_agent.desk.settings import DeskSettings
 
     Ask = Callable[[DeskSettings, dict[str, Any]], dict[str, Any]]
 
-_VERBS = ("list", "show", "retry")
+
+def add_verbs(verbs: "Verbs") -> None:
+    """`desk outbox`."""
+    ways = group(
+        verbs, "outbox", "mails that wait or failed, why, and what to do", usual="list"
+    )
+    listing = verb(ways, "list", "list mails that wait or failed")
+    showing = verb(ways, "show", "show one mail with all that is known of it, as JSON")
+    again = verb(ways, "retry", "send a mail again that failed, or all of them")
+    showing.add_argument("mail", metavar="MAIL", help="its number, as 'list' says")
+    again.add_argument("mail", metavar="MAIL", help="its number, or 'all'")
+    for one in (listing, showing, again):
+        add_embedding(one)
+    add_json(listing)
 
 
-def words_of(args: argparse.Namespace) -> tuple[str, str | None, Path | None]:
-    """Verb, mail and site file of `desk outbox [list|show|retry] [MAIL] [SITE]`."""
-    words = [str(word) for word in (args.site, *args.more) if word is not None]
-    verb = words.pop(0) if words and words[0] in _VERBS else "list"
-    mail = None
-    if verb != "list":
-        if not words:
-            raise InputError(f"which one? desk outbox {verb} MAIL, as 'list' says")
-        mail = words.pop(0)
-        if not mail.isascii() or not (mail.isdigit() or (verb, mail) == _ALL):
-            raise InputError(f"'{mail}' is no mail's number; 'list' says which wait")
-    if len(words) > 1:
-        raise InputError(f"'{words[1]}': desk outbox takes no more than a site file")
-    return verb, mail, Path(words[0]) if words else None
+def _mail(args: argparse.Namespace) -> str | None:
+    """Which mail is meant; None: none in particular."""
+    if args.verb == "list":
+        return None
+    mail = str(args.mail)
+    if not mail.isascii() or not (mail.isdigit() or (args.verb, mail) == _ALL):
+        raise InputError(f"'{mail}' is no mail's number; 'list' says which wait")
+    return mail
 
 
 _ALL = ("retry", "all")
@@ -38,8 +46,8 @@ _ALL = ("retry", "all")
 
 def run(args: argparse.Namespace, settings: "DeskSettings", ask: "Ask") -> int:
     """List, show, or send again what failed."""
-    verb, mail, _ = words_of(args)
-    if verb == "retry":
+    mail = _mail(args)
+    if args.verb == "retry":
         answer = ask(settings, {"do": "desk-outbox-retry", "mail": mail})
         sent = ", ".join(str(one) for one in answer["mails"])
         print(f"sent again: {sent}" if sent else "no mail failed")

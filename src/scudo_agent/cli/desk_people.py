@@ -17,40 +17,23 @@ import getpass
 import json
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scudo_agent.cli.verbs import add_embedding, add_json, group, verb
 from scudo_agent.errors import InputError
 
 if TYPE_CHECKING:
+    from scudo_agent.cli.verbs import Verbs
     from scudo_agent.desk.settings import DeskSettings
 
     Ask = Callable[[DeskSettings, dict[str, Any]], dict[str, Any]]
 
 ACTIONS = ("user", "customer")
-_USER = ("name", "role", "customer", "language", "phone")
-_CUSTOMER = ("name", "mail", "language", "site", "timezone", "contract")
-_TAKES: dict[tuple[str, str], tuple[str, ...]] = {
-    ("user", "add"): _USER,
-    ("user", "invite"): _USER,
-    ("user", "list"): ("customer",),
-    ("user", "role"): ("role",),
-    ("user", "disable"): (),
-    ("user", "enable"): (),
-    ("user", "password"): (),
-    ("customer", "add"): _CUSTOMER,
-    ("customer", "list"): (),
-    ("customer", "show"): (),
-    ("customer", "change"): _CUSTOMER,
-    ("customer", "contract"): ("site", "contract", "since", "until"),
-}
-_NEEDS = {
-    ("user", "add"): ("name", "role"),
-    ("user", "role"): ("role",),
-    ("customer", "add"): ("name", "mail", "site", "timezone"),
-    ("customer", "contract"): ("site", "contract", "since"),
-}
-_FLAGS = {"site": "--at", "since": "--from"}
+_ROLES = "customer, referent; technician, dispatcher, manager, admin"
+_FIELDS = (
+    *("name", "role", "customer", "language", "phone", "mail"),
+    *("site", "timezone", "contract", "since", "until"),
+)
 _SAID = {
     "add": "is added; 'desk user invite' mails the way in",
     "invite": "is mailed the way in",
@@ -61,83 +44,161 @@ _SAID = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `desk user` and `desk customer`."""
-    group = parser.add_argument_group("with user and customer")
-    group.add_argument("--name", metavar="NAME", help="how somebody is called")
-    group.add_argument("--mail", metavar="MAIL", help="where a customer's notices go")
-    group.add_argument(
-        "--role",
-        metavar="ROLE",
-        help="customer, referent; technician, dispatcher, manager, admin",
+def add_verbs(verbs: "Verbs") -> None:
+    """`desk user` and `desk customer`."""
+    _add_user_verbs(group(verbs, "user", "who may come in", usual="list"))
+    customers = group(verbs, "customer", "customers and their sites", usual="list")
+    _add_customer_verbs(customers)
+
+
+def _add_user_verbs(users: "Verbs") -> None:
+    adding = verb(
+        users,
+        "add",
+        "add somebody, who cannot come in yet ('invite' adds and mails the way in)",
+        example="scudo-agent desk user add me@provider.example --name 'Me' "
+        "--role technician",
     )
-    group.add_argument(
-        "--customer", metavar="ID", help="whose people; default: ours; of export: whose"
+    inviting = verb(
+        users,
+        "invite",
+        "mail somebody the way in; who is known already needs no options",
+        example="scudo-agent desk user invite it@acme.example --name 'IT' "
+        "--role referent --customer acme",
     )
-    group.add_argument("--language", metavar="it|en", help="of pages and mails")
-    group.add_argument("--phone", metavar="NUMBER", help="how to call somebody")
-    group.add_argument("--at", dest="at_site", metavar="SITE", help="a customer's site")
-    group.add_argument("--timezone", metavar="ZONE", help="its zone: Europe/Rome")
-    group.add_argument("--contract", metavar="ID", help="the contract that it has")
-    group.add_argument(
-        "--until", metavar="DATE", help="with customer contract: its last day"
+    listing = verb(users, "list", "list all who are known, the provider's first")
+    listing.add_argument("--customer", metavar="ID", help="this customer's people only")
+    _add_limit(listing)
+    changing = verb(users, "role", "give somebody another role")
+    off = verb(users, "disable", "lock somebody out, and log them out everywhere")
+    on = verb(users, "enable", "let somebody in again")
+    secret = verb(users, "password", "set a password: typed twice, or from a pipe")
+    for one in (adding, inviting, changing, off, on, secret):
+        one.add_argument("who", metavar="MAIL", help="the person's mail address")
+    for one in (adding, inviting):
+        needed = one is adding
+        one.add_argument("--name", metavar="NAME", required=needed, help="full name")
+        one.add_argument("--role", metavar="ROLE", required=needed, help=_ROLES)
+        one.add_argument("--customer", metavar="ID", help="whose; default: ours")
+        one.add_argument("--language", metavar="it|en", help="of pages and mails")
+        one.add_argument("--phone", metavar="NUMBER", help="how to call somebody")
+    changing.add_argument("--role", metavar="ROLE", required=True, help=_ROLES)
+    for one in (adding, inviting, listing, changing, off, on, secret):
+        add_embedding(one)
+        add_json(one)
+
+
+def _add_customer_verbs(customers: "Verbs") -> None:
+    adding = verb(
+        customers,
+        "add",
+        "add a customer with a first site",
+        example="scudo-agent desk customer add acme --name 'ACME' "
+        "--mail it@acme.example --at acme-milano --timezone Europe/Rome",
+    )
+    listing = verb(customers, "list", "list all customers with their sites")
+    _add_limit(listing)
+    showing = verb(customers, "show", "show a customer with sites and contracts")
+    changing = verb(
+        customers, "change", "change what is named, or add a site with --at"
+    )
+    covering = verb(
+        customers,
+        "contract",
+        "write down from which day to which a contract holds for a site",
+        example="scudo-agent desk customer contract acme --at acme-milano "
+        "--contract acme-2027 --from 2027-01-01",
+    )
+    for one in (adding, showing, changing, covering):
+        one.add_argument("who", metavar="ID", help="the customer's short name")
+    for one in (adding, changing):
+        needed = one is adding
+        one.add_argument("--name", metavar="NAME", required=needed, help="as it is")
+        one.add_argument(
+            "--mail", metavar="MAIL", required=needed, help="where its notices go"
+        )
+        one.add_argument("--language", metavar="it|en", help="of its mails")
+        _add_site(one, needed=needed)
+        one.add_argument(
+            "--timezone", metavar="ZONE", required=needed, help="such as Europe/Rome"
+        )
+        one.add_argument("--contract", metavar="ID", help="the contract that it has")
+    _add_site(covering, needed=True)
+    covering.add_argument(
+        "--contract", metavar="ID", required=True, help="one that the desk knows"
+    )
+    covering.add_argument(
+        "--from", dest="since", metavar="DATE", required=True, help="its first day"
+    )
+    covering.add_argument("--until", metavar="DATE", help="its last day")
+    for one in (adding, listing, showing, changing, covering):
+        add_embedding(one)
+        add_json(one)
+
+
+def _add_limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--limit",
+        type=_at_least_one,
+        metavar="N",
+        help="no more lines than so many; default: all",
     )
 
 
-def site_of(args: argparse.Namespace) -> Path | None:
-    """The site file that the words end with, if any."""
-    words = [args.site, *args.more]
-    last = words[-1]
-    if last is not None and str(last).endswith((".yaml", ".yml")):
-        return Path(last)
-    return None
+def _at_least_one(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:9]) > 0):
+        raise argparse.ArgumentTypeError("is a number of lines from 1 on")
+    return int(text[:9])
+
+
+def _add_site(parser: argparse.ArgumentParser, *, needed: bool) -> None:
+    """`--at`: `SITE` is the file of the desk's own site."""
+    parser.add_argument(
+        "--at",
+        dest="at_site",
+        metavar="CUSTOMERS-SITE",
+        required=needed,
+        help="the short name of a site of the customer",
+    )
 
 
 def run(args: argparse.Namespace, settings: "DeskSettings", ask: "Ask") -> int:
     """Do what the words say."""
-    words = [str(word) for word in (args.site, *args.more) if word is not None]
-    if site_of(args) is not None:
-        words.pop()
-    verb, *rest = words or ["list"]
-    what = (args.action, verb)
-    if what not in _TAKES:
-        known = ", ".join(verb for action, verb in _TAKES if action == args.action)
-        raise InputError(f"'desk {args.action} {verb}': it is one of {known}")
+    verb, what = args.verb, (args.action, args.verb)
     has_file = settings.database is not None or (settings.folder / "desk.db").exists()
     if not has_file and verb not in ("add", "invite"):
         raise InputError(
             f"{settings.folder}: no desk has run here; name its settings with "
             "--settings, or end with the site file whose agent embeds it"
         )
-    asked = {"do": f"desk-{args.action}-{verb}", **_options(args, what)}
-    if verb == "list":
-        if rest:
-            raise InputError(f"'{rest[0]}': 'desk {args.action} list' takes no words")
-    else:
-        key = "MAIL" if args.action == "user" else "ID"
-        if len(rest) != 1:
-            raise InputError(f"who? desk {args.action} {verb} {key}")
-        asked["mail" if key == "MAIL" else "customer"] = rest[0]
+    asked = {"do": f"desk-{args.action}-{verb}", **_options(args)}
+    if verb != "list":
+        asked["mail" if args.action == "user" else "customer"] = args.who
     if what == ("user", "password"):
-        asked["password"] = _typed(rest[0])
+        asked["password"] = _typed(args.who)
+    if verb == "list":
+        return _told(args, verb, _listed(settings, asked, ask, args.limit))
     return _told(args, verb, ask(settings, asked))
 
 
-def _options(args: argparse.Namespace, what: tuple[str, str]) -> dict[str, Any]:
-    """The options that go with the words; `InputError` for others, or for too few."""
-    given = {name: getattr(args, name) for name in (*_USER, *_CUSTOMER)}
-    since = None if args.from_ is None else str(args.from_)
-    given |= {"site": args.at_site, "since": since, "until": args.until}
-    action, verb = what
-    for name, value in given.items():
-        if value is not None and name not in _TAKES[what]:
-            flag = _FLAGS.get(name, f"--{name}")
-            raise InputError(f"{flag} does not go with 'desk {action} {verb}'")
-    missing = [one for one in _NEEDS.get(what, ()) if given[one] is None]
-    if missing:
-        flags = ", ".join(_FLAGS.get(one, f"--{one}") for one in missing)
-        raise InputError(f"'desk {action} {verb}' needs {flags}")
-    return {name: value for name, value in given.items() if value is not None}
+def _listed(
+    settings: "DeskSettings", asked: dict[str, Any], ask: "Ask", limit: int | None
+) -> dict[str, Any]:
+    """All lines, or the first so many: an answer of the desk has a part of them."""
+    whole = ask(settings, asked)
+    name = "users" if "users" in whole else "customers"
+    lines, size = whole[name], len(whole[name])
+    wanted = whole["total"] if limit is None else min(limit, whole["total"])
+    while size and len(lines) < wanted:
+        part = ask(settings, asked | {"after": len(lines)})[name]
+        lines, size = lines + part, len(part)
+    return whole | {name: lines[:wanted]}
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """What the options of the verb said."""
+    given = vars(args) | {"site": getattr(args, "at_site", None)}
+    return {name: given[name] for name in _FIELDS if given.get(name) is not None}
 
 
 def _typed(mail: str) -> str:
@@ -170,7 +231,7 @@ def _told(args: argparse.Namespace, verb: str, answer: dict[str, Any]) -> int:
 
 def _more(answer: dict[str, Any], what: str) -> list[str]:
     left = answer["total"] - len(answer[what])
-    return [f"and {left} more; the page of people has all"] if left else []
+    return [f"and {left} more"] if left else []
 
 
 def _user(one: dict[str, Any]) -> str:

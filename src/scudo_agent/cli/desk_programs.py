@@ -12,82 +12,107 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from scudo_agent.errors import InputError, ScudoError
+from scudo_agent.cli.verbs import add_json, group, verb
+from scudo_agent.errors import ScudoError
 
 if TYPE_CHECKING:
+    from scudo_agent.cli.verbs import Verbs
     from scudo_agent.desk.settings import DeskSettings
 
+    Asking = Callable[[dict[str, Any]], dict[str, Any]]
     Ask = Callable[[DeskSettings, dict[str, Any]], dict[str, Any]]
 
 ACTIONS = ("token", "webhook")
-_VERBS = {
-    "token": ("add", "list", "revoke"),
-    "webhook": ("add", "list", "show", "test", "retry", "remove"),
-}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of `desk token` and `desk webhook`."""
-    parser.add_argument(
-        "--scopes",
-        metavar="SCOPE,…",
-        help="with token add: what it is for, of its person's rights",
+def add_verbs(verbs: "Verbs") -> None:
+    """`desk token` and `desk webhook`."""
+    _add_token_verbs(group(verbs, "token", "what programs come in with", usual="list"))
+    _add_webhook_verbs(
+        group(verbs, "webhook", "programs that are told what happens", usual="list")
     )
-    parser.add_argument(
-        "--expires", metavar="TIME", help="with token add: for how long, such as 90d"
+
+
+def _add_token_verbs(tokens: "Verbs") -> None:
+    adding = verb(
+        tokens,
+        "add",
+        "make a token for a program of somebody's; it is shown this once",
+        example="scudo-agent desk token add me@provider.example nightly "
+        "--scopes tickets:read --expires 90d",
     )
-    parser.add_argument(
-        "--events",
-        metavar="EVENT,…",
-        help="with webhook add: what it is told of; default: everything",
+    adding.add_argument("mail", metavar="MAIL", help="whose program it is")
+    adding.add_argument("name", metavar="NAME", help="what the program is called")
+    adding.add_argument(
+        "--scopes", metavar="SCOPE,…", help="what it is for, of its person's rights"
     )
+    adding.add_argument(
+        "--expires", metavar="TIME", help="for how long, such as 90d; default: no end"
+    )
+    listing = verb(tokens, "list", "list tokens, with when each was last used")
+    listing.add_argument("mail", nargs="?", metavar="MAIL", help="this person's only")
+    revoking = verb(tokens, "revoke", "make a token void, from its next request on")
+    revoking.add_argument("number", metavar="NUMBER", help="as 'list' says")
+    for one in (adding, listing):
+        add_json(one)
+
+
+def _add_webhook_verbs(hooks: "Verbs") -> None:
+    adding = verb(
+        hooks,
+        "add",
+        "have an address told of what happens; its secret is shown this once",
+        example="scudo-agent desk webhook add https://hooks.example/desk acme",
+    )
+    adding.add_argument("url", metavar="URL", help="https://HOST/…")
+    adding.add_argument(
+        "customer", nargs="?", metavar="CUSTOMER", help="only of this one; default: all"
+    )
+    adding.add_argument(
+        "--events", metavar="EVENT,…", help="what it is told of; default: everything"
+    )
+    listing = verb(hooks, "list", "list webhooks, with what waits and what failed")
+    verbs_of_one = {
+        "show": "show a webhook with its last deliveries",
+        "test": "send a webhook a message of no meaning, and say what it answers",
+        "retry": "send again what failed, and start it again when it is stopped",
+        "remove": "tell that address nothing more",
+    }
+    made = {}
+    for name, text in verbs_of_one.items():
+        made[name] = verb(hooks, name, text)
+        made[name].add_argument("number", metavar="NUMBER", help="as 'list' says")
+    for one in (adding, listing, made["show"]):
+        add_json(one)
 
 
 def run(args: argparse.Namespace, settings: "DeskSettings", ask: "Ask") -> int:
     """Do what the words say."""
-    words = [str(word) for word in (args.site, *args.more) if word is not None]
-    verb, *rest = words or ["list"]
-    if verb not in _VERBS[args.action]:
-        known = ", ".join(_VERBS[args.action])
-        raise InputError(f"'desk {args.action} {verb}': it is one of {known}")
-    if args.action == "token":
-        return _token(args, verb, rest, lambda asked: ask(settings, asked))
-    return _webhook(args, verb, rest, lambda asked: ask(settings, asked))
+    do = _token if args.action == "token" else _webhook
+    return do(args, lambda asked: ask(settings, asked))
 
 
-def _token(
-    args: argparse.Namespace,
-    verb: str,
-    words: list[str],
-    ask: Callable[[dict[str, Any]], dict[str, Any]],
-) -> int:
-    if verb == "add":
-        return _add_token(args, words, ask)
-    if verb == "revoke":
-        ask({"do": "desk-token-revoke", "token": _one(words, "token revoke NUMBER")})
-        print(f"token {words[0]} is void: the desk refuses it from now on")
+def _token(args: argparse.Namespace, ask: "Asking") -> int:
+    if args.verb == "add":
+        return _add_token(args, ask)
+    if args.verb == "revoke":
+        ask({"do": "desk-token-revoke", "token": args.number})
+        print(f"token {args.number} is void: the desk refuses it from now on")
         return 0
-    mail = _one(words, "token list [MAIL]") if words else None
-    answer = ask({"do": "desk-token-list", "mail": mail})
+    answer = ask({"do": "desk-token-list", "mail": args.mail})
     return _told(args, answer, _tokens(answer["tokens"]))
 
 
-def _add_token(
-    args: argparse.Namespace,
-    words: list[str],
-    ask: Callable[[dict[str, Any]], dict[str, Any]],
-) -> int:
+def _add_token(args: argparse.Namespace, ask: "Asking") -> int:
     from scudo_agent.desk.auth import fingerprint, new_token
     from scudo_agent.instant import parse_duration
 
-    if len(words) != 2:
-        raise InputError("whose, and what for? desk token add MAIL NAME --scopes …")
     token = new_token()
     answer = ask(
         {
             "do": "desk-token-add",
-            "mail": words[0],
-            "name": words[1],
+            "mail": args.mail,
+            "name": args.name,
             "scopes": _list(args.scopes),
             "life_us": None if args.expires is None else parse_duration(args.expires),
             "token_sha256": fingerprint(token),
@@ -102,18 +127,14 @@ def _add_token(
     return 0
 
 
-def _webhook(
-    args: argparse.Namespace,
-    verb: str,
-    words: list[str],
-    ask: Callable[[dict[str, Any]], dict[str, Any]],
-) -> int:
+def _webhook(args: argparse.Namespace, ask: "Asking") -> int:
+    verb = args.verb
     if verb == "list":
         answer = ask({"do": "desk-webhook-list"})
         return _told(args, answer, _webhooks(answer["webhooks"]))
     if verb == "add":
-        return _add_webhook(args, words, ask)
-    number = _one(words, f"webhook {verb} NUMBER")
+        return _add_webhook(args, ask)
+    number = args.number
     answer = ask({"do": f"desk-webhook-{verb}", "webhook": number})
     if verb == "show":
         return _told(args, answer, _deliveries(answer))
@@ -128,21 +149,15 @@ def _webhook(
     return 0
 
 
-def _add_webhook(
-    args: argparse.Namespace,
-    words: list[str],
-    ask: Callable[[dict[str, Any]], dict[str, Any]],
-) -> int:
+def _add_webhook(args: argparse.Namespace, ask: "Asking") -> int:
     from scudo_agent.desk.webhook_sending import new_secret
 
-    if not 1 <= len(words) <= 2:
-        raise InputError("where to? desk webhook add URL [CUSTOMER] [--events …]")
     secret = new_secret()
     answer = ask(
         {
             "do": "desk-webhook-add",
-            "url": words[0],
-            "customer": words[1] if len(words) == 2 else None,
+            "url": args.url,
+            "customer": args.customer,
             "events": _list(args.events),
             "secret": secret,
         }
@@ -195,12 +210,6 @@ def _deliveries(answer: dict[str, Any]) -> Iterator[str]:
     for one in answer["deliveries"]:
         why = f", {one['attempts']} attempts: {one['error']}" if one["error"] else ""
         yield f"  {_utc(one['created'])}  {one['event']}  {one['state']}{why}"
-
-
-def _one(words: list[str], usage: str) -> str:
-    if len(words) != 1:
-        raise InputError(f"which one? desk {usage}")
-    return words[0]
 
 
 def _list(text: str | None) -> list[str]:

@@ -96,13 +96,13 @@ def _mute() -> None:
 
 def _main(words: Sequence[str]) -> int:
     parser = build_parser(words)
-    args = parser.parse_args(words)
-    if args.command is None:
-        parser.print_help()
-        return 2
     from scudo_agent.errors import ScudoError
 
     try:
+        args = parser.parse_args(words)
+        if args.command is None:
+            parser.print_help()
+            return 2
         return int(args.run(args))
     except ScudoError as exc:
         print(exc, file=sys.stderr)

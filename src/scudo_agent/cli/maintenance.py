@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from scudo_agent.cli.common import add_site, load_for_desk
+from scudo_agent.cli.verbs import AnyOrder
 from scudo_agent.errors import InputError, ScudoError
 from scudo_agent.instant import Instant, parse_instant
 
@@ -29,28 +30,6 @@ _RULES = "'first saturday 22:00-02:00', 'every sunday 01:00-05:00', 'last day â€
 
 _ID = re.compile(r"M[WS]-", re.IGNORECASE)
 """How ids of windows and of series begin."""
-
-
-class _AnyOrder(argparse.ArgumentParser):
-    """Words may stand before, between and behind the options.
-
-    `argparse` takes an optional word for absent at the first required one, so that
-    in `move ID --start â€¦ SITE` the site would be one word too many.
-    """
-
-    _asked = False
-
-    def parse_known_args(  # type: ignore[no-untyped-def]
-        self, args=None, namespace=None
-    ):
-        """As documented; the intermixed form calls this one again, by parts."""
-        if self._asked:
-            return super().parse_known_args(args, namespace)
-        self._asked = True
-        try:
-            return self.parse_known_intermixed_args(args, namespace)
-        finally:
-            self._asked = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +49,7 @@ class Case:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The actions and their options."""
     actions = parser.add_subparsers(
-        dest="action", metavar="ACTION", required=True, parser_class=_AnyOrder
+        dest="action", metavar="ACTION", required=True, parser_class=AnyOrder
     )
     _add_arguments(actions.add_parser("add", help="announce a window or a series"))
     listing = actions.add_parser("list", help="the windows and where they stand")

@@ -121,15 +121,12 @@ class PeopleOrders:
         return await self._shown(mail)
 
     async def _list(self, asked: Asked, _actor: str) -> Asked:
+        # A control socket's answer is one line of bounded length: a page of them.
         people, customer = self._desk.store.people, asked.get("customer")
-        lines: list[PersonLine] = []
-        for page in range(1, 10**6):
-            found = await offload(people.lines, ALL, customer=customer, page=page)
-            lines += found.lines
-            if page >= found.pages:
-                break
-        # A control socket's answer is one line of bounded length.
-        return {"users": [_user(one) for one in lines[:LISTED]], "total": len(lines)}
+        page = _after(asked) // LISTED + 1
+        found = await offload(people.lines, ALL, customer=customer, page=page)
+        lines = found.lines if page <= found.pages else ()
+        return {"users": [_user(one) for one in lines], "total": found.total}
 
     async def _role(self, asked: Asked, actor: str) -> Asked:
         line = await self._line(asked)
@@ -184,10 +181,11 @@ class PeopleOrders:
         await offload(self._desk.store.customers.add, enrolment)
         return await self._shown_customer(new.customer)
 
-    async def _customers(self, _asked: Asked, _actor: str) -> Asked:
+    async def _customers(self, asked: Asked, _actor: str) -> Asked:
         lines = await offload(self._desk.store.customers.lines)
+        after = _after(asked)
         return {
-            "customers": [_customer(one) for one in lines[:LISTED]],
+            "customers": [_customer(one) for one in lines[after : after + LISTED]],
             "total": len(lines),
         }
 
@@ -251,6 +249,14 @@ def _mail(asked: Asked) -> str:
     if not isinstance(mail, str) or not mail.strip():
         raise InputError("'mail' needs an address")
     return mail
+
+
+def _after(asked: Asked) -> int:
+    """How many lines of a list the asker has already: whole pages."""
+    after = asked.get("after", 0)
+    if not isinstance(after, int) or not 0 <= after < 10**9 or after % LISTED:
+        raise InputError(f"'after' is a number of whole pages of {LISTED}")
+    return after
 
 
 def _new_person(asked: Asked) -> NewPerson:
