@@ -16,7 +16,7 @@ from dataclasses import replace
 from scudo_agent import __version__
 from scudo_agent.clock import Clock
 from scudo_agent.drain import Drainer, off
-from scudo_agent.instant import SECOND, format_instant
+from scudo_agent.instant import SECOND, format_instant, parse_instant
 from scudo_agent.link import Link, again_and_again
 from scudo_agent.store import damage, ledger
 from scudo_agent.store.agent_store import AgentStore, wait
@@ -176,6 +176,8 @@ class Delivery:
             epoch=reply.epoch,
             agent_id=reply.agent_id,
             mode=reply.later_mode or reply.mode,
+            key_since=parse_instant(reply.key_since) if reply.key_since else None,
+            key_due=reply.renew_key,
             frozen=frozen,
             error=why if frozen else None,
             failures=0,

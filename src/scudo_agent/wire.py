@@ -266,7 +266,8 @@ class HelloReply(Reply):
     `agent_id`, `tenant_id` and `site_id` are those bound to the credential.
     `adoptable` is how many open incidents of this agent the desk has that another
     store than this one has told of: they are to be taken over. `frozen`: there are
-    two of this agent, nothing is taken. `renew_key`: the key is to be replaced.
+    two of this agent, nothing is taken. `renew_key`: the key is to be replaced, which
+    is in use since `key_since` (null: before the desk noted that).
     `contract_sha256` tells versions apart that a desk put back from a copy numbered
     alike. A later desk's other mode counts as `normal`: `later_mode` has its name.
     """
@@ -285,6 +286,7 @@ class HelloReply(Reply):
     adoptable: Annotated[int, Field(ge=0)] = 0
     frozen: bool = False
     renew_key: bool = False
+    key_since: When | None = None
     _later_mode: str | None = PrivateAttr(default=None)
 
     @model_validator(mode="wrap")

@@ -70,6 +70,7 @@ def snapshot(*checks: CheckSnapshot, **changes: Any) -> Snapshot:
         "outbox": {"I": StreamSnapshot(oldest_age_s=2.5, waiting=3)},
         "desk_up": True,
         "desk_answered": AT,
+        "key_since": AT,
         "clock_offset_s": -3.0,
         "started": AT,
         "liveness": AT,

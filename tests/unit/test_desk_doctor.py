@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from scudo_agent.agent import desk_health
-from scudo_agent.agent.health import Finding
+from scudo_agent.agent.finding import Finding
 from scudo_agent.cli.main import main
 from scudo_agent.desk.settings import DeskSettings, Smtp
 from scudo_agent.desk.store.tables import mail_outbox

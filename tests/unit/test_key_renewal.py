@@ -15,7 +15,7 @@ from scudo_agent.agent.key_renewal import KeyRenewal, place_of, ring_of
 from scudo_agent.config.secret import Secret, resolve
 from scudo_agent.desk.auth import fingerprint, new_key
 from scudo_agent.desk.store.tables import security_event
-from scudo_agent.instant import DAY, SECOND
+from scudo_agent.instant import DAY, SECOND, format_instant
 from scudo_agent.ticketing.desk import DeskClient
 from scudo_agent.ticketing.key import KeyRing
 from scudo_agent.wire import Hello, HelloReply
@@ -113,7 +113,9 @@ def run(folder: Path, scene: Callable[[Bench, OneAgent], Any]) -> None:
 def test_a_week_old_key_is_replaced_and_holds_a_day_longer(tmp_path: Path) -> None:
     async def scene(desk: Bench, agent: OneAgent) -> None:
         old = agent.key
-        assert not (await agent.hello()).renew_key
+        first = await agent.hello()
+        assert not first.renew_key
+        assert first.key_since == format_instant(desk.clock.wall())
         desk.clock.forward(WEEK_S)
         assert (await agent.hello()).renew_key
         new = agent.key

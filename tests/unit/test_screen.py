@@ -170,3 +170,28 @@ def test_nothing_a_device_says_breaks_the_line() -> None:
     lines = table(doc).splitlines()
     assert len(lines) == 3
     assert "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize("renews_itself", [True, False])
+def test_a_key_that_only_people_can_renew_is_told_once_it_is_due(
+    renews_itself: bool,
+) -> None:
+    key = {
+        "in": "env:SCUDO_KEY",
+        "since": "2026-02-20T09:04:18Z",
+        "due": True,
+        "renews_itself": renews_itself,
+    }
+    doc = document(desk={"error": None, "waiting": 0, "key": key})
+    head = "\n".join(Screen("Europe/Rome").head(doc))
+    said = "the key in env:SCUDO_KEY is 10 d 0 h old, and the agent cannot renew it"
+    assert (said in head) != renews_itself
+    key["due"] = False
+    assert "cannot renew" not in "\n".join(Screen("Europe/Rome").head(doc))
+
+
+def test_a_mode_of_a_later_desk_is_told() -> None:
+    head = Screen("Europe/Rome").head(
+        document(desk={"error": None, "waiting": 0, "mode": "read-only"})
+    )
+    assert "the desk is in a mode 'read-only'" in "\n".join(head)

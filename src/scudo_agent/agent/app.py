@@ -28,7 +28,7 @@ from scudo_agent.agent.desks import (
     enrol_again,
     remote_end,
 )
-from scudo_agent.agent.document import Document
+from scudo_agent.agent.document import Document, text_of
 from scudo_agent.agent.events import EventLog
 from scudo_agent.agent.intervention_news import InterventionNews
 from scudo_agent.agent.key_renewal import KeyRenewal
@@ -169,6 +169,12 @@ class Agent:
             "embedded": self.desk.embedded is not None,
             "connected": state.connected,
             "mode": state.mode,
+            "key": {
+                "in": self.desk.keys.present.reference,
+                "since": text_of(state.key_since),
+                "due": state.key_due,
+                "renews_itself": self.desk.key_file is not None,
+            },
             "error": state.error.to_json() if state.error else None,
             "waiting": outbox.head_seq - outbox.acked_seq,
             "waiting_ledger": ledger.head_seq - ledger.acked_seq,

@@ -8,12 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.exc import DatabaseError
 
+from scudo_agent.agent.finding import Finding, ago, fine
 from scudo_agent.agent.health import (
-    Finding,
-    ago,
     clock_findings,
     disk_findings,
-    fine,
 )
 from scudo_agent.clock import Clock
 from scudo_agent.dbfile.backup import last_taken

@@ -7,15 +7,14 @@ import shutil
 import smtplib
 import socket
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 
 import httpx
 
 from scudo_agent.agent.browser import find
 from scudo_agent.agent.contracts import disagreement
+from scudo_agent.agent.finding import Finding, ago, fine
 from scudo_agent.clock import STEP_US, Clock, SystemClock
 from scudo_agent.config.site import Site
 from scudo_agent.dbfile.backup import last_taken
@@ -33,25 +32,6 @@ _LOW_BYTES = 200 * 2**20
 _TIMEOUT_S = 5.0
 _UNSYNCHRONISED = 0x40
 """`STA_UNSYNC` of adjtimex(2): nothing disciplines the clock."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at; `remedy` says what to do about it."""
-
-    about: str
-    level: Literal["ok", "warning", "fault"]
-    seen: str
-    remedy: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        """For `doctor --json`."""
-        return asdict(self)
-
-
-def fine(about: str, seen: str) -> Finding:
-    """Something that is as it should be."""
-    return Finding(about=about, level="ok", seen=seen)
 
 
 async def examine(site: Site, state: Path, desk_file: Path) -> list[Finding]:
@@ -253,13 +233,6 @@ def _left(
             seen=f"{until}: {one.reason}",
             remedy=f"scudo-agent {'unmute' if mute else 'resume'} {one.name} ends it",
         )
-
-
-def ago(us: int) -> str:
-    """How long ago, in days or seconds."""
-    if us < 0:
-        return "in the future: the clock was set back"
-    return f"{us // DAY} days ago" if us > 2 * DAY else f"{us // SECOND} s ago"
 
 
 async def _names(site: Site) -> list[Finding]:

@@ -107,6 +107,7 @@ class Measures:
             reserve_used=runtime.store.reserve_used,
             desk_up=desk.connected if desk.last_answer or desk.failures else None,
             desk_answered=desk.last_answer,
+            key_since=desk.key_since,
             clock_offset_s=runtime.timeline.offset_us() / SECOND,
             started=runtime.started,
             liveness=runtime.alive,

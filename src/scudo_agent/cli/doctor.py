@@ -5,11 +5,11 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from scudo_agent.cli.common import add_site, site_path, state_folder
+from scudo_agent.cli.common import add_site, live_status, site_path, state_folder
 from scudo_agent.locale.formats import clean
 
 if TYPE_CHECKING:
-    from scudo_agent.agent.health import Finding
+    from scudo_agent.agent.finding import Finding
 
 _MARKS = {"ok": "ok  ", "warning": "note", "fault": "BAD "}
 
@@ -29,13 +29,18 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from scudo_agent.agent import health
+    from scudo_agent.agent.key_health import key_finding
+    from scudo_agent.clock import SystemClock
     from scudo_agent.config import load
     from scudo_agent.probes.registry import SETTINGS
 
     path = site_path(args)
     site = load(path, SETTINGS)
     desk = Path(args.desk) if args.desk else path.parent / "desk.yaml"
-    findings = asyncio.run(health.examine(site, state_folder(args), desk))
+    state = state_folder(args)
+    findings = asyncio.run(health.examine(site, state, desk))
+    key = key_finding(site, live_status(state), SystemClock().wall())
+    findings += [] if key is None else [key]
     return show(findings, as_json=args.json)
 
 

@@ -106,10 +106,20 @@ class Screen:
             why = self.say(desk["error"]) or "on its way"
             rest = f", and {told} of the ledger" if told else ""
             yield f"desk: {desk['waiting']} events wait{rest} ({why})"
+        key = desk.get("key") or {}
+        if key.get("due") and not key["renews_itself"]:
+            yield (
+                f"the key in {key['in']} is {self._age(key['since'], at)} old, and the "
+                "agent cannot renew it: 'scudo-agent desk agent SITE' at the desk "
+                "makes another to put there"
+            )
         if (mode := desk.get("mode", "normal")) not in ("normal", "recovery"):
             known = "this version does not know it, and takes it for normal"
             yield f"the desk is in a mode '{mode}': {known}"
         yield from self.left(document, at)
+
+    def _age(self, since: str | None, now: Instant) -> str:
+        return "a week" if since is None else span(now - parse_instant(since))
 
     def _refused(self, file: Mapping[str, Any]) -> Iterator[str]:
         """That the site file's newer version is not gone by, and why."""

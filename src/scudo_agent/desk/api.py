@@ -91,6 +91,7 @@ class _Api:
 
     async def hello(self, who: AgentIdentity, hello: Hello) -> HelloReply:
         granted = await offload(self.store.agents.hello, who, hello)
+        since = granted.key_since
         return HelloReply(
             epoch=granted.epoch,
             last_contiguous_seq=granted.last_seq,
@@ -106,6 +107,7 @@ class _Api:
             mode="recovery" if granted.recovers else "normal",
             frozen=granted.frozen,
             renew_key=granted.renew_key,
+            key_since=since and format_instant(since),
         )
 
     async def contract(self, who: AgentIdentity) -> ContractState:

@@ -227,6 +227,14 @@ AGENT_METRICS = (
         example="time() - scudo_desk_last_answer_timestamp_seconds > 120",
     ),
     gauge(
+        "scudo_agent_key_timestamp_seconds",
+        "seconds since 1970",
+        SITE,
+        "Since when this agent's key is in use, as the desk says; absent before. "
+        "One from `env:` or `credential:` is not renewed by the agent.",
+        example="time() - scudo_agent_key_timestamp_seconds > 14 * 86400",
+    ),
+    gauge(
         "scudo_windows_copied_timestamp_seconds",
         "seconds since 1970",
         SITE,

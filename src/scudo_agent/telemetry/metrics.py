@@ -243,6 +243,7 @@ def _agent(snapshot: Snapshot, site: tuple[str, str]) -> Iterable[Family]:
         ("scudo_liveness_timestamp_seconds", _moment(snapshot.liveness)),
         ("scudo_desk_up", up),
         ("scudo_desk_last_answer_timestamp_seconds", _moment(snapshot.desk_answered)),
+        ("scudo_agent_key_timestamp_seconds", _moment(snapshot.key_since)),
         ("scudo_store_size_bytes", snapshot.store_bytes),
         ("scudo_store_free_bytes", snapshot.free_bytes),
         ("scudo_store_reserve_used", int(snapshot.reserve_used)),

@@ -88,8 +88,9 @@ class Snapshot:
 
     `incidents` counts open incidents by severity; the provider's own, which have
     none, stand under None. `desk_up` is None before the first attempt to reach it.
-    `windows_copied` is when the desk's windows were last copied, `config_taken` when
-    the site file was last taken, `reload_refused` whether a newer one was not.
+    `key_since` is when the desk first saw the agent's key, `windows_copied` when its
+    windows were last copied, `config_taken` when the site file was last taken,
+    `reload_refused` whether a newer one was not.
     `damaged` is how often the store was, `backups` when each was taken last.
     `store_bytes` is the size of the store's files, `free_bytes` what is left on their
     disk, `reserve_used` whether that was none and the reserve is let go of, `liveness`
@@ -103,6 +104,7 @@ class Snapshot:
     outbox: Mapping[str, StreamSnapshot] = field(default_factory=dict)
     desk_up: bool | None = None
     desk_answered: Instant | None = None
+    key_since: Instant | None = None
     clock_offset_s: float = 0
     started: Instant | None = None
     liveness: Instant | None = None

@@ -38,6 +38,8 @@ class DeliveryState:
     `last_answer` is when the desk last said anything at all. `error` is why it
     does not go on now; `frozen` tells that only people can mend it. `mode`
     is the desk's, as it names it: another than it has now is gone by as `normal`.
+    `key_since` is when the desk first saw the key in use, `key_due` whether it asks
+    for another.
     """
 
     connected: bool = False
@@ -47,6 +49,8 @@ class DeliveryState:
     epoch: int | None = None
     agent_id: str | None = None
     mode: str = "normal"
+    key_since: Instant | None = None
+    key_due: bool = False
     failures: int = 0
 
 

@@ -104,7 +104,7 @@ class Granted:
     The contract is that of the agent's site; revision 0: the desk has none.
     `adoptable` incidents are open that another store of the agent told of.
     `recovers`: the desk lacks what it once had; `frozen`: there are two agents;
-    `renew_key`: the agent's key is old enough to be replaced.
+    `renew_key`: the agent's key, in use since `key_since`, is to be replaced.
     """
 
     epoch: int
@@ -117,6 +117,7 @@ class Granted:
     recovers: bool = False
     frozen: bool = False
     renew_key: bool = False
+    key_since: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +226,7 @@ class Agents:
             recovers=recovers,
             frozen=frozen,
             renew_key=due(key_us, now),
+            key_since=None if key_us is None else Instant(key_us),
         )
 
 
