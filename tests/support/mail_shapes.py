@@ -15,7 +15,11 @@ MID = "<0193e1c0-0000-7000-8000-000000000001.open.1@provider.example>"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """One mail and what is in it; None: it does not matter here."""
+    """One mail and what is in it; None: it does not matter here.
+
+    `fate` is what becomes of it at a desk whose customer `ufficio@acme.example` is,
+    that sent the mail `MID`, and that has no ticket of the number `REF`.
+    """
 
     name: str
     follows: str
@@ -29,6 +33,7 @@ class Shape:
     files: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     certified: bool = False
+    fate: str = "opened request"
 
 
 def plain(
@@ -175,6 +180,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="plain-top-posting",
         follows="RFC 3676 4.5, quotation with >",
+        fate="landed reply",
         data=plain(
             f"{ANSWER}\n\nIl 23/11/2026 10:42, Assistenza ha scritto:\n{QUOTED}\n",
             f"In-Reply-To: {MID}",
@@ -576,6 +582,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="calendar-reply",
         follows="RFC 5546 iTIP REPLY",
+        fate="discarded calendar",
         data=parts(
             text("Accettato"),
             text("BEGIN:VCALENDAR", kind="text/calendar; method=REPLY"),
@@ -598,12 +605,14 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="out-of-office",
         follows="RFC 3834 Auto-Submitted: auto-replied",
+        fate="discarded auto",
         data=plain("Sono assente", "Auto-Submitted: auto-replied (vacation)"),
         kind="auto",
     ),
     Shape(
         name="exchange-oof",
         follows="Exchange out-of-office, by its subject alone",
+        fate="quarantined perhaps_auto",
         data=plain(
             "Sono assente",
             "X-Auto-Response-Suppress: All",
@@ -614,24 +623,28 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="autoresponder",
         follows="cPanel's autoresponder: X-Autorespond, Precedence",
+        fate="discarded auto",
         data=plain("Grazie", "X-Autorespond: yes", "Precedence: auto_reply"),
         kind="auto",
     ),
     Shape(
         name="mailing-list",
         follows="RFC 2919 List-Id",
+        fate="discarded list",
         data=plain("Notizie", "List-Id: <news.acme.example>"),
         kind="list",
     ),
     Shape(
         name="bulk",
         follows="Precedence: bulk",
+        fate="discarded list",
         data=plain("Offerta", "Precedence: bulk"),
         kind="list",
     ),
     Shape(
         name="postfix-bounce",
         follows="Postfix, RFC 3464",
+        fate="noted bounce",
         data=_bounce(
             "Undelivered Mail Returned to Sender",
             "failed",
@@ -643,6 +656,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="postfix-delay",
         follows="Postfix's delayed notice, RFC 3464 Action: delayed",
+        fate="noted delay",
         data=_bounce("Delayed Mail (still being retried)", "delayed"),
         kind="delay",
         sender="mailer-daemon@mx.example",
@@ -650,6 +664,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="exim-bounce",
         follows="Exim: X-Failed-Recipients",
+        fate="discarded bounce",
         data=plain(
             "This message was created automatically",
             "X-Failed-Recipients: it@acme.example",
@@ -662,6 +677,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="qmail-bounce",
         follows="qmail: QSBMF, no report type",
+        fate="discarded bounce",
         data=plain(
             "Hi. This is the qmail-send program",
             "Return-Path: <>",
@@ -674,6 +690,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="exchange-ndr",
         follows="Exchange: Non recapitabile, multipart/report",
+        fate="noted bounce",
         data=_bounce(
             "Non recapitabile: [x]", "failed", sender="postmaster@acme.example"
         ),
@@ -683,6 +700,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="read-receipt",
         follows="RFC 8098 message disposition notification",
+        fate="discarded receipt",
         data=plain(
             "--cut\nContent-Type: text/plain\n\nLetto\n--cut\nContent-Type:"
             " message/disposition-notification\n\nDisposition: displayed\n--cut--\n",
@@ -695,6 +713,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="pec-accepted",
         follows="DPR 68/2005: ricevuta di accettazione",
+        fate="noted receipt",
         data=_receipt("accettazione", "ACCETTAZIONE: Gestionale fermo"),
         kind="receipt",
         sender="posta-certificata@pec.example",
@@ -702,6 +721,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="pec-delivered",
         follows="DPR 68/2005: ricevuta di avvenuta consegna",
+        fate="noted receipt",
         data=_receipt("avvenuta-consegna", "CONSEGNA: Gestionale fermo"),
         kind="receipt",
         sender="posta-certificata@pec.example",
@@ -709,6 +729,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="pec-not-delivered",
         follows="DM 2/11/2005: avviso di mancata consegna",
+        fate="noted receipt",
         data=_receipt("errore-consegna", "AVVISO DI MANCATA CONSEGNA: x"),
         kind="receipt",
         sender="posta-certificata@pec.example",
@@ -734,12 +755,14 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="own-mail-back",
         follows="a forwarding loop: our own header comes back",
+        fate="discarded loop",
         data=plain("x", "X-Scudo-Desk: desk.provider.example"),
         kind="loop",
     ),
     Shape(
         name="own-address",
         follows="a loop: our own address as the sender",
+        fate="discarded loop",
         data=plain("x", sender=f"Assistenza <{OWN}>"),
         kind="loop",
         sender=OWN,
@@ -747,6 +770,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="two-senders",
         follows="RFC 5322 3.6.2: several authors",
+        fate="quarantined no_sender",
         data=plain(ANSWER, sender="a@acme.example, b@evil.example"),
         said=ANSWER,
         sender="",
@@ -754,6 +778,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="sender-with-quotes",
         follows="RFC 5322 quoted names with an address inside",
+        fate="quarantined unknown_sender",
         data=plain(ANSWER, sender='"capo@acme.example" <ladro@evil.example>'),
         said=ANSWER,
         sender="ladro@evil.example",

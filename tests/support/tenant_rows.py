@@ -35,6 +35,7 @@ def _value(name: str, kind: type, tenant: str, number: int) -> object:
         "role": "customer",
         "purpose": "reset",
         "valid_until": None,
+        "outcome": "landed",
     }
     if name in fixed:
         return fixed[name]

@@ -97,6 +97,7 @@ def _value(name: str, kind: type) -> object:
         "role": "customer",
         "purpose": "reset",
         "valid_until": None,
+        "outcome": "landed",
     }
     if name in fixed:
         return fixed[name]

@@ -305,6 +305,8 @@ class Desk:
                 message_host=self.settings.mail.message_host,
                 provider_mail=provider.mail,
                 provider_language=provider.language,
+                reply_address=self.settings.mail.reply_address,
+                own_addresses=frozenset({self.settings.mail.sender.lower()}),
             ),
             provider_name=provider.name,
             owner=f"desk-{secrets.token_hex(8)}",

@@ -6,8 +6,9 @@ ALTERED = "ledger-altered"
 DAMAGED = "store-damaged"
 REFUSED = "report-refused"
 UNSTORED = "store-takes-nothing"
+FLOOD = "mail-flood"
 
-FACTS = (ALTERED, DAMAGED, REFUSED, UNSTORED)
+FACTS = (ALTERED, DAMAGED, REFUSED, UNSTORED, FLOOD)
 """What happened, and is over when nothing more of it comes (`desk.store.own_facts`)."""
 
 
@@ -19,6 +20,8 @@ def headline(about: str, site: str) -> Text:
         return T("Agent's store damaged: {site}", site=site)
     if about == UNSTORED:
         return T("Agent's disk full or failing: {site}", site=site)
+    if about == FLOOD:
+        return T("Too many mails: {site}", site=site)
     return T("Report refused: {site}", site=site)
 
 
@@ -30,6 +33,8 @@ def over_line(about: str, *, ref: str, site: str) -> Text:
         return T("[{ref}] Agent's store in order again: {site}", ref=ref, site=site)
     if about == UNSTORED:
         return T("[{ref}] Agent's disk in order again: {site}", ref=ref, site=site)
+    if about == FLOOD:
+        return T("[{ref}] No longer too many mails: {site}", ref=ref, site=site)
     return T("[{ref}] Nothing more refused: {site}", ref=ref, site=site)
 
 
@@ -56,6 +61,13 @@ def lead(about: str, site: str) -> Text:
             "history says what it sees meanwhile.",
             site=site,
         )
+    if about == FLOOD:
+        return T(
+            "An address sends more mails about {site} than people write, as programs "
+            "do that answer each other. More of them are set aside, and nobody is "
+            "answered, until an hour has passed without one.",
+            site=site,
+        )
     return T(
         "The desk cannot take something that the agent of {site} reports. The agent "
         "keeps it aside (“scudo-agent outbox list”); everything else goes on.",
@@ -71,4 +83,6 @@ def recovered(about: str, site: str) -> Text:
         return T("the store of {site} has been in order for an hour.", site=site)
     if about == UNSTORED:
         return T("the disk of {site} has been in order for an hour.", site=site)
+    if about == FLOOD:
+        return T("the mails about {site} were not too many for an hour.", site=site)
     return T("nothing more from {site} was refused for an hour.", site=site)

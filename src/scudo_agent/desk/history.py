@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scudo_agent.desk import notice_words as words
-from scudo_agent.desk.life import REMARK, TRIAGED
+from scudo_agent.desk.life import MAIL_BACK, MAIL_LATE, MAIL_NOTED, REMARK, TRIAGED
 from scudo_agent.desk.life_words import done_words
 from scudo_agent.desk.store.attachments import SCREENSHOT, Attachment
 from scudo_agent.desk.store.entries import Entry
@@ -66,6 +66,8 @@ class _Teller:
             elif entry.kind == "requested":
                 text = self._say(T("the request was received"))
                 yield self._happening(entry, text)
+            elif entry.kind in (MAIL_BACK, MAIL_LATE, MAIL_NOTED):
+                yield self._program(entry, entry.data)
             else:
                 yield self._desk(entry)
         yield from map(self._attached, kept)
@@ -228,6 +230,19 @@ class _Teller:
         if entry.kind == "closed":
             return self._happening(entry, self._closed(data))
         return self._happening(entry, entry.kind)
+
+    def _program(self, entry: Entry, data: dict[str, Any]) -> Happening:
+        """What a program told by mail."""
+        if entry.kind == MAIL_NOTED:
+            detail = f"{data.get('sender', '')}: {data.get('said', '')}"
+            text = self._say(T("answered by a program, by mail"))
+            return self._happening(entry, text, detail=detail)
+        detail = f"{data.get('recipient', '')}: {data.get('error', '')}"
+        if entry.kind == MAIL_LATE:
+            text = self._say(T("mail not delivered yet"))
+            return self._happening(entry, text, detail=detail)
+        text = self._say(T("mail came back"))
+        return self._happening(entry, text, detail=detail, tone="bad")
 
     def _moved_here(self, entry: Entry, stage: Stage) -> Happening:
         text = T(

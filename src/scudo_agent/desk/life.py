@@ -15,6 +15,10 @@ from scudo_agent.desk.life_values import CLOSED as CLOSED
 from scudo_agent.desk.life_values import DETAIL_LIMIT as DETAIL_LIMIT
 from scudo_agent.desk.life_values import ESTIMATED as ESTIMATED
 from scudo_agent.desk.life_values import INTERNAL_KINDS as INTERNAL_KINDS
+from scudo_agent.desk.life_values import MAIL_BACK as MAIL_BACK
+from scudo_agent.desk.life_values import MAIL_LATE as MAIL_LATE
+from scudo_agent.desk.life_values import MAIL_LIMIT as MAIL_LIMIT
+from scudo_agent.desk.life_values import MAIL_NOTED as MAIL_NOTED
 from scudo_agent.desk.life_values import MESSAGE as MESSAGE
 from scudo_agent.desk.life_values import REDUNDANT as REDUNDANT
 from scudo_agent.desk.life_values import REMARK as REMARK
@@ -101,7 +105,8 @@ def allow(life: Life, act: Act, doer: Doer) -> None:
 
 
 def _note(life: Life, act: Note, doer: Doer) -> Done:
-    words = _words(act.words, T("Write something first."))
+    limit = MAIL_LIMIT if act.by_mail else WORDS_LIMIT
+    words = _words(act.words, T("Write something first."), limit)
     if not act.public:
         return Done(life=life, kind=REMARK, data={"words": words})
     if life.audience == "provider":
@@ -114,6 +119,10 @@ def _note(life: Life, act: Note, doer: Doer) -> Done:
     if life.status is Status.WAITING_CUSTOMER:
         life = replace(life, status=Status.IN_PROGRESS)
         data["status"] = turn(Status.WAITING_CUSTOMER, Status.IN_PROGRESS)
+    elif life.status in _OPEN_ENDS:
+        # The mails that said it was over promise that: "reply, we will re-open it".
+        data["status"] = turn(life.status, Status.REOPENED)
+        life = replace(life, status=Status.REOPENED, estimate=None)
     return Done(life=life, kind=MESSAGE, data=data, mail=Mail.ANSWER)
 
 
@@ -295,8 +304,8 @@ def _to(life: Life, mail: Mail, told: bool = True) -> Mail | None:
     return mail if told and life.audience == "customer" else None
 
 
-def _words(words: str, missing: Text) -> str:
-    words = _limited(words)
+def _words(words: str, missing: Text, limit: int = WORDS_LIMIT) -> str:
+    words = _limited(words, limit)
     if not words:
         raise ActError(missing)
     return words

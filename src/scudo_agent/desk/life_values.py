@@ -14,6 +14,9 @@ from scudo_agent.text import Text
 WORDS_LIMIT = 2000
 """Signs of a reason or a note."""
 
+MAIL_LIMIT = 10_000
+"""Signs of what somebody said in a mail; what is longer goes along as a file."""
+
 DETAIL_LIMIT = 100
 """Signs of the tool that a remote session uses, or of where the work is done."""
 
@@ -133,10 +136,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Write something down; `public`: the customer reads it."""
+    """Write something down; `public`: the customer reads it; `by_mail`: it came so."""
 
     words: str
     public: bool
+    by_mail: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,5 +180,9 @@ REDUNDANT = "redundant"
 STATUS, CLOSED, REMARK, MESSAGE = "status", "closed", "remark", "message"
 """Kinds of the entries that acts of people leave in a ticket's history."""
 
-INTERNAL_KINDS = frozenset({REMARK})
+MAIL_BACK, MAIL_LATE, MAIL_NOTED = "mail_back", "mail_late", "mail_noted"
+"""Kinds of what programs tell by mail: one of ours came back or is late; or an
+automatic answer."""
+
+INTERNAL_KINDS = frozenset({REMARK, MAIL_BACK, MAIL_LATE, MAIL_NOTED})
 """Entries that only the provider's people ever see."""

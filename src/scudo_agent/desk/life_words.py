@@ -80,6 +80,10 @@ def done_words(
             yield T("expected back: {when}", when={"instant": int(at)})
     else:
         yield _plain(kind, data)
+    if kind in (MESSAGE, REMARK) and "mail_in" in data:
+        yield T("by mail")
+    if kind == MESSAGE and _reopens(data):
+        yield STATES[Status.REOPENED]
 
 
 def _plain(kind: str, data: Mapping[str, Any]) -> Text:
@@ -96,6 +100,10 @@ def _plain(kind: str, data: Mapping[str, Any]) -> Text:
     if data.get("by_customer"):
         return T("message from the customer")
     return T("message to the customer")
+
+
+def _reopens(data: Mapping[str, Any]) -> bool:
+    return bool(data.get("status", {}).get("to") == Status.REOPENED)
 
 
 def mode_words(mode: Mode, detail: str | None) -> Text:

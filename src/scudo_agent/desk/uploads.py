@@ -5,7 +5,6 @@ other decided by the content. Only pictures are ever shown in a page; all else i
 out as bytes to be kept.
 """
 
-from hashlib import sha256
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
@@ -14,21 +13,15 @@ from starlette.responses import Response
 
 from scudo_agent.desk.forms import read_form
 from scudo_agent.desk.store.attachments import SCREENSHOT, Attachment
-from scudo_agent.desk.store.files import Kept
-from scudo_agent.locale.formats import clean
+from scudo_agent.desk.store.kept_files import NAME_SIGNS as NAME_SIGNS
+from scudo_agent.desk.store.kept_files import SHOWN as SHOWN
+from scudo_agent.desk.store.kept_files import UNKNOWN as UNKNOWN
+from scudo_agent.desk.store.kept_files import file_name as file_name
+from scudo_agent.desk.store.kept_files import type_of as type_of
+from scudo_agent.desk.store.kept_files import upload as upload
 
-NAME_SIGNS = 100
-UNKNOWN = "application/octet-stream"
-_UNNAMED = "file"
 _FIELD_BYTES = 40_000
 """Of one field: 10,000 signs of four bytes each."""
-_PICTURES = (
-    (b"\x89PNG\r\n\x1a\n", b"", "image/png"),
-    (b"\xff\xd8\xff", b"", "image/jpeg"),
-    (b"RIFF", b"WEBP", "image/webp"),
-)
-SHOWN = frozenset(kind for _, _, kind in _PICTURES)
-"""Types that a page may show; everything else is handed out, and never interpreted."""
 
 
 class BrokenError(Exception):
@@ -59,41 +52,6 @@ async def read_parts(
     except HTTPException:
         raise BrokenError from None
     return found, brought
-
-
-def upload(name: str, content: bytes, *, public: bool) -> Kept:
-    """A file that somebody sent, under a harmless name and the type that it has."""
-    return Kept(
-        name=file_name(name),
-        media_type=type_of(content),
-        content=content,
-        sha256=sha256(content).hexdigest(),
-        public=public,
-    )
-
-
-def type_of(content: bytes) -> str:
-    """What the first bytes say that it is: a picture that is shown, or unknown."""
-    for begin, then, kind in _PICTURES:
-        if content.startswith(begin) and content[8:12].startswith(then):
-            return kind
-    return UNKNOWN
-
-
-def file_name(given: str) -> str:
-    """The last part of a path, in one line, without what no file's name has.
-
-    No control, bidi or invisible sign, none of `<>:"|?*`, no dot in front; at most
-    100 signs, of which the ending stays.
-    """
-    last = clean(given[-1000:]).replace("\\", "/").rpartition("/")[2]
-    kept = "".join("_" if sign in '<>:"|?*' else sign for sign in last)
-    name = kept.strip(" .")
-    if len(name) > NAME_SIGNS:
-        stem, dot, end = name.rpartition(".")
-        ending = dot + end if stem and len(end) <= 10 else ""
-        name = name[: NAME_SIGNS - len(ending)] + ending
-    return name or _UNNAMED
 
 
 def disposition(name: str, *, inline: bool) -> str:

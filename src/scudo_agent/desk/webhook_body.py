@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from scudo_agent.desk.history import timeline
+from scudo_agent.desk.life import MAIL_BACK, MAIL_LATE, MAIL_NOTED
 from scudo_agent.desk.store.entries import Entry
 from scudo_agent.desk.store.views import TicketLine, TicketView
 from scudo_agent.desk.ticket_json import line_json
@@ -30,7 +31,7 @@ class HookEvent(StrEnum):
 PING = "desk.ping"
 """What a test delivery says it is."""
 
-_UNTOLD = ("mail_accepted", "mail_refused")
+_UNTOLD = ("mail_accepted", "mail_refused", MAIL_BACK, MAIL_LATE, MAIL_NOTED)
 _EVENTS = {
     Kind.OPEN.value: HookEvent.OPENED,
     "requested": HookEvent.OPENED,

@@ -166,7 +166,13 @@ def _read(message: "Message[str, str]") -> Incoming:
 
 def _kept(envelope: dict[str, str]) -> dict[str, str]:
     """What of the envelope's headers says how the mail came."""
-    names = ("x-trasporto", "x-riferimento-message-id", "return-path")
+    names = (
+        "x-trasporto",
+        "x-riferimento-message-id",
+        "return-path",
+        "delivered-to",
+        "x-original-to",
+    )
     return {name: envelope[name] for name in names if name in envelope}
 
 

@@ -65,11 +65,17 @@ class ActErrand(Head):
 
 
 def put_mail(
-    db: Connection, row: Any, told: tuple[Mail, int, Instant], *, posting: Posting
+    db: Connection,
+    row: Any,
+    told: tuple[Mail, int, Instant],
+    *,
+    posting: Posting,
+    answers: str | None = None,
 ) -> bool:
     """Put the mail of an act into the outbox; False when nobody has an address.
 
-    `row` is the ticket's, `told` why, by which entry of history, and when.
+    `row` is the ticket's, `told` why, by which entry of history, and when; `answers`
+    is the Message-ID of the customer's own mail, where that began the thread.
     """
     kind, event_id, now = told
     reader = _reader(db, row, kind, posting)
@@ -86,9 +92,10 @@ def put_mail(
         "rev": 0,
         "event_id": event_id,
         "state": "pending",
-        # Not the entry's number: it would tell how much all others do.
+        # Not the entry's number: it would tell how much all others do, and whoever
+        # guesses it could say that he answers it (threat 22).
         "message_id": f"<{row.ref}.{kind.value}.{token_hex(8)}@{host}>",
-        "in_reply_to": db.execute(FIRST_MAIL, of_ticket).scalar(),
+        "in_reply_to": answers or db.execute(FIRST_MAIL, of_ticket).scalar(),
         "recipient": recipient,
         "language": language,
         "created_us": now,

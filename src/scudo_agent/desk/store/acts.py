@@ -4,8 +4,8 @@ Whoever changes a ticket says which version was seen; if it is another one by no
 nothing is done. Who, when and why of each act is an entry of the ticket's history.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -53,6 +53,15 @@ class Changed:
     event_id: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """When something was said that the desk writes down later, and what else of it
+    its entry of history keeps."""
+
+    at: Instant
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Acts:
     """The acts of people on tickets that they may see."""
 
@@ -78,18 +87,40 @@ class Acts:
             row = db.execute(query).first()
             if row is None:
                 return None
-            now, life = self._now(), life_of(row)
-            allow(life, act, doer(who))
-            _unchanged(row, act, version)
-            done = act_of(life, act, doer(who), now=now)
-            _known(db, row, act)
-            reached = _put(db, row, done, who, now)
-            event_id = _enter(db, row, done, who, now)
-            clocked(db, row.ticket_id, now=now)
-            if done.mail is not None:
-                post = (done.mail, event_id, now)
-                put_mail(db, row, post, posting=self._posting)
+            return self.do_in(db, who, row, act, version=version)
+
+    def do_in(
+        self,
+        db: Connection,
+        who: Person,
+        row: Any,
+        act: Act,
+        *,
+        version: int | None,
+        told: Told | None = None,
+    ) -> Changed:
+        """`act` on the ticket of `row`, within the transaction `db`; raises as `do`.
+
+        Whoever calls it has made sure that `who` sees the ticket.
+        """
+        now, life = self._now(), life_of(row)
+        allow(life, act, doer(who))
+        _unchanged(row, act, version)
+        done = act_of(life, act, doer(who), now=now)
+        _known(db, row, act)
+        told = told or Told(at=now)
+        done = replace(done, data={**done.data, **told.data})
+        reached = _put(db, row, done, who, now)
+        event_id = _enter(db, row, done, who, (told.at, now))
+        clocked(db, row.ticket_id, now=now)
+        if done.mail is not None:
+            post = (done.mail, event_id, now)
+            put_mail(db, row, post, posting=self._posting)
         return Changed(version=reached, event_id=event_id)
+
+    def check(self, row: Any, act: Act, who: Person) -> None:
+        """Raise as `do_in` would for the ticket of `row`, and do nothing."""
+        act_of(life_of(row), act, doer(who), now=self._now())
 
     def hands(self) -> tuple[tuple[int, str], ...]:
         """The provider's people to whom a ticket can be given: number and name."""
@@ -243,13 +274,16 @@ def _columns(life: Life) -> dict[str, Any]:
     }
 
 
-def _enter(db: Connection, row: Any, done: Done, who: Person, now: Instant) -> int:
-    """One entry of history: who, when and why."""
+def _enter(
+    db: Connection, row: Any, done: Done, who: Person, when: tuple[Instant, Instant]
+) -> int:
+    """One entry of history: who, when (and when the desk wrote it) and why."""
+    at, now = when
     values = {
         "tenant_id": row.tenant_id,
         "ticket_id": row.ticket_id,
         "kind": done.kind,
-        "at_us": now,
+        "at_us": at,
         "stored_us": now,
         "actor": who.actor,
         "severity": done.life.severity,

@@ -29,6 +29,8 @@ from scudo_agent.desk.store.keys import AgentKeys
 from scudo_agent.desk.store.leases import free_leases
 from scudo_agent.desk.store.leaving import Leaving
 from scudo_agent.desk.store.ledger import LedgerBook
+from scudo_agent.desk.store.mail_filing import Filing
+from scudo_agent.desk.store.mail_in import MailIn
 from scudo_agent.desk.store.mailbox import Mailbox
 from scudo_agent.desk.store.measures import Measures
 from scudo_agent.desk.store.migrate import migrate
@@ -38,7 +40,9 @@ from scudo_agent.desk.store.overview import Overviews
 from scudo_agent.desk.store.own_facts import Facts
 from scudo_agent.desk.store.people import People
 from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.quarantine import Quarantine
 from scudo_agent.desk.store.replies import Replies
+from scudo_agent.desk.store.reply_address import ReplyAddresses
 from scudo_agent.desk.store.requests import Requests
 from scudo_agent.desk.store.retention import Retention
 from scudo_agent.desk.store.saved_views import SavedViews
@@ -139,6 +143,12 @@ class DeskStore:
         self.ticket_pages = TicketPages(self.database)
         self.tokens = Tokens(self.database, self.now)
         self.requests = Requests(self.database, self.now, posting)
+        filing = Filing(self.acts, self.requests, self.now)
+        self.mail_in = MailIn(self.database, self.now, posting, filing)
+        self.quarantine = Quarantine(self.database, self.now, posting, filing)
+        self.reply_addresses = ReplyAddresses(
+            self.database, self.now, posting.reply_address
+        )
         self.retention = Retention(self.database, self.now)
         self.search = Search(self.database, self.now)
         self.saved_views = SavedViews(self.database, self.now)

@@ -1,7 +1,6 @@
 """Files that people attach to tickets: kept with the ticket, found by their names."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
@@ -15,6 +14,7 @@ from scudo_agent.desk.store.attachments import (
     attachment_of,
 )
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.kept_files import Kept as Kept
 from scudo_agent.desk.store.scope import Person, within
 from scudo_agent.desk.store.search import index
 from scudo_agent.desk.store.tables import ticket
@@ -46,17 +46,6 @@ REFUSED: dict[str, Text] = {
 
 class FileError(ScudoError):
     """It is not taken: `empty`, `large`, `full` (the ticket's room) or `many`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A file to keep: a cleaned name, the type that its content has."""
-
-    name: str
-    media_type: str
-    content: bytes
-    sha256: str
-    public: bool
 
 
 class Files:

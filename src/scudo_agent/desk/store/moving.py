@@ -35,6 +35,7 @@ from scudo_agent.desk.store.attachment_tables import attachment
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.ledger_tables import statement
 from scudo_agent.desk.store.life_tables import site_contract
+from scudo_agent.desk.store.mail_tables import mail_in
 from scudo_agent.desk.store.migrate import newest
 from scudo_agent.desk.store.on_call_tables import rota, rota_swap
 from scudo_agent.desk.store.people_tables import person, saved_view
@@ -61,6 +62,7 @@ MOVED: tuple[Table, ...] = (
     desk_tables.ticket_event,
     attachment,
     desk_tables.mail_outbox,
+    mail_in,
     intervention,
     window_tables.window_series,
     window_tables.window,
@@ -77,6 +79,7 @@ LEFT: Mapping[str, str] = MappingProxyType(
         "agent_key": "opens a door",
         "agent_run": "of the desk's own work",
         "api_token": "opens a door",
+        "desk_secret": "opens a door; replies are known by Message-IDs, too",
         "held_stage": "agents tell it again",
         "inbox": "agents tell it again",
         "invitation": "opens a door",
@@ -240,7 +243,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
 
 def _read_table(db: Connection, table: Table, folder: Path) -> int:
     path = folder / f"{table.name}.jsonl"
-    count, at_once = 0, 1 if table is attachment else _AT_ONCE
+    count, at_once = 0, 1 if table in (attachment, mail_in) else _AT_ONCE
     rows: list[dict[str, Any]] = []
     try:
         with path.open(encoding="utf-8") as file:
@@ -265,6 +268,8 @@ def _row(table: Table, line: str, where: str, folder: Path) -> dict[str, Any]:
     for column in table.columns:
         if isinstance(column.type, LargeBinary):
             value = given[column.name]
+            if value is None and column.nullable:
+                continue
             given[column.name] = _bytes(table, value, where, folder)
     if table is desk_tables.agent:
         # Nobody's key: the agent is invited again.

@@ -120,11 +120,17 @@ _FOLD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
-    """What the outbox must know of the desk's settings."""
+    """What the outbox must know of the desk's settings.
+
+    `reply_address` is where answers come in, None where no mail does;
+    `own_addresses`, in small letters, are those that the desk writes from.
+    """
 
     message_host: str
     provider_mail: str
     provider_language: str = "it"
+    reply_address: str | None = None
+    own_addresses: frozenset[str] = frozenset()
 
 
 class _Many:

@@ -104,6 +104,21 @@ class Asked:
     conformity: bool = False
     backup: bool = False
     files: tuple[Kept, ...] = ()
+    mail: "ByMail | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByMail:
+    """What a request that came by mail has beside its words.
+
+    `title` is the mail's subject, `message_id` what its receipt answers, `pictured`
+    whether a picture came along; `told` is kept in the entry of history.
+    """
+
+    title: str
+    message_id: str | None
+    pictured: bool
+    told: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,20 +175,22 @@ class Requests:
         `RequestError` with all that is wrong. Ticket, history, receipt and the words
         to find it by are one transaction.
         """
+        with self._database.write() as db:
+            return self.open_in(db, who, asked)
+
+    def open_in(self, db: Connection, who: Person, asked: Asked) -> str | None:
+        """As `open`, within the transaction `db`; nothing is written if it raises."""
         if not may_ask(who, asked.tenant_id):
             return None
-        with self._database.write() as db:
-            now = self._now()
-            mine = (site.c.tenant_id == asked.tenant_id) & (
-                site.c.site_id == asked.site_id
-            )
-            if db.execute(select(site.c.site_id).where(mine)).first() is None:
-                return None
-            covers = covers_of(db, asked.tenant_id, asked.site_id)
-            contract = _contract(db, covers, asked.received)
-            if faults := dict(_faults(asked, contract, now)):
-                raise RequestError(faults)
-            return self._put(db, who, asked, (covers, contract), now)
+        now = self._now()
+        mine = (site.c.tenant_id == asked.tenant_id) & (site.c.site_id == asked.site_id)
+        if db.execute(select(site.c.site_id).where(mine)).first() is None:
+            return None
+        covers = covers_of(db, asked.tenant_id, asked.site_id)
+        contract = _contract(db, covers, asked.received)
+        if faults := dict(_faults(asked, contract, now)):
+            raise RequestError(faults)
+        return self._put(db, who, asked, (covers, contract), now)
 
     def _put(
         self,
@@ -205,6 +222,8 @@ class Requests:
                 one.to_json() for one in _committed(covers, contract, asked, facts)
             ],
         }
+        if asked.mail is not None:
+            data |= asked.mail.told
         entry = {
             "tenant_id": asked.tenant_id,
             "ticket_id": ticket_id,
@@ -222,7 +241,13 @@ class Requests:
         for file in asked.files:
             keep(db, who, stored, file, now)
         clocked(db, ticket_id, now=now)
-        put_mail(db, stored, (Mail.RECEIPT, event_id, now), posting=self._posting)
+        put_mail(
+            db,
+            stored,
+            (Mail.RECEIPT, event_id, now),
+            posting=self._posting,
+            answers=None if asked.mail is None else asked.mail.message_id,
+        )
         return str(row["ref"])
 
 
@@ -293,13 +318,19 @@ def _missing(asked: Asked, contract: Contract | None) -> Iterator[str]:
         "description": True,
         "detected_at": asked.detected is not None,
         "url": bool(asked.url),
-        "screenshot": any(one.media_type.startswith("image/") for one in asked.files),
+        "screenshot": _pictured(asked),
         "software_version": bool(asked.software_version),
         "conformity": asked.conformity,
         "backup": asked.backup,
     }
     if contract is not None:
         yield from (one for one in contract.requests.required if not told[one])
+
+
+def _pictured(asked: Asked) -> bool:
+    if asked.mail is not None and asked.mail.pictured:
+        return True
+    return any(one.media_type.startswith("image/") for one in asked.files)
 
 
 def _committed(
@@ -332,6 +363,8 @@ def _row(asked: Asked, severity: int | None, now: Instant) -> dict[str, Any]:
         {} if asked.detected is None else {"detected_us": asked.detected}
     )
     first = asked.description.split("\n", 1)[0]
+    if asked.mail is not None and asked.mail.title:
+        first = asked.mail.title
     if len(first) > TITLE_LIMIT:
         first = first[: TITLE_LIMIT - 1].rstrip() + "…"
     return {

@@ -17,10 +17,13 @@ from scudo_agent.desk.store.contracts import last_contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.ledger_tables import ledger, statement
 from scudo_agent.desk.store.life_tables import ticket_word
+from scudo_agent.desk.store.mail_room import drop_old
+from scudo_agent.desk.store.mail_tables import mail_in
 from scudo_agent.desk.store.people_post import KINDS
 from scudo_agent.desk.store.people_tables import person_token
 from scudo_agent.desk.store.session_tables import login_code, session
 from scudo_agent.desk.store.tables import (
+    PROVIDER_TENANT,
     held_stage,
     inbox,
     incident,
@@ -67,7 +70,7 @@ class Retention:
         """Drop what is due; how many rows."""
         now = self._now()
         with self._database.write() as db:
-            done = _received(db, now)
+            done = _received(db, now) + drop_old(db, now)
         with self._database.read() as db:
             contracts = last_contracts(db)
             sites = db.execute(select(site)).all()
@@ -216,6 +219,7 @@ def _closed(db: Connection, of: Row[Any], since: Instant) -> int:
     )
     done += db.execute(told).rowcount
     for table in (
+        mail_in,
         ticket_word,
         attachment,
         mail_outbox,
@@ -223,8 +227,10 @@ def _closed(db: Connection, of: Row[Any], since: Instant) -> int:
         incident,
         ticket,
     ):
+        # A mail that came in is the provider's, whatever ticket it is on.
+        whose = PROVIDER_TENANT if table is mail_in else of.tenant_id
         gone = delete(table).where(
-            table.c.tenant_id == of.tenant_id, table.c.ticket_id.in_(ids)
+            table.c.tenant_id == whose, table.c.ticket_id.in_(ids)
         )
         done += db.execute(gone).rowcount
     return done

@@ -336,6 +336,8 @@ mail_outbox = Table(
     _text("last_error", null=True),
     _text("window_thread", null=True),
     Column("digest", Boolean, nullable=False, server_default=text("false")),
+    _us("bounced_us", null=True),
+    _text("bounce", null=True),
     UniqueConstraint("tenant_id", "incident_id", "kind", "rev"),
     UniqueConstraint("tenant_id", "message_id"),
     UniqueConstraint("tenant_id", "mail_id"),
@@ -356,6 +358,7 @@ mail_outbox = Table(
 Index("ix_mail_outbox_ticket", mail_outbox.c.ticket_id, mail_outbox.c.state)
 Index("ix_mail_outbox_window", mail_outbox.c.window_thread, mail_outbox.c.state)
 Index("ix_mail_outbox_due", mail_outbox.c.state, mail_outbox.c.next_us)
+Index("ix_mail_outbox_message", mail_outbox.c.message_id)
 Index("ix_mail_outbox_folded", mail_outbox.c.tenant_id, mail_outbox.c.folded_into)
 
 security_event = Table(

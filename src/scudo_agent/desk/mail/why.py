@@ -1,0 +1,56 @@
+"""What became of a mail that came in, and by which rule."""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of a mail."""
+
+    LANDED = "landed"
+    """On its ticket, as somebody's word."""
+    OPENED = "opened"
+    """A request of its own."""
+    NOTED = "noted"
+    """Where it belongs; a program wrote it, and nobody is answered."""
+    QUARANTINED = "quarantined"
+    """Set aside: one of the provider's people decides."""
+    DISCARDED = "discarded"
+    """Of no use; kept for a while."""
+
+
+class Why(StrEnum):
+    """The rule that decided."""
+
+    REPLY = "reply"
+    REQUEST = "request"
+    BOUNCE = "bounce"
+    DELAY = "delay"
+    RECEIPT = "receipt"
+    AUTO = "auto"
+    CALENDAR = "calendar"
+    LIST = "list"
+    LOOP = "loop"
+    HOSTILE = "hostile"
+    """Too large, too deep, or unreadable."""
+    NO_SENDER = "no_sender"
+    """None, or more than one."""
+    UNKNOWN_SENDER = "unknown_sender"
+    NOT_ALLOWED = "not_allowed"
+    """It answers a mail of the ticket, and its sender has no say there."""
+    REF_ONLY = "ref_only"
+    """It names a ticket's number: anybody can."""
+    BAD_ADDRESS = "bad_address"
+    """It was sent to a reply address that the desk did not make."""
+    TOO_MANY = "too_many"
+    WHICH_CUSTOMER = "which_customer"
+    WHICH_SITE = "which_site"
+    STAFF = "staff"
+    """One of the provider's people wrote, about no ticket."""
+    STAFF_ELSEWHERE = "staff_elsewhere"
+    """It is said to be the provider's, and answers a mail that went to a customer."""
+    PERHAPS_AUTO = "perhaps_auto"
+    """Nothing but its subject looks like an automatic answer."""
+    REFUSED = "refused"
+    """The ticket takes no such word, or the site no such request."""
+    NO_ROOM = "no_room"
+    """It was the oldest of too many that were set aside."""
