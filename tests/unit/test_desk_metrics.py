@@ -1,5 +1,6 @@
 """`/metrics` of the desk: what waits, since when, and who may look."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from sqlalchemy import Engine, event
 
 from scudo_agent.desk.mail.transport import TransportError
+from scudo_agent.desk.rights import Role
+from scudo_agent.desk.rota import Rota
 from scudo_agent.instant import DAY, SECOND, Instant
 from scudo_agent.telemetry.desk_catalogue import DESK_METRICS
+from support.crew import hand
 from support.desk_scene import play
 from support.desking import T0, Bench, stage
 
@@ -29,7 +33,15 @@ async def read(b: Bench) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 def test_every_metric_is_there_with_its_labels(tmp_path: Path) -> None:
     async def scene(b: Bench) -> None:
-        await b.agent()
+        agent = await b.agent()
+        dora = hand(b, Role.DISPATCHER, "Dora Dispatcher")
+        rota = Rota(zone="UTC", first=date(2026, 11, 16), minute=0, every_days=7,
+                    people=(dora.number,))  # fmt: skip
+        b.desk.store.rota.put(rota, version=0, actor="person:admin")
+        await agent.send(stage())
+        await b.desk.call_people()
+        await b.desk.send_mails()
+        await b.desk.call_people()
         seen: dict[str, set[str]] = {}
         for name, labels in await read(b):
             seen.setdefault(name, set()).update(key for key, _ in labels)
@@ -37,7 +49,7 @@ def test_every_metric_is_there_with_its_labels(tmp_path: Path) -> None:
         del expected["scudo_desk_backup_timestamp_seconds"]  # there is none yet
         assert seen == expected
 
-    play(tmp_path, scene)
+    play(tmp_path, scene, on_call={"hours": "always"})
 
 
 def test_mails_age_until_they_leave_or_fail(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ class Desk:
         self._worker: MailWorker | None = None
         self._tickets: Rounds | None = None
         self._agents: Rounds | None = None
+        self._calls: Rounds | None = None
         self._mailing: asyncio.Task[None] | None = None
         self._hooks: WebhookWorker | None = None
         self._telling: asyncio.Task[None] | None = None
@@ -149,6 +150,9 @@ class Desk:
         self._hooks = WebhookWorker(store, self.sender, rng=self._rng)
         self._tickets = rounds.tickets(store, self.wake_mails)
         self._agents = rounds.agents(store, self.wake_mails)
+        if self.settings.on_call is not None:
+            policy = self.settings.on_call.policy
+            self._calls = rounds.calls(store, policy, self.wake_mails)
         self._asgi = application(
             store,
             self.settings,
@@ -160,6 +164,8 @@ class Desk:
             self._mailing = asyncio.create_task(self._worker.run(), name="desk mails")
             self._telling = asyncio.create_task(self._hooks.run(), name="desk webhooks")
             self._tickets.start("desk tickets")
+            if self._calls is not None:
+                self._calls.start("desk calls")
 
     async def serve(self) -> None:
         """Answer requests until `close`; the port is taken before anything else.
@@ -213,10 +219,10 @@ class Desk:
         if self._telling is not None and self._hooks is not None:
             await self._hooks.stop(self._telling, patience_s=_STOP_S)
             self._telling = None
-        for one in (self._tickets, self._agents):
+        for one in (self._tickets, self._agents, self._calls):
             if one is not None:
                 await one.stop(patience_s=_STOP_S)
-        self._tickets = self._agents = None
+        self._tickets = self._agents = self._calls = None
         if self._server is not None:
             self._server.should_exit = True
             await self._server.ended.wait()
@@ -258,6 +264,12 @@ class Desk:
         if self._tickets is None:
             raise ScudoError("the desk is not started")
         return await self._tickets.turn()
+
+    async def call_people(self) -> int:
+        """Make the calls that are due, begin and end alarms; how many calls."""
+        if self._calls is None:
+            raise ScudoError("nobody is to be called: 'on_call' is not set")
+        return await self._calls.turn()
 
     async def close_quiet(self) -> int:
         """Close every ticket that has been quiet for long enough; how many."""

@@ -5,7 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scudo_agent.desk import notice_words as words
-from scudo_agent.desk.life import MAIL_BACK, MAIL_LATE, MAIL_NOTED, REMARK, TRIAGED
+from scudo_agent.desk.call_words import called_words
+from scudo_agent.desk.life import (
+    CALL_ENTRIES,
+    MAIL_BACK,
+    MAIL_LATE,
+    MAIL_NOTED,
+    REMARK,
+    TRIAGED,
+)
 from scudo_agent.desk.life_words import done_words
 from scudo_agent.desk.store.attachments import SCREENSHOT, Attachment
 from scudo_agent.desk.store.entries import Entry
@@ -68,6 +76,8 @@ class _Teller:
                 yield self._happening(entry, text)
             elif entry.kind in (MAIL_BACK, MAIL_LATE, MAIL_NOTED):
                 yield self._program(entry, entry.data)
+            elif entry.kind in CALL_ENTRIES:
+                yield self._called(entry, entry.data)
             else:
                 yield self._desk(entry)
         yield from map(self._attached, kept)
@@ -243,6 +253,12 @@ class _Teller:
             return self._happening(entry, text, detail=detail)
         text = self._say(T("mail came back"))
         return self._happening(entry, text, detail=detail, tone="bad")
+
+    def _called(self, entry: Entry, data: dict[str, Any]) -> Happening:
+        said, tone = called_words(entry.kind, data, self._view.names)
+        detail = str(data.get("error") or data.get("to") or "")
+        happening = self._happening(entry, self._say(said), detail=detail, tone=tone)
+        return replace(happening, name=self._name(entry.actor))
 
     def _moved_here(self, entry: Entry, stage: Stage) -> Happening:
         text = T(

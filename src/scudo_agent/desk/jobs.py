@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 
 from scudo_agent.desk.act_notice import render_act
+from scudo_agent.desk.call_notice import render_call
 from scudo_agent.desk.digest_notice import Digest, render_digest
 from scudo_agent.desk.life import Mail
 from scudo_agent.desk.mail.compose import ComposeError, Enclosure, Letter, compose
@@ -16,6 +17,7 @@ from scudo_agent.desk.people_notice import render_person
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.statement_notice import render_stated
 from scudo_agent.desk.store.act_post import ActErrand
+from scudo_agent.desk.store.call_post import CallErrand
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.digests import FlapNews, StormNews
 from scudo_agent.desk.store.mailbox import (
@@ -156,6 +158,11 @@ class MailWorker(Lanes):
             speaks = translator(errand.language)
             provider = self._settings.provider.name
             rendered = render_person(errand, speaks, provider, url=self._url())
+            return self._dressed(errand, rendered, None)
+        if isinstance(errand, CallErrand):
+            speaks = translator(errand.language)
+            provider = self._settings.provider.name
+            rendered = render_call(errand, speaks, provider, url=self._url())
             return self._dressed(errand, rendered, None)
         if isinstance(errand, StatementErrand):
             speaks = translator(errand.language)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from scudo_agent.desk.life_values import ASSIGNED as ASSIGNED
+from scudo_agent.desk.life_values import CALL_ENTRIES as CALL_ENTRIES
 from scudo_agent.desk.life_values import CLOSED as CLOSED
 from scudo_agent.desk.life_values import DETAIL_LIMIT as DETAIL_LIMIT
 from scudo_agent.desk.life_values import ESTIMATED as ESTIMATED

@@ -184,5 +184,8 @@ MAIL_BACK, MAIL_LATE, MAIL_NOTED = "mail_back", "mail_late", "mail_noted"
 """Kinds of what programs tell by mail: one of ours came back or is late; or an
 automatic answer."""
 
-INTERNAL_KINDS = frozenset({REMARK, MAIL_BACK, MAIL_LATE, MAIL_NOTED})
+CALL_ENTRIES = frozenset({"called", "call_failed", "call_acknowledged", "calls_spent"})
+"""Who was called when nobody took the ticket, and who said that he knows."""
+
+INTERNAL_KINDS = frozenset({REMARK, MAIL_BACK, MAIL_LATE, MAIL_NOTED}) | CALL_ENTRIES
 """Entries that only the provider's people ever see."""

@@ -68,6 +68,18 @@ def _samples(measured: Measured) -> Iterator[tuple[str, list[Sample]]]:
         ("backup_timestamp_seconds", _moment(measured.backup)),
     ):
         yield f"scudo_desk_{name}", [({}, value)]
+    yield (
+        "scudo_desk_oldest_unacknowledged_call_age_seconds",
+        [({}, measured.alarm_us / SECOND)],
+    )
+    yield (
+        "scudo_desk_calls_total",
+        [
+            ({"way": way, "outcome": state}, many)
+            for (way, state), many in sorted(measured.calls.items())
+            if state != "pending"
+        ],
+    )
     gaps: list[Sample] = [({"stream": key}, n) for key, n in measured.gaps.items()]
     yield "scudo_desk_gaps_total", gaps
     yield from _agents(measured.agents)

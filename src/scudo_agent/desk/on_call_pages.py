@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from scudo_agent.desk.forms import local_instant, own, read_form
-from scudo_agent.desk.front import NUMBER, Front, Reader
+from scudo_agent.desk.forms import local_instant
+from scudo_agent.desk.front import NUMBER
 from scudo_agent.desk.life import ActError
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.pages import Page
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.rota import PEOPLE_LIMIT, Rota, Swap, turns
+from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.on_call import OnCall, RotaError, RotaVersion
 from scudo_agent.desk.store.scope import Person
+from scudo_agent.desk.visit import Doors, Refusal, Visit
 from scudo_agent.instant import DAY, Instant
 from scudo_agent.locale.formats import clean
 from scudo_agent.text import T
@@ -43,39 +43,24 @@ _DONE = {
 class OnCallPages:
     """Handlers of the page; a customer's people find none."""
 
-    def __init__(self, front: Front) -> None:
-        self._front = front
-        self._book = front.store.rota
+    def __init__(self, store: DeskStore) -> None:
+        self._book, self._people = store.rota, store.people
 
-    async def show(self, request: Request) -> Response:
+    async def show(self, visit: Visit) -> Response:
         """The page."""
-        reader = await self._front.reader(request)
-        if reader.person is None:
-            return self._front.stranger(request, reader)
-        if not reader.person.may(Right.INTERNAL):
-            return self._front.missing(request, reader)
-        return await self._page(request, reader, reader.person)
+        return await self._page(visit)
 
-    async def act(self, request: Request) -> Response:
+    async def act(self, visit: Visit) -> Response:
         """One of its forms: `rota`, `swap` or `back`."""
-        reader = await self._front.reader(request)
-        person = reader.person
-        if person is None:
-            return self._front.stranger(request, reader)
-        if not person.may(Right.INTERNAL):
-            return self._front.missing(request, reader)
-        if not own(request) or not person.may(Right.DISPATCH):
-            return self._front.plain(request, reader, "missing.html", 403)
-        act, form = request.path_params["act"], read_form(await request.body())
+        act = visit.part("act")
         try:
-            done = await offload(self._do, act, form, person)
+            done = await offload(self._do, act, visit.form, visit.person)
         except RotaError as exc:
+            status = 409 if exc.stale else 422
             return await self._page(
-                request, reader, person, typed=form, act=act, refused=exc
+                visit, Refusal(text=exc.text, form=visit.form, status=status), act
             )
-        if not done:
-            return self._front.missing(request, reader)
-        return RedirectResponse(f"/on-call?done={act}", status_code=303)
+        return visit.go(f"/on-call?done={act}") if done else visit.missing()
 
     def _do(self, act: str, form: Mapping[str, str], person: Person) -> bool:
         if act == "rota":
@@ -95,43 +80,25 @@ class OnCallPages:
         return self._book.take_back(int(number), actor=person.actor)
 
     async def _page(
-        self,
-        request: Request,
-        reader: Reader,
-        person: Person,
-        *,
-        refused: RotaError | None = None,
-        typed: Mapping[str, str] | None = None,
-        act: str = "",
+        self, visit: Visit, refusal: Refusal | None = None, act: str = ""
     ) -> Response:
         now = await offload(self._book.now)
         versions = await offload(self._book.versions)
-        names = await offload(self._front.store.people.names, _mentioned(now, versions))
-        say, done = (
-            reader.speaks.render,
-            _DONE.get(request.query_params.get("done", "")),
-        )
-        book = _Book(self._front.page(reader), now, names)
+        names = await offload(self._people.names, _mentioned(now, versions))
+        typed = {} if refusal is None else refusal.form
+        rota, swap = (typed if act == one else {} for one in ("rota", "swap"))
         content: dict[str, Any] = {
-            "title": say(T("On call")),
-            "done": "" if done is None or refused else say(done),
-            "refused": "" if refused is None else say(refused.text),
-            "acts": person.may(Right.DISPATCH),
+            "title": visit.say(T("On call")),
+            "done": visit.done(_DONE) if refusal is None else "",
+            "acts": visit.person.may(Right.DISPATCH),
             "zone": _zone(now),
             "version": now.version,
             "people": list(now.names.items()),
-            "rota": defaultdict(
-                str, typed if typed and act == "rota" else _fields(now)
-            ),
+            "rota": defaultdict(str, rota or _fields(now)),
             "places": range(1, PEOPLE_LIMIT + 1),
-            "swap": defaultdict(str, typed if typed and act == "swap" else {}),
-        } | book.content(versions)
-        status = 200
-        if refused is not None:
-            status = 409 if refused.stale else 422
-        return self._front.answer(
-            request, reader, "on_call.html", content, status=status, zone=_zone(now)
-        )
+            "swap": defaultdict(str, swap),
+        } | _Book(visit.page, now, names).content(versions)
+        return visit.again("on_call.html", content, refusal)
 
 
 class _Book:
@@ -260,8 +227,8 @@ def _mentioned(now: OnCall, versions: tuple[RotaVersion, ...]) -> set[int]:
     )
 
 
-def add_on_call(app: FastAPI, front: Front) -> None:
+def add_on_call(doors: Doors) -> None:
     """Add the page to the application."""
-    pages = OnCallPages(front)
-    app.add_route("/on-call", pages.show, methods=["GET"])
-    app.add_route("/on-call/{act}", pages.act, methods=["POST"])
+    pages = OnCallPages(doors.front.store)
+    doors.page("/on-call", pages.show, sees=Right.INTERNAL)
+    doors.form("/on-call/{act}", pages.act, sees=Right.INTERNAL, does=Right.DISPATCH)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from scudo_agent.contract.exact import loads
+from scudo_agent.desk.call_pages import add_calls
 from scudo_agent.desk.customer_pages import add_customers
 from scudo_agent.desk.filter_bar import bar
 from scudo_agent.desk.filters import read
@@ -170,7 +171,8 @@ def add_pages(app: FastAPI, front: Front) -> Portal:
     add_login(app, doors)
     for add in (add_views, add_links, add_tokens, add_me, add_people, add_customers):
         add(doors)
-    add_on_call(app, front)
+    add_on_call(doors)
+    add_calls(doors)
     add_overview(doors)
     doors.page("/", portal.tickets)
     doors.page("/t/{ref}/files/{attachment}", portal.attachment)

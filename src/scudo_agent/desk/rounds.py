@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
 
+from scudo_agent.desk.escalation import Policy
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.store.desk_store import DeskStore, Work
 from scudo_agent.instant import SECOND, Instant
@@ -19,6 +20,8 @@ _SOONEST_S = 0.01
 _TICKETS_S = 60.0
 """So often it looks for tickets whose time has come since it looked last."""
 _AGENTS_S = 10.0
+_CALLS_S = 5.0
+"""So often it looks for tickets that nobody has taken."""
 _log = logging.getLogger(__name__)
 
 
@@ -158,6 +161,16 @@ def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
         ),
     )
     return Rounds(duties, store.now, every_s=_TICKETS_S, wake=wake, led=store.led)
+
+
+def calls(store: DeskStore, policy: Policy, wake: Callable[[], None]) -> Rounds:
+    """Tickets that nobody takes: who is on call is called."""
+
+    def look() -> tuple[int, Instant | None]:
+        return store.calls.look(policy)
+
+    duties = (Duty(look, "%d calls are made: nobody takes a ticket", logging.WARNING),)
+    return Rounds(duties, store.now, every_s=_CALLS_S, wake=wake, led=store.led)
 
 
 def agents(store: DeskStore, wake: Callable[[], None]) -> Rounds:

@@ -18,6 +18,7 @@ from scudo_agent.config.probe import Model
 from scudo_agent.config.secret import Secret, resolve
 from scudo_agent.config.server import Server
 from scudo_agent.config.wording import dotted, fault_at, faults_of
+from scudo_agent.desk.on_call_settings import OnCallSettings
 from scudo_agent.errors import ConfigError, InputError
 
 _MAIL = r"^[^@\s<>,;:\x00-\x1f]{1,64}@[^@\s<>,;:\x00-\x1f]{1,190}$"
@@ -193,6 +194,7 @@ class DeskSettings(Model):
     contracts: str | None = None
     tls: Tls | Literal["own"] | None = None
     webhooks: Webhooks = Webhooks()
+    on_call: OnCallSettings | None = None
     base: Annotated[Path, Field(exclude=True)] = Path()
 
     @property

@@ -114,5 +114,21 @@ DESK_METRICS = (
         "When the newest backup of the database was taken; absent before the first.",
         example="time() - scudo_desk_backup_timestamp_seconds > 2 * 86400",
     ),
+    gauge(
+        "scudo_desk_oldest_unacknowledged_call_age_seconds",
+        "seconds",
+        (),
+        "Since when the desk has been calling about the ticket that nobody takes for "
+        "the longest; 0 without any.",
+        example="scudo_desk_oldest_unacknowledged_call_age_seconds > 1800",
+    ),
+    counter(
+        "scudo_desk_calls_total",
+        "calls",
+        ("way", "outcome"),
+        "Calls about tickets that nobody took, by `way` (`queue`, `mail`) and what "
+        "became of them: `sent`, `failed`, or `dropped` since somebody was faster.",
+        example='increase(scudo_desk_calls_total{outcome="failed"}[1h]) > 0',
+    ),
 )
 """What `/metrics` of the desk says, in the order of the reference."""

@@ -11,6 +11,8 @@ from scudo_agent.config.server import Server
 from scudo_agent.desk.store.acts import Acts
 from scudo_agent.desk.store.agents import Agents, put_provider
 from scudo_agent.desk.store.attachments import Attachments
+from scudo_agent.desk.store.call_links import CallLinks
+from scudo_agent.desk.store.calls import Calls
 from scudo_agent.desk.store.clocking import Clocks
 from scudo_agent.desk.store.clones import Clones
 from scudo_agent.desk.store.closing import Closing
@@ -113,6 +115,8 @@ class DeskStore:
         self.agents = Agents(self.database, self.now, posting)
         self.keys = AgentKeys(self.database, self.now)
         self.invitations = Invitations(self.database, self.now)
+        self.calls = Calls(self.database, self.now, posting)
+        self.call_links = CallLinks(self.database, self.now)
         self.clones = Clones(self.database, self.now, posting)
         self.closing = Closing(self.database, self.now)
         self.contracts = Contracts(self.database, self.now)

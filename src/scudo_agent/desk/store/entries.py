@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from scudo_agent.desk.life import ASSIGNED, INTERNAL_KINDS
+from scudo_agent.desk.life import ASSIGNED, CALL_ENTRIES, INTERNAL_KINDS
 from scudo_agent.desk.marks import mark
 from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.tables import mail_outbox, ticket_event
@@ -106,6 +106,8 @@ def names_in(db: Connection, entries: Iterable[Entry]) -> dict[int, str]:
         if one.kind == ASSIGNED:
             given = (one.data.get("from"), one.data.get("to"))
             wanted |= {number for number in given if number is not None}
+        if one.kind in CALL_ENTRIES and one.data.get("person") is not None:
+            wanted.add(int(one.data["person"]))
     if not wanted:
         return {}
     query = select(person.c.person_id, person.c.name).where(

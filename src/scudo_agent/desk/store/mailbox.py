@@ -11,6 +11,7 @@ from scudo_agent.desk.lifecycle import HEADINGS, Condition
 from scudo_agent.desk.store import mail_statements as do
 from scudo_agent.desk.store import promises
 from scudo_agent.desk.store.act_post import ACT_MAILS, ActErrand, act_errand
+from scudo_agent.desk.store.call_post import CALL, CallErrand, call_errand, needless
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.digests import FlapNews, StormNews, news
 from scudo_agent.desk.store.errands import Head, head_of
@@ -77,7 +78,7 @@ class Errand(Head):
     returns: bool = False
 
 
-Posted = Errand | ActErrand | WindowErrand | StatementErrand | PersonErrand
+Posted = Errand | ActErrand | WindowErrand | StatementErrand | PersonErrand | CallErrand
 """A claimed mail of any kind; only one of a ticket has a history."""
 
 
@@ -157,6 +158,9 @@ class Mailbox:
         if claim.row.kind in KINDS.values():
             with self._database.write() as db:
                 return person_errand(db, claim.row, claim.fence, self._now())
+        if claim.row.kind == CALL:
+            with self._database.write() as db:
+                return call_errand(db, claim.row, claim.fence, self._now())
         with self._database.read() as db:
             found = _of(claim.row)(db, claim.row, claim.fence)
             return replace(found, refers=thread(db, claim.row))
@@ -201,6 +205,8 @@ class Mailbox:
 
 def _superseded(db: Connection, row: Any) -> bool:
     """Fold an escalation whose incident is no longer bad into the later mail."""
+    if row.kind == CALL:
+        return needless(db, row)
     if row.kind != Kind.RAISE.value or row.digest:
         return False
     condition = db.execute(

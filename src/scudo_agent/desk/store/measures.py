@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from scudo_agent.clock import Clock
 from scudo_agent.dbfile.backup import last_taken
 from scudo_agent.desk.store.backup import DESK
+from scudo_agent.desk.store.call_tables import alarm, call
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.mailbox import LEASE_US
 from scudo_agent.desk.store.tables import agent, mail_outbox, stream_cursor
@@ -44,6 +45,8 @@ class Measured:
     reserve_used: bool
     offset_us: int
     backup: Instant | None
+    calls: dict[tuple[str, str], int]
+    alarm_us: int
 
 
 class Measures:
@@ -68,6 +71,8 @@ class Measures:
             by_state = {str(row.state): row for row in db.execute(_MAILS).all()}
             leased = db.execute(_LEASED).scalar()
             agents = db.execute(_AGENTS).all()
+            calls = {(r.way, r.state): int(r.many) for r in db.execute(_CALLS)}
+            begun = db.execute(_ALARM).scalar()
             gaps = {"I": 0, "L": 0}
             gaps |= {row.stream: int(row.many) for row in db.execute(_GAPS)}
         waits, failed = by_state.get("pending"), by_state.get("failed")
@@ -94,6 +99,8 @@ class Measures:
             reserve_used=self._database.reserve_used,
             offset_us=wall - now,
             backup=last_taken(self._folder, DESK),
+            calls=calls,
+            alarm_us=0 if begun is None else max(now - begun, 0),
         )
 
 
@@ -114,3 +121,7 @@ _AGENTS = select(agent).where(agent.c.revoked_us.is_(None)).order_by(agent.c.age
 _GAPS = select(
     stream_cursor.c.stream, func.sum(stream_cursor.c.gaps).label("many")
 ).group_by(stream_cursor.c.stream)
+_CALLS = select(call.c.way, call.c.state, func.count().label("many")).group_by(
+    call.c.way, call.c.state
+)
+_ALARM = select(func.min(alarm.c.begun_us)).where(alarm.c.ended_us.is_(None))

@@ -13,6 +13,8 @@ from scudo_agent.contract.hours import local_day
 from scudo_agent.contract.year import kept_since
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.store.attachment_tables import attachment
+from scudo_agent.desk.store.call_post import CALL
+from scudo_agent.desk.store.call_tables import alarm, call, call_link
 from scudo_agent.desk.store.contracts import last_contracts
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.ledger_tables import ledger, statement
@@ -101,9 +103,10 @@ def _received(db: Connection, now: Instant) -> int:
         delete(inbox).where(inbox.c.stored_us < before),
         delete(login_code).where(login_code.c.expires_us < before),
         delete(session).where(session.c.expires_us < before),
+        delete(call_link).where(call_link.c.expires_us < before),
         delete(person_token).where(person_token.c.expires_us < before),
         delete(mail_outbox).where(
-            mail_outbox.c.kind.in_(tuple(KINDS.values())),
+            mail_outbox.c.kind.in_((*KINDS.values(), CALL)),
             mail_outbox.c.state != "pending",
             mail_outbox.c.created_us < before,
         ),
@@ -218,6 +221,7 @@ def _closed(db: Connection, of: Row[Any], since: Instant) -> int:
         mail_outbox.c.tenant_id == of.tenant_id, mail_outbox.c.event_id.in_(events)
     )
     done += db.execute(told).rowcount
+    done += _alarms(db, of, ids)
     for table in (
         mail_in,
         ticket_word,
@@ -234,3 +238,25 @@ def _closed(db: Connection, of: Row[Any], since: Instant) -> int:
         )
         done += db.execute(gone).rowcount
     return done
+
+
+def _alarms(db: Connection, of: Row[Any], ids: list[int]) -> int:
+    """The alarms of some tickets, with their calls and links."""
+    alarms = select(alarm.c.alarm_id).where(
+        alarm.c.tenant_id == of.tenant_id, alarm.c.ticket_id.in_(ids)
+    )
+    calls = select(call.c.call_id).where(
+        call.c.tenant_id == of.tenant_id, call.c.alarm_id.in_(alarms)
+    )
+    gone = (
+        delete(call_link).where(
+            call_link.c.tenant_id == of.tenant_id, call_link.c.call_id.in_(calls)
+        ),
+        delete(call).where(
+            call.c.tenant_id == of.tenant_id, call.c.alarm_id.in_(alarms)
+        ),
+        delete(alarm).where(
+            alarm.c.tenant_id == of.tenant_id, alarm.c.ticket_id.in_(ids)
+        ),
+    )
+    return sum(db.execute(one).rowcount for one in gone)
