@@ -94,7 +94,7 @@ def entered(desk: Desk, browser: Browser, person: int, **how: Any) -> BrowserCon
     store = desk.store.sessions
     store.begin(person, auth.fingerprint(session), life_us=DAY)
     context = browser.new_context(base_url=desk.address, locale="it-IT", **how)
-    context.set_default_timeout(5_000)
+    context.set_default_timeout(30_000)
     context.add_cookies([{"name": COOKIE, "value": session, "url": desk.address}])
     return context
 

@@ -74,7 +74,7 @@ def test_two_desks_that_start_at_once_make_the_tables_once(
     for one in both:
         one.start()
     for one in both:
-        one.join(60)
+        one.join(240)
     assert made == [newest()] * 2
 
 

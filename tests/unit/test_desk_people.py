@@ -276,7 +276,7 @@ def test_a_mail_that_is_tried_again_has_a_token_of_its_own(tmp_path: Path) -> No
     play(tmp_path, scene)
 
 
-def kept(b: Bench, where: str = "1") -> int:
+def kept(b: Bench, where: str = "true") -> int:
     query = text(f"SELECT count(*) FROM person_token WHERE {where}")
     with b.desk.store.database.read() as db:
         found: Any = db.execute(query).scalar_one()

@@ -35,6 +35,8 @@ _READERS = 8
 _OLDEST = (14, 0)
 _LOCK_MS = 10_000
 """So long a writer waits for its turn, as on SQLite."""
+_STARTING_MS = 300_000
+"""So long a desk that starts waits for another one that makes the tables."""
 _STALLED_MS = 30_000
 """A transaction of a desk that stands still is ended: the others wait for it."""
 _LED_MS = 300_000
@@ -56,6 +58,7 @@ _TURN = text(
 )
 _OWNING = text(
     "SELECT set_config('scudo.migrating', 'on', true),"
+    f" set_config('lock_timeout', '{_STARTING_MS}', true),"
     f" pg_advisory_xact_lock({APPLICATION_ID}, 0)"
 )
 _DESK = text(f"SELECT set_config('role', '{DESK_ROLE}', true)")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from scudo_agent.contract.exact import loads
 from scudo_agent.contract.model import Contract
@@ -101,7 +101,7 @@ def _site(
             .where(*mine)
             .distinct()
             # A year stands after its last month.
-            .order_by(statement.c.period.desc(), func.length(statement.c.period))
+            .order_by(statement.c.period.desc())
             .offset(skip)
             .limit(most + 1)
         ).scalars()
