@@ -31,6 +31,23 @@ async def read(b: Bench) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]
     }
 
 
+def test_mails_that_came_in_are_counted_and_those_that_wait(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        raw = b"From: a@b.example\nSubject: x\nDate: today\n\nx\n"
+        b.desk.store.mail_in.land(raw, source="pipe")
+        b.desk.store.mail_in.land(raw, source="pipe")
+        b.clock.forward(90)
+        found = await read(b)
+        total = "scudo_desk_mail_in_total"
+        assert found[total, (("outcome", "quarantined"),)] == 1
+        assert found[total, (("outcome", "landed"),)] == 0
+        assert found["scudo_desk_mail_in_quarantined", ()] == 1
+        age = found["scudo_desk_mail_in_oldest_quarantined_age_seconds", ()]
+        assert age == 90
+
+    play(tmp_path, scene)
+
+
 def test_every_metric_is_there_with_its_labels(tmp_path: Path) -> None:
     async def scene(b: Bench) -> None:
         agent = await b.agent()

@@ -248,14 +248,17 @@ def test_a_bounce_marks_the_mail_and_tells_the_provider(tmp_path: Path) -> None:
         before = line(b, ref).version
         assert at.land(shapes["postfix-delay"].data).ref == ref
         assert at.entries(ref)[-1].kind == "mail_late"
-        assert b.desk.store.mail_in.failing(["IT@acme.example"]) == {}
+        staff = Scope.of_staff()
+        failing = b.desk.store.directory.failing
+        assert failing(staff, "IT@acme.example") is None
         assert at.land(shapes["postfix-bounce"].data).why is Why.BOUNCE
         last = at.entries(ref)[-1]
         assert (last.kind, last.data["recipient"]) == ("mail_back", "it@acme.example")
         assert last.data["error"] == "5.1.1"
-        assert b.desk.store.mail_in.failing(["IT@acme.example"]) == {
-            "it@acme.example": "5.1.1"
-        }
+        assert failing(staff, "IT@acme.example") == "5.1.1"
+        await b.log_in()
+        page = (await b.client.get("/customers/acme")).text
+        assert "5.1.1" in page
         assert at.land(shapes["pec-not-delivered"].data).why is Why.RECEIPT
         assert at.entries(ref)[-1].kind == "mail_back"
         assert line(b, ref).version == before
@@ -264,6 +267,10 @@ def test_a_bounce_marks_the_mail_and_tells_the_provider(tmp_path: Path) -> None:
         assert view is not None
         assert not {one.kind for one in view.entries} & {"mail_back", "mail_late"}
         assert await b.desk.send_mails() == 0
+        # The next one that arrives ends it.
+        await hand(b).do(ref, "message", words="Prova")
+        await b.desk.send_mails()
+        assert failing(staff, "it@acme.example") is None
 
     play(tmp_path, scene)
 

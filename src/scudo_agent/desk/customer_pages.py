@@ -128,6 +128,7 @@ class CustomerPages:
         return {
             "title": row.name,
             "customer": row,
+            "failing": directory.failing(scope, row.mail),
             "open": directory.open_tickets(scope).get(customer, 0),
             "sites": [
                 _Site(

@@ -61,6 +61,11 @@ def _samples(measured: Measured) -> Iterator[tuple[str, list[Sample]]]:
         ("mails_failed", measured.failed),
         ("oldest_mail_age_seconds", measured.oldest_us / SECOND),
         ("mail_lease_age_seconds", measured.lease_us / SECOND),
+        ("mail_in_quarantined", measured.quarantined),
+        (
+            "mail_in_oldest_quarantined_age_seconds",
+            measured.quarantined_us / SECOND,
+        ),
         ("store_size_bytes", measured.store_bytes),
         ("free_bytes", measured.free_bytes),
         ("reserve_used", int(measured.reserve_used)),
@@ -80,6 +85,8 @@ def _samples(measured: Measured) -> Iterator[tuple[str, list[Sample]]]:
             if state != "pending"
         ],
     )
+    came: list[Sample] = [({"outcome": one}, n) for one, n in measured.mails_in.items()]
+    yield "scudo_desk_mail_in_total", came
     gaps: list[Sample] = [({"stream": key}, n) for key, n in measured.gaps.items()]
     yield "scudo_desk_gaps_total", gaps
     yield from _agents(measured.agents)

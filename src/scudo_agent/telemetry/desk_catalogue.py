@@ -42,6 +42,28 @@ DESK_METRICS = (
         "Beyond 300 s another one may take it.",
         example="scudo_desk_mail_lease_age_seconds > 120",
     ),
+    counter(
+        "scudo_desk_mail_in_total",
+        "mails",
+        ("outcome",),
+        "Mails that came in: landed on a ticket, opened a request, noted, quarantined "
+        "or discarded. What people decide later counts nothing.",
+        example="increase(scudo_desk_mail_in_total{outcome='quarantined'}[1h]) > 20",
+    ),
+    gauge(
+        "scudo_desk_mail_in_quarantined",
+        "mails",
+        (),
+        "Mails that were set aside and wait for somebody to decide.",
+        example="scudo_desk_mail_in_quarantined > 50",
+    ),
+    gauge(
+        "scudo_desk_mail_in_oldest_quarantined_age_seconds",
+        "seconds",
+        (),
+        "How long ago the oldest of them came in; 0 without any.",
+        example="scudo_desk_mail_in_oldest_quarantined_age_seconds > 4 * 3600",
+    ),
     gauge(
         "scudo_desk_agent_last_hello_timestamp_seconds",
         "seconds since 1970",

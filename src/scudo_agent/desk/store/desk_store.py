@@ -129,7 +129,6 @@ class DeskStore:
         self.leaving = Leaving(self.database, self.now, posting)
         self.ledger = LedgerBook(self.database, self.now, posting)
         self.mail = Mailbox(self.database, self.now, owner=owner)
-        self.measures = Measures(self.database, self.now, clock, folder)
         self.attachments = Attachments(self.database, self.now)
         self.files = Files(self.database, self.now)
         self.silence = Silence(self.database, self.now, posting, lived=lived)
@@ -149,6 +148,9 @@ class DeskStore:
         self.requests = Requests(self.database, self.now, posting)
         filing = Filing(self.acts, self.requests, self.now)
         self.mail_in = MailIn(self.database, self.now, posting, filing)
+        self.measures = Measures(
+            self.database, self.now, clock, folder, self.mail_in.counted
+        )
         self.quarantine = Quarantine(self.database, self.now, posting, filing)
         self.reply_addresses = ReplyAddresses(
             self.database, self.now, posting.reply_address

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.failing import failing
 from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.scope import Scope, within
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, agent, site, tenant, ticket
@@ -34,6 +35,11 @@ class Directory:
         query = _customers(scope).where(tenant.c.tenant_id == tenant_id)
         with self._database.read(scope) as db:
             return db.execute(query).first()
+
+    def failing(self, scope: Scope, address: str | None) -> str | None:
+        """What was said of the last mail there, if it came back; None: it did not."""
+        with self._database.read(scope) as db:
+            return next(iter(failing(db, [address]).values()), None)
 
     def sites(self, scope: Scope, tenant_id: str) -> list[Row[Any]]:
         """The sites of a customer, by id."""

@@ -5,6 +5,8 @@ where it belongs and answered by nobody; all else is set aside for the provider'
 people (`quarantine`). A mail that comes again is where it was the first time.
 """
 
+import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,8 +27,8 @@ from scudo_agent.desk.store.mail_filing import (
     plain,
 )
 from scudo_agent.desk.store.mail_flood import tell_flood
-from scudo_agent.desk.store.mail_notes import failing, note
-from scudo_agent.desk.store.mail_room import make_room, too_many
+from scudo_agent.desk.store.mail_notes import note
+from scudo_agent.desk.store.mail_room import kept_bytes, make_room, too_many
 from scudo_agent.desk.store.mail_rules import (
     Answered,
     Sender,
@@ -42,10 +44,6 @@ from scudo_agent.desk.store.requests import OLDEST_US, RequestError
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, site
 from scudo_agent.instant import Instant
 
-RAW_BYTES = 25 * 2**20
-"""Of what is larger the beginning is kept, so far as `HEAD_BYTES` go."""
-
-HEAD_BYTES = 256 * 1024
 _SUBJECT, _SOURCE, _DETAIL = 300, 100, 300
 
 
@@ -89,6 +87,13 @@ class MailIn:
         self._filing = filing
         own = {posting.reply_address.lower()} if posting.reply_address else set()
         self._own = posting.own_addresses | own
+        self._counted: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def counted(self) -> dict[str, int]:
+        """How many mails came in since the desk's start, by what became of them."""
+        with self._lock:
+            return {str(one): self._counted[one.value] for one in Outcome}
 
     def land(
         self, raw: bytes, *, source: str, received: Instant | None = None
@@ -113,17 +118,14 @@ class MailIn:
             decided = self._decide(db, (number, mail, at), fault, now)
             _settle(db, number, decided)
             make_room(db, decided.outcome)
+        with self._lock:
+            self._counted[decided.outcome.value] += 1
         return Landed(
             number=number,
             outcome=decided.outcome,
             why=decided.why,
             ref=decided.ref,
         )
-
-    def failing(self, addresses: list[str]) -> dict[str, str]:
-        """Of these addresses those whose last mail came back, and what was said."""
-        with self._database.read() as db:
-            return failing(db, addresses)
 
     def _decide(
         self,
@@ -296,7 +298,7 @@ def _put(
         "received_us": when[0],
         "stored_us": when[1],
         "size": len(raw),
-        "raw": raw if len(raw) <= RAW_BYTES else raw[:HEAD_BYTES],
+        "raw": raw[: kept_bytes(len(raw))],
     }
     made = db.execute(insert(mail_in).values(row).returning(mail_in.c.mail_in_id))
     return int(made.scalar_one())

@@ -7,7 +7,7 @@ they see.
 
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from scudo_agent.desk.life import MAIL_BACK, MAIL_LATE, MAIL_NOTED
 from scudo_agent.desk.mail.incoming import Incoming
@@ -56,25 +56,6 @@ def note(
     if noted(db, row.ticket_id, now) < NOTES:
         _enter(db, row, _entry(mail, verdict, sent, number, back=back), now)
     return row
-
-
-def failing(db: Connection, addresses: list[str]) -> dict[str, str]:
-    """Of these addresses those whose last mail came back, with the server's words."""
-    if not addresses:
-        return {}
-    wanted = [one.lower() for one in addresses]
-    last = (
-        select(func.max(mail_outbox.c.mail_id))
-        .where(
-            func.lower(mail_outbox.c.recipient).in_(wanted),
-            mail_outbox.c.state == "sent",
-        )
-        .group_by(func.lower(mail_outbox.c.recipient))
-    )
-    query = select(mail_outbox.c.recipient, mail_outbox.c.bounce).where(
-        mail_outbox.c.mail_id.in_(last), mail_outbox.c.bounced_us.is_not(None)
-    )
-    return {row.recipient.lower(): row.bounce for row in db.execute(query)}
 
 
 class _Nowhere:

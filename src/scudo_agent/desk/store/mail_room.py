@@ -29,6 +29,11 @@ KEPT_ROOM = {
 }
 """So many mails, and so many bytes of them, are kept of what is on no ticket."""
 
+RAW_BYTES = 25 * 2**20
+"""Of what is larger the beginning is kept, so far as `HEAD_BYTES` go."""
+
+HEAD_BYTES = 256 * 1024
+
 RAW_US = 90 * DAY
 """So long the mail itself is kept beside what became of it."""
 
@@ -66,6 +71,11 @@ def _since(db: Connection, now: Instant, *which: ColumnElement[bool]) -> int:
     return int(db.execute(query).scalar_one())
 
 
+def kept_bytes(size: int) -> int:
+    """How much is kept of a mail of that size."""
+    return size if size <= RAW_BYTES else HEAD_BYTES
+
+
 def make_room(db: Connection, outcome: Outcome) -> int:
     """Let go of the oldest mails of an outcome beyond its room; how many.
 
@@ -76,13 +86,13 @@ def make_room(db: Connection, outcome: Outcome) -> int:
     most, most_bytes = KEPT_ROOM[outcome]
     mine = (mail_in.c.outcome == outcome.value, mail_in.c.raw.is_not(None))
     rows = db.execute(
-        select(mail_in.c.mail_in_id, func.length(mail_in.c.raw))
+        select(mail_in.c.mail_in_id, mail_in.c.size)
         .where(*mine)
         .order_by(mail_in.c.mail_in_id.desc())
     )
     count, used, gone = 0, 0, []
     for number, size in rows:
-        count, used = count + 1, used + int(size)
+        count, used = count + 1, used + kept_bytes(size)
         if count > most or used > most_bytes:
             gone.append(number)
     if gone:

@@ -1,7 +1,7 @@
 """What the desk's metrics are made of, read at each scrape."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,11 @@ from sqlalchemy import func, select
 
 from scudo_agent.clock import Clock
 from scudo_agent.dbfile.backup import last_taken
+from scudo_agent.desk.mail.why import Outcome
 from scudo_agent.desk.store.backup import DESK
 from scudo_agent.desk.store.call_tables import alarm, call
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.mail_tables import mail_in
 from scudo_agent.desk.store.mailbox import LEASE_US
 from scudo_agent.desk.store.tables import agent, mail_outbox, stream_cursor
 from scudo_agent.instant import Instant
@@ -47,6 +49,9 @@ class Measured:
     backup: Instant | None
     calls: dict[tuple[str, str], int]
     alarm_us: int
+    mails_in: Mapping[str, int]
+    quarantined: int
+    quarantined_us: int
 
 
 class Measures:
@@ -58,11 +63,13 @@ class Measures:
         now: Callable[[], Instant],
         clock: Clock,
         folder: Path,
+        mails_in: Callable[[], Mapping[str, int]],
     ) -> None:
         self._database = database
         self._now = now
         self._clock = clock
         self._folder = folder
+        self._mails_in = mails_in
 
     def read(self) -> Measured:
         """The desk now."""
@@ -74,6 +81,7 @@ class Measures:
             calls = {(r.way, r.state): int(r.many) for r in db.execute(_CALLS)}
             begun = db.execute(_ALARM).scalar()
             gaps = {"I": 0, "L": 0}
+            aside = db.execute(_ASIDE).one()
             gaps |= {row.stream: int(row.many) for row in db.execute(_GAPS)}
         waits, failed = by_state.get("pending"), by_state.get("failed")
         return Measured(
@@ -101,6 +109,9 @@ class Measures:
             backup=last_taken(self._folder, DESK),
             calls=calls,
             alarm_us=0 if begun is None else max(now - begun, 0),
+            mails_in=self._mails_in(),
+            quarantined=aside.many,
+            quarantined_us=max(now - aside.oldest, 0) if aside.many else 0,
         )
 
 
@@ -113,6 +124,9 @@ _MAILS = (
     .where(mail_outbox.c.state.in_(("pending", "failed")))
     .group_by(mail_outbox.c.state)
 )
+_ASIDE = select(
+    func.count().label("many"), func.min(mail_in.c.received_us).label("oldest")
+).where(mail_in.c.outcome == Outcome.QUARANTINED.value)
 _LEASED = select(func.min(mail_outbox.c.lease_until_us)).where(
     mail_outbox.c.state == "pending", mail_outbox.c.owner.is_not(None)
 )

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from scudo_agent.desk.rights import STAFF, Right, Role
 from scudo_agent.desk.store import security
 from scudo_agent.desk.store.database import Database
+from scudo_agent.desk.store.failing import failing
 from scudo_agent.desk.store.people_lines import (
     LINES,
     PersonLine,
@@ -250,7 +251,8 @@ class People:
     def _lines(self, db: Connection, rows: Sequence[Any]) -> tuple[PersonLine, ...]:
         now = self._now()
         until = invited(db, [row.person_id for row in rows], now)
-        return tuple(line_of(row, until) for row in rows)
+        back = failing(db, [row.mail for row in rows])
+        return tuple(line_of(row, until, back.get(row.mail)) for row in rows)
 
 
 def add_person(db: Connection, new: NewPerson, *, actor: str, now: Instant) -> int:

@@ -25,7 +25,10 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PersonLine:
-    """Somebody as the list shows him; `invited_until`: how long he can come in."""
+    """Somebody as the list shows him; `invited_until`: how long he can come in.
+
+    `failing`: his last mail came back, and what was said.
+    """
 
     person_id: int
     tenant_id: str
@@ -38,6 +41,7 @@ class PersonLine:
     standing: Standing
     created: Instant
     invited_until: Instant | None
+    failing: str | None = None
 
 
 def invited(db: Connection, ids: list[int], now: Instant) -> dict[int, Instant | None]:
@@ -61,7 +65,9 @@ def invited(db: Connection, ids: list[int], now: Instant) -> dict[int, Instant |
     return found | {int(one): Instant(until) for one, until in db.execute(links).all()}
 
 
-def line_of(row: Any, invited: dict[int, Instant | None]) -> PersonLine:
+def line_of(
+    row: Any, invited: dict[int, Instant | None], failing: str | None
+) -> PersonLine:
     if row.disabled_us is not None:
         standing = Standing.DISABLED
     elif row.password_hash is not None:
@@ -84,6 +90,7 @@ def line_of(row: Any, invited: dict[int, Instant | None]) -> PersonLine:
         invited_until=invited.get(row.person_id)
         if standing is Standing.INVITED
         else None,
+        failing=failing,
     )
 
 

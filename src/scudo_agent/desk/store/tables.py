@@ -358,6 +358,13 @@ mail_outbox = Table(
 Index("ix_mail_outbox_ticket", mail_outbox.c.ticket_id, mail_outbox.c.state)
 Index("ix_mail_outbox_window", mail_outbox.c.window_thread, mail_outbox.c.state)
 Index("ix_mail_outbox_due", mail_outbox.c.state, mail_outbox.c.next_us)
+_BACK = "bounced_us IS NOT NULL"
+Index(
+    "ix_mail_outbox_back",
+    mail_outbox.c.bounced_us,
+    sqlite_where=text(_BACK),
+    postgresql_where=text(_BACK),
+)
 Index("ix_mail_outbox_message", mail_outbox.c.message_id)
 Index("ix_mail_outbox_folded", mail_outbox.c.tenant_id, mail_outbox.c.folded_into)
 

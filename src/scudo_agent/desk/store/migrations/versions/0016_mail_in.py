@@ -65,5 +65,12 @@ def upgrade() -> None:
     op.add_column("mail_outbox", sa.Column("bounced_us", sa.BigInteger()))
     op.add_column("mail_outbox", sa.Column("bounce", sa.Text()))
     op.create_index("ix_mail_outbox_message", "mail_outbox", ["message_id"])
+    op.create_index(
+        "ix_mail_outbox_back",
+        "mail_outbox",
+        ["bounced_us"],
+        sqlite_where=sa.text("bounced_us IS NOT NULL"),
+        postgresql_where=sa.text("bounced_us IS NOT NULL"),
+    )
     for table in ("mail_in", "desk_secret"):
         protect(table)
