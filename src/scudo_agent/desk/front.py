@@ -24,7 +24,6 @@ LANGUAGE_COOKIE = "scudo_language"
 """What somebody who is not logged in wants to read."""
 
 LANGUAGES = ("it", "en")
-ZONE = "UTC"
 NUMBER = re.compile(r"[0-9]{1,6}")
 """A number in an address."""
 
@@ -55,6 +54,11 @@ class Reader:
     def speaks(self) -> Translator:
         """The reader's language."""
         return translator(self.language)
+
+    @property
+    def zone(self) -> str | None:
+        """The time zone that the reader chose; None: each site's own."""
+        return None if self.person is None else self.person.timezone
 
 
 class Front:
@@ -95,7 +99,12 @@ class Front:
 
     def page(self, reader: Reader) -> Page:
         """What puts things into the reader's words, now."""
-        return Page(reader.speaks, self.store.now())
+        zone = reader.zone
+        return Page(reader.speaks, self.store.now(), zone=zone)
+
+    def zone(self, reader: Reader) -> str:
+        """Whose clock tells times of no site: the reader's, else the provider's."""
+        return reader.zone or self.settings.provider.timezone
 
     def stranger(self, request: Request, reader: Reader) -> Response:
         """Nobody known: how to get in, and nothing else (401)."""
@@ -157,12 +166,15 @@ class Front:
         content: dict[str, object],
         *,
         status: int = 200,
-        zone: str = ZONE,
+        zone: str | None = None,
     ) -> Response:
-        """The template `name` filled with `content`; times are those of `zone`."""
+        """The template `name` filled with `content`.
+
+        Times are those of the reader's zone, else of `zone`, else of the provider's.
+        """
         html = self.page(reader).render(
             name,
-            zone,
+            reader.zone or zone or self.zone(reader),
             person=reader.person,
             role="" if reader.person is None else self._role(reader, reader.person),
             sees=_sees(reader.person),

@@ -8,7 +8,6 @@ from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.interventions import InterventionLine
 from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.views import TicketView
-from scudo_agent.instant import Instant
 from scudo_agent.locale import Translator
 from scudo_agent.locale.formats import clean
 from scudo_agent.text import T
@@ -39,19 +38,28 @@ class InterventionRow:
 
 
 def left_alone(
-    store: DeskStore, scope: Scope, translator: Translator, view: TicketView | None
+    store: DeskStore,
+    scope: Scope,
+    translator: Translator,
+    view: TicketView | None,
+    *,
+    zone: str | None = None,
 ) -> list[InterventionRow]:
-    """What is muted or paused now; of a ticket, what of that it is about."""
+    """What is muted or paused now; of a ticket, what of that it is about.
+
+    Times are told by the clock of `zone`, else by each site's.
+    """
     lines = store.interventions.lines(scope)
     found = lines if view is None else covering(lines, view)
-    return intervention_rows(found, translator, store.now())
+    return intervention_rows(
+        found, Page(translator, store.now(), zone=zone), translator
+    )
 
 
 def intervention_rows(
-    lines: Iterable[InterventionLine], translator: Translator, now: Instant
+    lines: Iterable[InterventionLine], page: Page, translator: Translator
 ) -> list[InterventionRow]:
     """The rows, in the order of the lines."""
-    page = Page(translator, now)
     rows = []
     for line in lines:
         shape, word, tone = _BADGES[line.kind]

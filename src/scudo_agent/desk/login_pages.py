@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from scudo_agent.desk import auth
+from scudo_agent.desk.browsers import browser_words
 from scudo_agent.desk.forms import own
 from scudo_agent.desk.front import COOKIE, LANGUAGE_COOKIE, LANGUAGES, Front, safe
 from scudo_agent.desk.offload import offload
@@ -42,7 +43,12 @@ class LoginPages:
         status, headers, entry = 401, {}, None
         refused = T("The mail address or the password is wrong.")
         try:
-            entry = await self._login.enter(mail, form.get("password", ""), client)
+            entry = await self._login.enter(
+                mail,
+                form.get("password", ""),
+                client,
+                browser=_browser(look.request),
+            )
         except BusyError:
             status, headers = 503, {"Retry-After": str(BUSY_S)}
             refused = T("Too many people come in just now. Try again in a moment.")
@@ -77,6 +83,7 @@ class LoginPages:
             auth.fingerprint(auth.plain_code(look.part("code"))),
             session_sha256=auth.fingerprint(session),
             life_us=auth.SESSION_LIFE_US,
+            browser=_browser(look.request),
         )
         if person is None:
             return look.plain("spent.html", 404)
@@ -106,6 +113,10 @@ class LoginPages:
         session = auth.fingerprint(look.reader.session)
         await offload(self._front.store.sessions.speak, session, language)
         return answer
+
+
+def _browser(request: Request) -> str:
+    return browser_words(request.headers.get("user-agent", ""))
 
 
 def client_of(request: Request) -> str:

@@ -1,9 +1,11 @@
 """What somebody says of himself: name, language, password, where he is logged in."""
 
+from zoneinfo import available_timezones
+
 from starlette.responses import Response
 
 from scudo_agent.desk import auth
-from scudo_agent.desk.front import LANGUAGES, ZONE
+from scudo_agent.desk.front import LANGUAGES
 from scudo_agent.desk.link_pages import chosen
 from scudo_agent.desk.login_pages import BUSY_S
 from scudo_agent.desk.offload import offload
@@ -18,6 +20,7 @@ _DONE = {
     "password": T("The password is changed. Elsewhere you are logged out."),
     "sessions": T("Logged out there."),
 }
+_ZONES = frozenset(available_timezones())
 _BUSY = T("Too many people come in just now. Try again in a moment.")
 
 
@@ -64,6 +67,7 @@ class MePages:
             visit.person.person_id,
             name=visit.form.get("name", ""),
             language=language,
+            timezone=_zone(visit),
         )
 
     async def _password(self, visit: Visit) -> None:
@@ -99,23 +103,38 @@ class MePages:
 
     async def _page(self, visit: Visit, refusal: Refusal | None = None) -> Response:
         store, page, person = self._store, visit.page, visit.person
-        mine = auth.fingerprint(visit.reader.session)
+        mine, zone = auth.fingerprint(visit.reader.session), visit.zone
         lines = await offload(store.sessions.lines, person.actor, mine)
         account = None
         if person.person_id is not None:
             account = await offload(store.credentials.account_of, person.person_id)
         typed = "" if refusal is None else refusal.form.get("name", "")
+        typed_zone = visit.reader.zone
+        if refusal is not None and visit.part("act") == "name":
+            typed_zone = refusal.form.get("timezone")
         content: dict[str, object] = {
             "account": account,
+            "zone": (typed_zone or "")[:100],
+            "zones": sorted(_ZONES) if account is not None else [],
             "name": (typed or ("" if account is None else account.name))[:300],
             "act": "" if refusal is None else visit.part("act"),
             "done": visit.done(_DONE) if refusal is None else "",
             "sessions": [
-                (one, page.when(one.since, ZONE), page.when(one.until, ZONE))
+                (one, page.when(one.since, zone), page.when(one.until, zone))
                 for one in lines
             ],
         }
         return visit.again("me.html", content, refusal)
+
+
+def _zone(visit: Visit) -> str | None:
+    """The time zone that the form chose; None: each site's own."""
+    zone = visit.form.get("timezone", "").strip()
+    if not zone:
+        return None
+    if zone not in _ZONES:
+        raise PeopleError(T("There is no such time zone: write it as Europe/Rome."))
+    return zone
 
 
 def add_me(doors: Doors) -> None:

@@ -97,7 +97,7 @@ class OnCallPages:
             "rota": defaultdict(str, rota or _fields(now)),
             "places": range(1, PEOPLE_LIMIT + 1),
             "swap": defaultdict(str, swap),
-        } | _Book(visit.page, now, names).content(versions)
+        } | _Book(Page(visit.reader.speaks, now.at), now, names).content(versions)
         return visit.again("on_call.html", content, refusal)
 
 

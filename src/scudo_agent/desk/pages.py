@@ -1,7 +1,6 @@
 """What the desk's pages show, from the read model, in the reader's language."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,9 @@ from scudo_agent.desk.life_words import STATES
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.notice import headline, severity_label
 from scudo_agent.desk.notice_words import RULES, warning
+from scudo_agent.desk.page_parts import Badge as Badge
+from scudo_agent.desk.page_parts import Proof, Row, Shot
+from scudo_agent.desk.page_parts import When as When
 from scudo_agent.desk.store.attachments import SCREENSHOT
 from scudo_agent.desk.store.storm_views import StormPage
 from scudo_agent.desk.store.views import TicketLine, TicketView
@@ -34,75 +36,18 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _MEMBERS = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class When:
-    """An instant for people and for machines: `<time datetime title>`."""
-
-    machine: str
-    exact: str
-    short: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Badge:
-    """Shape, word and colour, in this order (`web.md`)."""
-
-    shape: str
-    word: str
-    tone: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One ticket of the queue."""
-
-    ref: str
-    what: str
-    customer: str
-    site: str
-    severity: Badge
-    condition: Badge
-    since: When
-    length: str
-    provider_only: bool
-    urgency: int | None
-    stands: str
-    who: str
-    due: When | None
-    overdue: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """One member of the incident: what was asked, what came back."""
-
-    check: str
-    endpoint: str
-    seen: str
-    expected: str
-    since: When
-    last_good: When | None
-    reproduce: str
-    state: Badge
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shot:
-    """A screenshot: where it is, what it shows, and how large it is."""
-
-    href: str
-    source: str
-    taken: When
-    width: int
-    height: int
-
-
 class Page:
-    """Renders pages for one reader at one instant."""
+    """Renders pages for one reader at one instant.
 
-    def __init__(self, translator: Translator, now: Instant) -> None:
+    In the reader's `zone` all times are told; without one, in that of each site.
+    """
+
+    def __init__(
+        self, translator: Translator, now: Instant, *, zone: str | None = None
+    ) -> None:
         self._translator = translator
         self._now = now
+        self._zone = zone
 
     def render(self, name: str, zone: str, /, **content: Any) -> str:
         """One template with the reader's words."""
@@ -319,6 +264,7 @@ class Page:
     def when(self, at: Instant, zone: str) -> When:
         """An instant in the site's time, with its day unless that is today."""
         translator = self._translator
+        zone = self._zone or zone
         there, now = formats.local(at, zone), formats.local(self._now, zone)
         short = translator.time(at, zone)
         if there.date() != now.date():

@@ -32,7 +32,9 @@ class PasswordLogin:
         self._by_client = auth.Guesses(auth.PASSWORDS_OF_ADDRESS, **limits)
         self._told: dict[str, int] = {}
 
-    async def enter(self, mail: str, password: str, client: str) -> Entry:
+    async def enter(
+        self, mail: str, password: str, client: str, *, browser: str = ""
+    ) -> Entry:
         """Try to get in; `passwords.BusyError` when too many do at once."""
         store, now = self._store, self._store.now()
         named = auth.fingerprint(mail.strip().lower())
@@ -55,6 +57,7 @@ class PasswordLogin:
             account.person_id,
             auth.fingerprint(session),
             life_us=auth.SESSION_LIFE_US,
+            browser=browser,
         )
         return Entry(session=session) if begun else Entry()
 

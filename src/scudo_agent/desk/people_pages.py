@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from scudo_agent.desk.front import LANGUAGES, ROLES, ZONE
+from scudo_agent.desk.front import LANGUAGES, ROLES
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.pages import Badge, When
 from scudo_agent.desk.rights import STAFF, Role
@@ -148,7 +148,7 @@ class _Book:
     """Puts people into words for one reader."""
 
     def __init__(self, visit: Visit, reach: Reach) -> None:
-        self._page, self._say = visit.page, visit.say
+        self._page, self._say, self._zone = visit.page, visit.say, visit.zone
         self._provider = visit.front.settings.provider.name
         self._person, self._reach = visit.person, reach
 
@@ -176,7 +176,7 @@ class _Book:
             line=line,
             role=self._say(ROLES[line.role]),
             standing=Badge(shape=shape, word=self._say(word), tone=tone),
-            until=None if until is None else self._page.when(until, ZONE),
+            until=None if until is None else self._page.when(until, self._zone),
             roles=self.roles((self._reach.roles & side) - {line.role}),
             mine=line.person_id == self._person.person_id,
         )

@@ -162,7 +162,8 @@ class Portal:
     async def _left(self, visit: Visit) -> list[InterventionRow]:
         """What is muted or paused."""
         scope, speaks = visit.person.scope, visit.reader.speaks
-        return await offload(left_alone, self._store, scope, speaks, None)
+        zone = visit.reader.zone
+        return await offload(left_alone, self._store, scope, speaks, None, zone=zone)
 
 
 def add_pages(app: FastAPI, front: Front) -> Portal:

@@ -108,7 +108,7 @@ class RequestPages:
 
         def instant(name: str) -> Instant | None:
             try:
-                return local_instant(form, name, place.zone)
+                return local_instant(form, name, person.timezone or place.zone)
             except ActError as exc:
                 faults[name] = exc.text
                 return None

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from scudo_agent.config import yaml_source
+from scudo_agent.config.fields import Zone
 from scudo_agent.config.probe import Model
 from scudo_agent.config.secret import Secret, resolve
 from scudo_agent.config.server import Server
@@ -50,6 +51,7 @@ class Provider(Model):
     name: str = "AltecMonitor"
     mail: MailAddress = "provider@localhost"
     language: str = "it"
+    timezone: Zone = "UTC"
 
 
 class Listen(Model):

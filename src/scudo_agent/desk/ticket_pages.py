@@ -1,6 +1,7 @@
 """The page of one ticket, and what its forms do."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -66,6 +67,8 @@ class TicketPages:
     def _do(self, person: Person, ref: str, name: str, form: Mapping[str, str]) -> bool:
         """Do what a form asks for; False when there is no such ticket or form."""
         zone = self._store.views.zone(person.scope, ref)
+        if zone is not None:
+            zone = person.timezone or zone
         act = None if zone is None else act_from(name, form, person, zone)
         if act is None:
             return False
@@ -88,13 +91,19 @@ class TicketPages:
         )
         if view is None:
             return visit.missing()
+        if visit.reader.zone is not None:
+            # All that the page tells of it is told by the reader's clock.
+            line = replace(view.line, zone=visit.reader.zone)
+            view = replace(view, line=line)
         speaks, page, zone = visit.reader.speaks, visit.page, view.line.zone
         promised = await offload(self._store.clocks.of, scope, _ref(visit))
         promised = promised or Promised()
         content = page.ticket(view) | {
             "promises": promise_rows(promised, page, speaks, zone),
             "unpromised": nothing_promised(promised, view.line.origin, speaks),
-            "left": await offload(left_alone, self._store, scope, speaks, view),
+            "left": await offload(
+                left_alone, self._store, scope, speaks, view, zone=zone
+            ),
             "files": files_content(view, page, speaks, person, refused),
         }
         content |= acts_content(

@@ -7,7 +7,6 @@ from starlette.responses import Response
 from scudo_agent.desk import auth
 from scudo_agent.desk.api_v1.scopes import TokenScope
 from scudo_agent.desk.forms import RefusedError
-from scudo_agent.desk.front import ZONE
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.desk_store import DeskStore
@@ -110,8 +109,8 @@ class TokenPages:
             "tokens": [
                 {
                     "line": one,
-                    "until": one.expires and page.when(one.expires, ZONE),
-                    "used": one.used and page.when(one.used, ZONE),
+                    "until": one.expires and page.when(one.expires, visit.zone),
+                    "used": one.used and page.when(one.used, visit.zone),
                     "may": [say(_WORDS[TokenScope(scope)]) for scope in one.scopes],
                 }
                 for one in lines

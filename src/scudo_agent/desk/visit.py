@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from scudo_agent.desk.forms import Form, own, read_form
-from scudo_agent.desk.front import ZONE, Front, Reader, page_number
+from scudo_agent.desk.front import Front, Reader, page_number
 from scudo_agent.desk.pages import Page
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.scope import Person
@@ -53,6 +53,11 @@ class Look:
         return self.front.page(self.reader)
 
     @property
+    def zone(self) -> str:
+        """Where times are told that are no site's."""
+        return self.front.zone(self.reader)
+
+    @property
     def number(self) -> int:
         """Which page of a list is asked for, from 1 on."""
         return page_number(self.request)
@@ -75,9 +80,9 @@ class Look:
         content: dict[str, Any],
         *,
         status: int = 200,
-        zone: str = ZONE,
+        zone: str | None = None,
     ) -> Response:
-        """The template `name` filled with `content`; times are those of `zone`."""
+        """The template `name` filled with `content`; see `Front.answer`."""
         return self.front.answer(
             self.request, self.reader, name, content, status=status, zone=zone
         )

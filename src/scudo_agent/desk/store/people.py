@@ -241,11 +241,17 @@ class People:
                 )
         return True
 
-    def describe(self, person_id: int, *, name: str, language: str) -> None:
-        """What somebody says of himself."""
+    def describe(
+        self, person_id: int, *, name: str, language: str, timezone: str | None
+    ) -> None:
+        """What somebody says of himself; without a zone it is the sites' own."""
         with self._database.write() as db:
             mine = person.c.person_id == person_id
-            values = {"name": named(name), "language": language}
+            values = {
+                "name": named(name),
+                "language": language,
+                "timezone": timezone,
+            }
             db.execute(update(person).where(mine).values(values))
 
     def _lines(self, db: Connection, rows: Sequence[Any]) -> tuple[PersonLine, ...]:

@@ -37,6 +37,7 @@ person = Table(
     _us("created_us"),
     _us("disabled_us", null=True),
     _text("actor"),
+    _text("timezone", null=True),
     UniqueConstraint("mail"),
     UniqueConstraint("tenant_id", "person_id"),
     CheckConstraint(
@@ -50,7 +51,8 @@ person = Table(
     ),
     ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
 )
-"""`mail` is in small letters: it is what people log in with."""
+"""`mail` is in small letters: it is what people log in with. Without a `timezone`
+pages show times as the site's clock has them."""
 
 person_token = Table(
     "person_token",

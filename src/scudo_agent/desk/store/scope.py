@@ -42,7 +42,7 @@ class Person:
     """Somebody who is logged in; staff belong to the provider and see all.
 
     `person_id` and `name` are None and empty for the administrator who came by a
-    login link of the command line.
+    login link of the command line. `timezone` is the one that was chosen, if any.
     """
 
     tenant_id: str
@@ -51,6 +51,7 @@ class Person:
     language: str | None = None
     person_id: int | None = None
     name: str = ""
+    timezone: str | None = None
 
     @property
     def staff(self) -> bool:

@@ -32,5 +32,6 @@ session = Table(
     _us("created_us"),
     _us("expires_us"),
     _us("revoked_us", null=True),
+    _text("browser", null=True),
     ForeignKeyConstraint(["tenant_id"], ["tenant.tenant_id"]),
 )

@@ -20,9 +20,13 @@ NAME = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLine:
-    """One session that lasts, as its owner sees it; `here`: the one that asks."""
+    """One session that lasts, as its owner sees it; `here`: the one that asks.
+
+    `browser` is in short words, empty where it is not known.
+    """
 
     name: str
+    browser: str
     since: Instant
     until: Instant
     here: bool
@@ -50,7 +54,7 @@ class Sessions:
             db.execute(insert(login_code).values(row))
 
     def use_code(
-        self, code_sha256: str, *, session_sha256: str, life_us: int
+        self, code_sha256: str, *, session_sha256: str, life_us: int, browser: str = ""
     ) -> Person | None:
         """Use up a code and begin a session; None if it is wrong, used or old."""
         now = self._now()
@@ -75,11 +79,14 @@ class Sessions:
                 "actor": row.actor,
                 "created_us": now,
                 "expires_us": now + life_us,
+                "browser": browser or None,
             }
             db.execute(insert(session).values(begun))
         return Person(tenant_id=row.tenant_id, role=Role(row.role), actor=row.actor)
 
-    def begin(self, person_id: int, session_sha256: str, *, life_us: int) -> bool:
+    def begin(
+        self, person_id: int, session_sha256: str, *, life_us: int, browser: str = ""
+    ) -> bool:
         """Begin a session of a person whose password was right; False: not any more."""
         now = self._now()
         with self._database.write() as db:
@@ -97,6 +104,7 @@ class Sessions:
                 "person_id": person_id,
                 "created_us": now,
                 "expires_us": now + life_us,
+                "browser": browser or None,
             }
             db.execute(insert(session).values(begun))
         return True
@@ -115,6 +123,7 @@ class Sessions:
                 func.coalesce(person.c.role, session.c.role).label("role"),
                 func.coalesce(person.c.language, session.c.language).label("language"),
                 person.c.name,
+                person.c.timezone,
             )
             .outerjoin(person, _HIS)
             .where(
@@ -137,6 +146,7 @@ class Sessions:
             language=row.language,
             person_id=row.person_id,
             name=row.name or "",
+            timezone=row.timezone,
         )
 
     def lines(self, actor: str, session_sha256: str) -> list[SessionLine]:
@@ -151,6 +161,7 @@ class Sessions:
         lines = [
             SessionLine(
                 name=row.session_sha256[:NAME],
+                browser=row.browser or "",
                 since=row.created_us,
                 until=row.expires_us,
                 here=row.session_sha256 == session_sha256,
