@@ -23,6 +23,9 @@ AT_ONCE = 8
 
 _BACKOFF = Backoff(first_s=5.0, limit_s=30 * 60.0)
 _IDLE_S = 5.0
+_HELD_S = 1.0
+"""What is due waits for one before it, with which another desk is under way."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,16 +57,19 @@ class WebhookWorker:
         while not self._stopping:
             self._wake.clear()
             try:
-                await self.drain()
                 pause = await self._pause_s()
+                if not pause and not await self.drain():
+                    pause = _HELD_S
             except DBAPIError as exc:
                 _log.error("webhooks cannot be looked after just now: %s", exc.orig)
                 pause = _IDLE_S
             except Exception:  # noqa: BLE001 - without its worker no webhook is told
                 _log.exception("the webhook worker stumbled")
                 pause = _IDLE_S
+            if self._stopping or not pause:
+                continue
             try:
-                async with asyncio.timeout(0 if self._stopping else pause):
+                async with asyncio.timeout(pause):
                     await self._wake.wait()
             except TimeoutError:
                 continue
@@ -118,7 +124,8 @@ class WebhookWorker:
         self._outbox.later(parcel, outcome.error, next_us=now + round(wait * SECOND))
 
     async def _pause_s(self) -> float:
+        """How long there is nothing to do; 0: something is due."""
         due = await offload(self._outbox.next_due)
         if due is None:
             return _IDLE_S
-        return min(max((due - self._store.now()) / SECOND, 0.05), _IDLE_S)
+        return min(max((due - self._store.now()) / SECOND, 0), _IDLE_S)

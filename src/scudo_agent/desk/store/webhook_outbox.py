@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.entries import entry_of
@@ -27,6 +38,47 @@ KEPT_US = 30 * DAY
 """So long what was sent, or failed, can be looked at."""
 
 _PENDING = webhook_outbox.c.state == "pending"
+
+
+def _due() -> Select[Any]:
+    """The oldest delivery that is due at `:now` and has none of its webhook's before
+    it."""
+    earlier = webhook_outbox.alias()
+    behind = (
+        select(earlier.c.delivery_id)
+        .where(
+            earlier.c.webhook_id == webhook_outbox.c.webhook_id,
+            earlier.c.state == "pending",
+            earlier.c.delivery_id < webhook_outbox.c.delivery_id,
+        )
+        .exists()
+    )
+    now = bindparam("now", type_=BigInteger)
+    until = webhook_outbox.c.lease_until_us
+    return (
+        select(webhook_outbox, webhook.c.url, webhook.c.secret, webhook.c.events)
+        .join(webhook, webhook.c.webhook_id == webhook_outbox.c.webhook_id)
+        .where(
+            _PENDING,
+            webhook_outbox.c.next_us <= now,
+            webhook.c.disabled_us.is_(None),
+            or_(until.is_(None), until <= now),
+            ~behind,
+        )
+        .order_by(webhook_outbox.c.delivery_id)
+        .limit(1)
+    )
+
+
+def _next() -> Select[Any]:
+    """When the next delivery is due, or the lease of one ends."""
+    next_us, until = webhook_outbox.c.next_us, webhook_outbox.c.lease_until_us
+    at = case((until > next_us, until), else_=next_us)
+    return select(func.min(at)).where(_PENDING)
+
+
+# Made once: a worker with nothing to do asks every few seconds.
+_DUE, _NEXT = _due(), _next()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +109,11 @@ class WebhookOutbox:
     def claim(self) -> Parcel | None:
         """Lease the oldest that is due and has none of its webhook's before it."""
         now = self._now()
-        with self._database.read() as db:
-            if db.execute(_due(now)).first() is None:
-                return None
+        due = self.next_due()
+        if due is None or due > now:
+            return None
         with self._database.write() as db:
-            while (row := db.execute(_due(now)).first()) is not None:
+            while (row := db.execute(_DUE, {"now": now}).first()) is not None:
                 body = row.body or _said(db, row)
                 if body is None:
                     this = webhook_outbox.c.delivery_id == row.delivery_id
@@ -103,12 +155,8 @@ class WebhookOutbox:
 
     def next_due(self) -> Instant | None:
         """When the next delivery wants to be looked at; None if there is none."""
-        leased = webhook_outbox.c.lease_until_us > webhook_outbox.c.next_us
-        at = case(
-            (leased, webhook_outbox.c.lease_until_us), else_=webhook_outbox.c.next_us
-        )
         with self._database.read() as db:
-            due = db.execute(select(func.min(at)).where(_PENDING)).scalar()
+            due = db.execute(_NEXT).scalar()
         return None if due is None else Instant(int(due))
 
     def drop_due(self) -> tuple[int, Instant | None]:
@@ -168,36 +216,6 @@ class WebhookOutbox:
             _PENDING,
         )
         return db.execute(held.values(values)).rowcount == 1
-
-
-def _due(now: Instant) -> Any:
-    earlier = webhook_outbox.alias()
-    behind = (
-        select(earlier.c.delivery_id)
-        .where(
-            earlier.c.webhook_id == webhook_outbox.c.webhook_id,
-            earlier.c.state == "pending",
-            earlier.c.delivery_id < webhook_outbox.c.delivery_id,
-        )
-        .exists()
-    )
-    free = or_(
-        webhook_outbox.c.lease_until_us.is_(None),
-        webhook_outbox.c.lease_until_us <= now,
-    )
-    return (
-        select(webhook_outbox, webhook.c.url, webhook.c.secret, webhook.c.events)
-        .join(webhook, webhook.c.webhook_id == webhook_outbox.c.webhook_id)
-        .where(
-            _PENDING,
-            webhook_outbox.c.next_us <= now,
-            webhook.c.disabled_us.is_(None),
-            free,
-            ~behind,
-        )
-        .order_by(webhook_outbox.c.delivery_id)
-        .limit(1)
-    )
 
 
 def _said(db: Connection, row: Any) -> dict[str, Any] | None:
