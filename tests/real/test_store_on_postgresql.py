@@ -50,6 +50,21 @@ globals().update(
         ),
     ),
     **again(
+        "test_mail_in",
+        only=(
+            "test_a_bounce_marks_the_mail_and_tells_the_provider",
+            "test_threat_22_a_forged_sender_and_a_guessed_number_reach_no_ticket",
+            "test_what_cannot_be_read_is_kept_as_it_is",
+        ),
+    ),
+    **again(
+        "test_mail_quarantine",
+        only=(
+            "test_a_request_is_opened_of_a_mail_from_when_it_came",
+            "test_the_oldest_mails_make_room_and_say_so",
+        ),
+    ),
+    **again(
         "test_desk_moving",
         only=(
             "test_one_customers_export_has_nothing_of_another",

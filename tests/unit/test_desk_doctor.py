@@ -49,6 +49,19 @@ def test_a_desk_with_a_ticket_and_a_silent_agent(tmp_path: Path) -> None:
     assert all(one.remedy for one in late.values() if one.level != "ok")
 
 
+def test_mails_that_nobody_decides_about_are_told(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        raw = b"From: a@b.example\nSubject: x\nDate: today\n\nx\n"
+        b.desk.store.mail_in.land(raw, source="pipe")
+
+    play(tmp_path, scene)
+    of = settings(tmp_path)
+    assert looked(of, T0 + HOUR)["mail in"].level == "ok"
+    late = looked(of, T0 + 25 * HOUR)["mail in"]
+    assert (late.level, "/mail-in" in str(late.remedy)) == ("warning", True)
+    assert late.seen.startswith("1 mails were set aside")
+
+
 def test_mails_that_were_refused_are_named(tmp_path: Path) -> None:
     async def scene(b: Bench) -> None:
         agent = await b.agent()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, inspect, select
 from sqlalchemy.exc import DatabaseError
 
 from scudo_agent.agent.finding import Finding, ago, fine
@@ -16,9 +16,11 @@ from scudo_agent.agent.health import (
 from scudo_agent.clock import Clock
 from scudo_agent.dbfile.backup import last_taken
 from scudo_agent.desk.mail.transport import SmtpTransport
+from scudo_agent.desk.mail.why import Outcome
 from scudo_agent.desk.settings import DeskSettings
 from scudo_agent.desk.store.backup import DESK
 from scudo_agent.desk.store.keeping import readable
+from scudo_agent.desk.store.mail_tables import mail_in
 from scudo_agent.desk.store.migrate import newest
 from scudo_agent.desk.store.silence import SILENT_US
 from scudo_agent.desk.store.tables import (
@@ -32,6 +34,9 @@ from scudo_agent.instant import DAY, HOUR, Instant, from_datetime
 
 MAIL_LATE_US = HOUR
 """A mail that waits for so long is worth a look."""
+
+ASIDE_LATE_US = DAY
+"""Somebody should have looked at a mail that was set aside so long ago."""
 
 CERTIFICATE_US = 21 * DAY
 """So long before its end a certificate is to be renewed."""
@@ -127,6 +132,7 @@ def _database(settings: DeskSettings, now: Instant) -> Iterator[Finding]:
         with database.read() as db:
             yield from (_file(db, path) if server is None else _server(db))
             yield from _waiting(db, now)
+            yield from _set_aside(db, now)
             yield from _agents(db, now)
             yield from _contracts(db)
     except DatabaseError as exc:
@@ -225,6 +231,25 @@ def _waiting(db: Connection, now: Instant) -> Iterator[Finding]:
         seen=seen,
         remedy="does the desk run, and does the mail server answer? desk outbox list",
     )
+
+
+def _set_aside(db: Connection, now: Instant) -> Iterator[Finding]:
+    """Mails that came in and wait for somebody to decide."""
+    if not inspect(db).has_table(mail_in.name):
+        return  # an earlier desk's, which has not started anew since
+    aside = mail_in.c.outcome == Outcome.QUARANTINED.value
+    many, oldest = db.execute(
+        select(func.count(), func.min(mail_in.c.received_us)).where(aside)
+    ).one()
+    if not many:
+        return
+    age = now - int(oldest)
+    seen = f"{many} mails were set aside, the oldest came {ago(age)}"
+    if age < ASIDE_LATE_US:
+        yield fine("mail in", seen)
+        return
+    remedy = "somebody who may dispatch decides about them at the desk, in /mail-in"
+    yield Finding(about="mail in", level="warning", seen=seen, remedy=remedy)
 
 
 def _agents(db: Connection, now: Instant) -> Iterator[Finding]:

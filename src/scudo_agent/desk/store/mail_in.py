@@ -42,7 +42,10 @@ from scudo_agent.desk.store.mail_tables import mail_in
 from scudo_agent.desk.store.post import Posting
 from scudo_agent.desk.store.requests import OLDEST_US, RequestError
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, site
-from scudo_agent.instant import Instant
+from scudo_agent.instant import MINUTE, Instant
+
+TAKEN_US = OLDEST_US - MINUTE
+"""So long ago a mail was received at most, as what it opens counts it."""
 
 _SUBJECT, _SOURCE, _DETAIL = 300, 100, 300
 
@@ -113,7 +116,7 @@ class MailIn:
             if (known := _known(db, same)) is not None:
                 return known
             now = self._now()
-            at = Instant(min(max(received or now, now - OLDEST_US), now))
+            at = Instant(min(max(received or now, now - TAKEN_US), now))
             number = _put(db, raw, mail, (same, source[:_SOURCE]), (at, now))
             decided = self._decide(db, (number, mail, at), fault, now)
             _settle(db, number, decided)

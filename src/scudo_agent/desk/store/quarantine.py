@@ -17,10 +17,11 @@ from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.acts import Told
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.mail_filing import Filing
+from scudo_agent.desk.store.mail_in import TAKEN_US
 from scudo_agent.desk.store.mail_rules import Sender, by_ref, named, sender_of
 from scudo_agent.desk.store.mail_tables import mail_in
 from scudo_agent.desk.store.post import Posting
-from scudo_agent.desk.store.requests import OLDEST_US, RequestError
+from scudo_agent.desk.store.requests import RequestError
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.tables import site, tenant
 from scudo_agent.instant import Instant
@@ -244,7 +245,7 @@ class Quarantine:
 
     def _received(self, row: Any) -> Instant:
         """When our server had it, as far back as a request may go."""
-        return Instant(max(row.received_us, self._now() - OLDEST_US))
+        return Instant(max(row.received_us, self._now() - TAKEN_US))
 
     def _decided(
         self, db: Connection, row: Any, who: Person, values: dict[str, Any]
