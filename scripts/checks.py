@@ -108,6 +108,9 @@ STAGES = (
 _WORKERS = 4
 """At most: some tests measure seconds, and each has programs of its own."""
 
+_SLOWEST = 8
+"""So many tests of a stage are named with what they took, from 5 s on."""
+
 SET_UP = Stage(name="setup", title="set-up", minutes=4)
 
 TOOLS: tuple[tuple[str, ...], ...] = (
@@ -231,6 +234,7 @@ def tests(stage: Stage, *, order: Sequence[str]) -> Done:
         report = Path(folder, "report.xml")
         command = [str(BIN / "python"), "-m", "pytest", "-q", "--no-header"]
         command += ["-m", stage.markers, f"--junitxml={report}", *order]
+        command += [f"--durations={_SLOWEST}", "--durations-min=5"]
         if stage.spread:
             workers = str(min(os.cpu_count() or 1, _WORKERS))
             command += ["-n", workers, "--dist", "worksteal"]
