@@ -135,6 +135,8 @@ async def _make(folder: Path) -> World:
             _people(db)
             refs |= _tickets(db)
             marks = _notes(db, refs)
+        stranger = f"From: a@stranger.example\r\nSubject: {INTERNAL}\r\n\r\nx\r\n"
+        b.desk.store.mail_in.land(stranger.encode(), source="pipe")
         return World(
             folder=folder,
             keys={

@@ -15,6 +15,8 @@ from scudo_agent.agent.health import (
 )
 from scudo_agent.clock import Clock
 from scudo_agent.dbfile.backup import last_taken
+from scudo_agent.desk.mail.imap import MailboxError, looked_into
+from scudo_agent.desk.mail.spool import Spool, arrived
 from scudo_agent.desk.mail.transport import SmtpTransport
 from scudo_agent.desk.mail.why import Outcome
 from scudo_agent.desk.settings import DeskSettings
@@ -30,7 +32,7 @@ from scudo_agent.desk.store.tables import (
     site,
 )
 from scudo_agent.errors import InputError, StoreError
-from scudo_agent.instant import DAY, HOUR, Instant, from_datetime
+from scudo_agent.instant import DAY, HOUR, MINUTE, Instant, from_datetime
 
 MAIL_LATE_US = HOUR
 """A mail that waits for so long is worth a look."""
@@ -40,6 +42,9 @@ ASIDE_LATE_US = DAY
 
 CERTIFICATE_US = 21 * DAY
 """So long before its end a certificate is to be renewed."""
+
+MAIL_IN_LATE_US = 5 * MINUTE
+"""A mail that came and was not taken for so long is worth a look."""
 
 _NAMED = 5
 _TIMEOUT_S = 5.0
@@ -54,6 +59,7 @@ def examine(settings: DeskSettings, clock: Clock) -> list[Finding]:
         *disk_findings(settings.folder),
         *_certificate(settings, clock.wall()),
         *_mail_server(settings),
+        *_mailbox(settings, clock.wall()),
     ]
     return [*findings, *_database(settings, clock.wall())]
 
@@ -115,6 +121,41 @@ def _mail_server(settings: DeskSettings) -> Iterator[Finding]:
     how = {"starttls": "with STARTTLS", "implicit": "over TLS", "none": "without TLS"}
     logged = "" if smtp.user is None else f", logged in as {smtp.user}"
     yield fine("mail", f"{where} answers {how[smtp.tls]}{logged}")
+
+
+def _mailbox(settings: DeskSettings, now: Instant) -> Iterator[Finding]:
+    """Mails that come in: by the mailbox, and by the pipe."""
+    incoming = settings.mail.incoming
+    if incoming is None:
+        return
+    came = [arrived(path) or now for path in Spool(settings.spool).waiting()]
+    if came and now - min(came) > MAIL_IN_LATE_US:
+        yield Finding(
+            about="mail-in",
+            level="warning",
+            seen=f"{len(came)} mails came and wait, the oldest {ago(now - min(came))}",
+            remedy="does the desk run? it takes them as soon as it does; see its log",
+        )
+    if incoming.imap is None:
+        yield fine("mail-in", "mails come by the command 'desk mail-in'")
+        return
+    imap = incoming.imap
+    quick = imap.model_copy(update={"timeout_s": min(imap.timeout_s, _TIMEOUT_S)})
+    where = f"{imap.host}:{imap.port}"
+    try:
+        password = settings.imap_password()
+        assert password is not None  # there is a mailbox
+        waiting = looked_into(settings, quick, password)
+    except (MailboxError, InputError) as exc:
+        yield Finding(
+            about="mail-in",
+            level="fault",
+            seen=f"{where}: the mailbox cannot be read: {exc}",
+            remedy="see mail.in.imap in the desk's settings; mails wait on the server",
+        )
+        return
+    seen = f"{where}: {imap.folder} is read as {imap.user}, {waiting} mails wait in it"
+    yield fine("mail-in", seen)
 
 
 def _database(settings: DeskSettings, now: Instant) -> Iterator[Finding]:

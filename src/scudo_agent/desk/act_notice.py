@@ -21,10 +21,18 @@ _LINES = 40
 
 
 def render_act(
-    errand: ActErrand, translator: Translator, *, provider: str, url: str
+    errand: ActErrand,
+    translator: Translator,
+    *,
+    provider: str,
+    url: str,
+    replies_filed: bool = False,
 ) -> Rendered:
-    """The mail of an act, for its reader; `url` is the ticket's page."""
-    return _Writer(errand, translator, provider).write(url)
+    """The mail of an act, for its reader; `url` is the ticket's page.
+
+    `replies_filed`: a reply lands on the ticket without anyone's help.
+    """
+    return _Writer(errand, translator, provider).write(url, filed=replies_filed)
 
 
 class _Writer:
@@ -37,7 +45,7 @@ class _Writer:
         self._translator = translator
         self._provider = provider
 
-    def write(self, url: str) -> Rendered:
+    def write(self, url: str, *, filed: bool) -> Rendered:
         errand = self._errand
         values: dict[str, Value] = {"ref": errand.ref, "what": self._what()}
         subject, lead = _SAYS[errand.kind]
@@ -56,6 +64,7 @@ class _Writer:
             self._say(subject(values | self._more())),
             content,
             self._translator,
+            replies_filed=filed,
             template="act",
         )
 

@@ -21,6 +21,7 @@ from scudo_agent.desk.contract_folder import read_contracts
 from scudo_agent.desk.jobs import MailWorker
 from scudo_agent.desk.limits import CONNECTIONS, PatientProtocol
 from scudo_agent.desk.mail.transport import Transport, transport_for
+from scudo_agent.desk.mail_door import MailDoor
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.passwords import Passwords
 from scudo_agent.desk.rounds import Rounds
@@ -87,6 +88,7 @@ class Desk:
         self._tickets: Rounds | None = None
         self._agents: Rounds | None = None
         self._calls: Rounds | None = None
+        self._door: MailDoor | None = None
         self._mailing: asyncio.Task[None] | None = None
         self._hooks: WebhookWorker | None = None
         self._telling: asyncio.Task[None] | None = None
@@ -166,6 +168,19 @@ class Desk:
             self._tickets.start("desk tickets")
             if self._calls is not None:
                 self._calls.start("desk calls")
+            self._open_door(store)
+
+    def _open_door(self, store: DeskStore) -> None:
+        """Mails come in from now on, where the settings say so."""
+        if self.settings.mail.incoming is not None:
+            self._door = MailDoor(
+                self.settings,
+                store,
+                clock=self._clock,
+                rng=self._rng,
+                woke=self.wake_mails,
+            )
+            self._door.start()
 
     async def serve(self) -> None:
         """Answer requests until `close`; the port is taken before anything else.
@@ -212,6 +227,9 @@ class Desk:
         if self._daily is not None:
             self._daily()
             self._daily = None
+        if self._door is not None:
+            await self._door.stop(patience_s=_STOP_S)
+            self._door = None
         if self._mailing is not None and self._worker is not None:
             # Before the address goes that its mails name.
             await self._worker.stop(self._mailing, patience_s=_STOP_S)

@@ -26,6 +26,7 @@ class Digest:
     name: Named
     ticket_url: str
     provider: str
+    replies_filed: bool = False
 
 
 def render_digest(digest: Digest, translator: Translator, zone: str) -> Rendered:
@@ -51,7 +52,9 @@ class _Writer:
             "url": self.digest.ticket_url,
             "provider": self.digest.provider,
         }
-        return fill(self.say(self.subject()), content, self.translator)
+        filed = self.digest.replies_filed
+        subject = self.say(self.subject())
+        return fill(subject, content, self.translator, replies_filed=filed)
 
     def subject(self) -> Text:
         """The subject line."""

@@ -180,6 +180,7 @@ class Front:
             sees=_sees(reader.person),
             languages=LANGUAGES,
             provider=self.settings.provider.name,
+            mails_come=self.settings.mail.incoming is not None,
             path=request.url.path,
             **content,
         )
@@ -205,6 +206,7 @@ def _sees(person: Person | None) -> dict[str, bool]:
         "overview": not person.staff and person.may(Right.COMPANY),
         "company": person.may(Right.COMPANY),
         "customers": person.may(Right.INTERNAL),
+        "mails": person.may(Right.DISPATCH),
         "on_call": person.may(Right.INTERNAL),
         "people": any(person.may(one) for one in _LOOKS_AFTER),
     }

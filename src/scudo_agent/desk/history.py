@@ -31,7 +31,8 @@ class Happening:
 
     `tone` is `bad`, `good` or `plain`; `name` is the actor's, as people know it, where
     it is a person. `readers` is `internal` or `customer` for what a person wrote.
-    `mark` is that of its entry.
+    `mark` is that of its entry. What came by mail has the mail's number (`mail`, else
+    0), and what was folded away of it: `quoted` and `signature`.
     """
 
     at: Instant
@@ -43,6 +44,9 @@ class Happening:
     name: str = ""
     readers: str = ""
     mark: str = ""
+    mail: int = 0
+    quoted: str = ""
+    signature: str = ""
 
 
 def timeline(view: TicketView, translator: Translator) -> tuple[Happening, ...]:
@@ -314,7 +318,11 @@ class _Teller:
         detail: str = "",
         tone: str = "plain",
     ) -> Happening:
+        data, number = entry.data, entry.data.get("mail_in")
         return Happening(
+            mail=number if isinstance(number, int) else 0,
+            quoted=str(data.get("quoted", "")),
+            signature=str(data.get("signature", "")),
             at=entry.at if at is None else at,
             kind=entry.kind if kind is None else kind,
             text=text,

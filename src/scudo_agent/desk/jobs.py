@@ -70,6 +70,7 @@ class MailWorker(Lanes):
         self._url = url
         self._rng = rng
         self._journal = Journal(settings.folder)
+        self._replies_filed = settings.mail.incoming is not None
 
     def rest(self) -> None:
         """Let go of the mail server: nothing is to be sent just now."""
@@ -181,6 +182,7 @@ class MailWorker(Lanes):
             translator(errand.language),
             provider=self._settings.provider.name,
             url=f"{self._url()}/t/{errand.ref}",
+            replies_filed=self._replies_filed,
         )
 
     def _digest(self, errand: Errand, told: StormNews | FlapNews) -> Rendered:
@@ -190,6 +192,7 @@ class MailWorker(Lanes):
             name=(errand.heading or errand.stage).subject,
             ticket_url=f"{self._url()}/t/{errand.ref}",
             provider=self._settings.provider.name,
+            replies_filed=self._replies_filed,
         )
         return render_digest(digest, translator(errand.language), errand.zone)
 
@@ -218,6 +221,7 @@ class MailWorker(Lanes):
             turn=errand.turn,
             left=errand.left,
             commitments=errand.commitments,
+            replies_filed=self._replies_filed,
         )
         return render(notice, translator(errand.language), errand.zone)
 
@@ -243,9 +247,16 @@ class MailWorker(Lanes):
             calendar=ics,
             enclosures=files,
             references=errand.refers,
+            reply_to=self._reply_to(errand),
             desk=self._settings.mail.message_host,
             replied=isinstance(errand, ActErrand) and errand.kind is Mail.RECEIPT,
         )
+
+    def _reply_to(self, errand: Posted) -> str | None:
+        """Where an answer lands on the ticket, if mails come in."""
+        if not isinstance(errand, Errand | ActErrand):
+            return None
+        return self._store.reply_addresses.make(errand.ref, errand.recipient)
 
 
 def _stage_of(errand: Posted) -> str:

@@ -71,6 +71,10 @@ def _samples(measured: Measured) -> Iterator[tuple[str, list[Sample]]]:
         ("reserve_used", int(measured.reserve_used)),
         ("clock_offset_seconds", measured.offset_us / SECOND),
         ("backup_timestamp_seconds", _moment(measured.backup)),
+        ("mail_spool_waiting", measured.arriving.waiting),
+        ("mail_spool_age_seconds", measured.arriving.oldest_us / SECOND),
+        ("mailbox_up", measured.arriving.up),
+        ("mailbox_looked_timestamp_seconds", _moment(measured.arriving.looked)),
     ):
         yield f"scudo_desk_{name}", [({}, value)]
     yield (

@@ -19,6 +19,7 @@ from scudo_agent.desk.front import NUMBER, Front
 from scudo_agent.desk.intervention_pages import InterventionRow, left_alone
 from scudo_agent.desk.link_pages import add_links
 from scudo_agent.desk.login_pages import add_login
+from scudo_agent.desk.mail_pages import add_mails_in
 from scudo_agent.desk.me_pages import add_me
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.on_call_pages import add_on_call
@@ -175,6 +176,7 @@ def add_pages(app: FastAPI, front: Front) -> Portal:
     add_on_call(doors)
     add_calls(doors)
     add_overview(doors)
+    add_mails_in(doors)
     doors.page("/", portal.tickets)
     doors.page("/t/{ref}/files/{attachment}", portal.attachment)
     add_tickets(doors)

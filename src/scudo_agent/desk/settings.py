@@ -22,6 +22,12 @@ from scudo_agent.config.wording import dotted, fault_at, faults_of
 from scudo_agent.desk.on_call_settings import OnCallSettings
 from scudo_agent.errors import ConfigError, InputError
 
+SPOOL = "mail-in"
+"""Where mails that came in by the pipe wait for the desk, in its state folder."""
+
+REPLY_LOCAL = 30
+"""Signs before the `@` of the address that answers go to: a token goes behind them."""
+
 _MAIL = r"^[^@\s<>,;:\x00-\x1f]{1,64}@[^@\s<>,;:\x00-\x1f]{1,190}$"
 MailAddress = Annotated[str, Field(pattern=_MAIL)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -129,6 +135,17 @@ class Mail(Model):
     def _one_way(self) -> "Mail":
         if self.smtp is not None and self.maildir is not None:
             raise ValueError("has both 'smtp' and 'maildir'; keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_a_token(self) -> "Mail":
+        local = (self.reply_address or "").partition("@")[0]
+        if len(local) > REPLY_LOCAL:
+            raise ValueError(
+                f"'{local}' has {len(local)} signs before its '@': a ticket's token "
+                f"goes behind them, so mails come in for {REPLY_LOCAL} at most; name "
+                "another 'address' in 'in'"
+            )
         return self
 
     @property
@@ -250,7 +267,7 @@ class DeskSettings(Model):
     @property
     def spool(self) -> Path:
         """Where mails that came in by the pipe wait for the desk."""
-        return self.folder / "mail-in"
+        return self.folder / SPOOL
 
     @property
     def imap_ca(self) -> Path | None:

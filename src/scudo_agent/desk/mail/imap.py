@@ -19,7 +19,7 @@ from imapclient.exceptions import LoginError
 from scudo_agent.config.secret import Secret
 from scudo_agent.desk.mail.incoming import HEADER_BYTES, SIZE, left_out
 from scudo_agent.desk.mail.spool import Arrived
-from scudo_agent.desk.settings import Imap
+from scudo_agent.desk.settings import DeskSettings, Imap
 from scudo_agent.instant import from_datetime
 
 _POLL_S = 60.0
@@ -227,6 +227,22 @@ class Mailbox:
             refused = isinstance(exc, imaplib.IMAP4.error)
             self._broken |= not refused or isinstance(exc, imaplib.IMAP4.abort)
             raise MailboxError(f"{what}: {_line(exc)}") from None
+
+
+def mailbox(settings: DeskSettings, imap: Imap, password: Secret) -> Mailbox:
+    """A session with the mailbox of the settings, not yet opened."""
+    ca = settings.imap_ca
+    return Mailbox(imap, password, ca=None if ca is None else str(ca))
+
+
+def looked_into(settings: DeskSettings, imap: Imap, password: Secret) -> int:
+    """Look into the mailbox once, and change nothing; how many mails wait there."""
+    box = mailbox(settings, imap.model_copy(update={"done": "seen"}), password)
+    box.open()
+    try:
+        return len(box.waiting())
+    finally:
+        box.close()
 
 
 def _line(exc: BaseException) -> str:

@@ -23,6 +23,9 @@ from scudo_agent.instant import Instant, from_datetime
 
 SIZE = 25 * 1024 * 1024
 HEADER_BYTES = 256 * 1024
+LINES = 600_000
+"""A file of 25 MB is some 350,000 lines of base64; each line costs, however short."""
+
 CONTAINERS = 40
 PARTS = 300
 TEXT_BYTES = 2 * 1024 * 1024
@@ -113,6 +116,8 @@ def bounded(data: bytes) -> None:
         raise HostileMailError(f"it has {size} bytes, {SIZE} are taken")
     if size > SIZE:
         raise HostileMailError(f"it has {size} bytes, {SIZE} are taken")
+    if (rows := data.count(b"\n")) > LINES:
+        raise HostileMailError(f"it has {rows} lines, {LINES} are taken")
     head = len(_END_OF_HEAD.split(data[: HEADER_BYTES + 4], maxsplit=1)[0])
     if head > HEADER_BYTES:
         raise HostileMailError(f"its header has more than {HEADER_BYTES} bytes")

@@ -48,6 +48,10 @@ class Line:
         since = at if known.lost is None else known.lost
         self._write(LineState(looked=known.looked, lost=since, why=why))
 
+    def forget(self) -> None:
+        """There is no mailbox any more."""
+        self._path.unlink(missing_ok=True)
+
     def read(self) -> LineState | None:
         """How it is; None where nobody has looked yet."""
         try:

@@ -75,8 +75,7 @@ class Spool:
 
     def read(self, path: Path) -> Arrived:
         """One of those that wait."""
-        at = path.name.partition(".")[0]
-        return Arrived(path.read_bytes(), Instant(int(at)) if at.isdigit() else None)
+        return Arrived(path.read_bytes(), arrived(path))
 
     def taken(self, path: Path) -> None:
         """What became of it is committed: the file goes."""
@@ -93,6 +92,12 @@ class Spool:
                 continue  # it became whole just now
             if age > _ABANDONED_US:
                 path.unlink(missing_ok=True)
+
+
+def arrived(path: Path) -> Instant | None:
+    """When a mail of the spool came, as its name says."""
+    at = path.name.partition(".")[0]
+    return Instant(int(at)) if at.isascii() and at.isdigit() else None
 
 
 def _read(mail: BinaryIO) -> bytes:

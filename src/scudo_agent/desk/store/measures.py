@@ -9,7 +9,10 @@ from sqlalchemy import func, select
 
 from scudo_agent.clock import Clock
 from scudo_agent.dbfile.backup import last_taken
+from scudo_agent.desk.mail.line import Line
+from scudo_agent.desk.mail.spool import Spool, arrived
 from scudo_agent.desk.mail.why import Outcome
+from scudo_agent.desk.settings import SPOOL
 from scudo_agent.desk.store.backup import DESK
 from scudo_agent.desk.store.call_tables import alarm, call
 from scudo_agent.desk.store.database import Database
@@ -33,6 +36,19 @@ class AgentMeasured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arriving:
+    """Mails at the door: in the spool, and how the line to the mailbox is.
+
+    `up` and `looked` are None where there is no mailbox.
+    """
+
+    waiting: int
+    oldest_us: int
+    up: int | None
+    looked: Instant | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """The desk at one moment; ages are lengths of time, 0 where nothing waits."""
 
@@ -52,6 +68,7 @@ class Measured:
     mails_in: Mapping[str, int]
     quarantined: int
     quarantined_us: int
+    arriving: Arriving
 
 
 class Measures:
@@ -112,7 +129,19 @@ class Measures:
             mails_in=self._mails_in(),
             quarantined=aside.many,
             quarantined_us=max(now - aside.oldest, 0) if aside.many else 0,
+            arriving=_arriving(self._folder / SPOOL, wall),
         )
+
+
+def _arriving(folder: Path, now: Instant) -> Arriving:
+    came = [arrived(path) or now for path in Spool(folder).waiting()]
+    line = Line(folder).read()
+    return Arriving(
+        waiting=len(came),
+        oldest_us=max(now - min(came, default=now), 0),
+        up=None if line is None else int(line.lost is None),
+        looked=None if line is None else line.looked,
+    )
 
 
 _MAILS = (

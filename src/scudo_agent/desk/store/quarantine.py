@@ -134,6 +134,16 @@ class Quarantine:
             return None
         return HeldMail(line=_line(row), raw=raw, mail=_readable(raw))
 
+    def original(self, who: Person, number: int) -> bytes | None:
+        """A mail as it came; one that is on a ticket is for all of the provider's."""
+        with self._database.read() as db:
+            query = select(mail_in.c.ref, mail_in.c.raw)
+            row = db.execute(query.where(mail_in.c.mail_in_id == number)).first()
+        if row is None or row.raw is None:
+            return None
+        may = who.may(Right.DISPATCH) or (row.ref and who.may(Right.INTERNAL))
+        return bytes(row.raw) if may else None
+
     def file(
         self, who: Person, number: int, ref: str, *, version: int, public: bool
     ) -> str | None:
