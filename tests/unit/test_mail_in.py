@@ -14,7 +14,7 @@ from support.desk_scene import play
 from support.desking import T0, Bench, site
 from support.mail_shapes import ANSWER, MID, REF, SHAPES, enclosed, parts, plain
 from support.mail_shapes import text as part
-from support.mails_in import CUSTOMER, door
+from support.mails_in import CUSTOMER, Door, door
 from support.people import new_person
 
 
@@ -145,6 +145,24 @@ def test_a_token_is_for_one_ticket_and_one_reader(tmp_path: Path) -> None:
         assert (fate(landed), landed.ref) == ("landed reply", ref)
 
     play(tmp_path, scene)
+
+
+def test_reply_addresses_hold_after_a_restart(tmp_path: Path) -> None:
+    made = []
+
+    async def scene(b: Bench) -> None:
+        at, ref = await door(b)
+        made.append((ref, at.reply_to(ref)))
+
+    async def later(b: Bench) -> None:
+        ref, address = made[0]
+        at = Door(b)
+        assert at.reply_to(ref) == address
+        landed = at.land(to(address, plain("x", sender="it@acme.example")))
+        assert fate(landed) == "landed reply"
+
+    play(tmp_path, scene)
+    play(tmp_path, later)
 
 
 def test_a_mail_is_a_request_with_a_receipt_in_its_thread(tmp_path: Path) -> None:
