@@ -3,6 +3,7 @@
 from typing import Any
 
 from scudo_agent.desk.history import timeline
+from scudo_agent.desk.store.attachments import Attachment
 from scudo_agent.desk.store.views import TicketLine, TicketView
 from scudo_agent.instant import format_instant
 from scudo_agent.locale import Translator
@@ -72,20 +73,7 @@ def view_json(view: TicketView, translator: Translator) -> dict[str, Any]:
             }
             for happening in timeline(view, translator)
         ],
-        "attachments": [
-            {
-                "id": one.mark,
-                "kind": one.kind,
-                "name": one.name,
-                "public": one.public,
-                "media_type": one.media_type,
-                "source": one.source,
-                "size": one.size,
-                "sha256": one.sha256,
-                "taken": format_instant(one.taken),
-            }
-            for one in view.attachments
-        ],
+        "attachments": [attachment_json(one) for one in view.attachments],
         "incidents": _incidents_json(view, translator),
         "history_left_out": view.left_out,
         "mails_waiting": [
@@ -97,6 +85,21 @@ def view_json(view: TicketView, translator: Translator) -> dict[str, Any]:
             }
             for mail in view.mails
         ],
+    }
+
+
+def attachment_json(one: Attachment) -> dict[str, Any]:
+    """A file at a ticket; its bytes are elsewhere."""
+    return {
+        "id": one.mark,
+        "kind": one.kind,
+        "name": one.name,
+        "public": one.public,
+        "media_type": one.media_type,
+        "source": one.source,
+        "size": one.size,
+        "sha256": one.sha256,
+        "taken": format_instant(one.taken),
     }
 
 

@@ -10,6 +10,7 @@ from scudo_agent.desk.forms import RefusedError
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.desk_store import DeskStore
+from scudo_agent.desk.store.people import Reach
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.tokens import NAME_LIMIT, TokenLine
 from scudo_agent.desk.visit import Doors, Refusal, Visit
@@ -25,6 +26,9 @@ _WORDS = MappingProxyType(
         TokenScope.CUSTOMERS_READ: T("Read customers, sites and contracts"),
         TokenScope.SITES_READ: T("Read maintenance and statements"),
         TokenScope.PEOPLE_READ: T("Read who is who"),
+        TokenScope.CUSTOMERS_WRITE: T("Change customers, sites and contracts"),
+        TokenScope.WINDOWS_WRITE: T("Announce and cancel maintenance"),
+        TokenScope.PEOPLE_WRITE: T("Invite people and lock them out"),
         TokenScope.WEBHOOKS: T("Keep webhooks"),
     }
 )
@@ -32,6 +36,8 @@ _NEEDS = MappingProxyType(
     {
         TokenScope.SITES_READ: Right.COMPANY,
         TokenScope.PEOPLE_READ: Right.COMPANY,
+        TokenScope.CUSTOMERS_WRITE: Right.CUSTOMERS,
+        TokenScope.WINDOWS_WRITE: Right.DISPATCH,
         TokenScope.WEBHOOKS: Right.PEOPLE,
     }
 )
@@ -122,7 +128,10 @@ class TokenPages:
 
 def _choice(person: Person) -> list[TokenScope]:
     """What this person can let a program do."""
-    return [one for one in TokenScope if person.may(_NEEDS.get(one, Right.READ))]
+    found = [one for one in TokenScope if person.may(_NEEDS.get(one, Right.READ))]
+    if Reach.of(person) is None:
+        found.remove(TokenScope.PEOPLE_WRITE)
+    return found
 
 
 def add_tokens(doors: Doors) -> None:

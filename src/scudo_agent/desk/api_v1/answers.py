@@ -184,6 +184,14 @@ class SiteOut(Answer):
     contract_title: str | None
 
 
+class CoverOut(Answer):
+    """A contract of a site, from `since` to `until` (null: nobody knows), included."""
+
+    contract: str
+    since: Annotated[str, Field(json_schema_extra={"format": "date"})]
+    until: Annotated[str | None, Field(description="Its last day")]
+
+
 class ContractOut(Answer):
     """A version of a contract; `body` is the contract file's content."""
 

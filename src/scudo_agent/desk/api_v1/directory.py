@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from scudo_agent.desk.api_v1.answers import (
     ContractOut,
@@ -22,6 +22,7 @@ from scudo_agent.desk.offload import offload
 from scudo_agent.desk.on_call_json import on_call_json
 from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.rights import RIGHTS, Right
+from scudo_agent.desk.store.customers import customer_mark
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.tables import PROVIDER_TENANT
 from scudo_agent.desk.store.tokens import TokenUse
@@ -49,13 +50,15 @@ def add_directory_routes(router: APIRouter, store: DeskStore) -> None:
             store.directory.customers, use.person.scope, after=after, limit=limit + 1
         )
         last = rows[limit - 1].tenant_id if len(rows) > limit else None
-        found = [_customer(row).model_dump() for row in rows[:limit]]
+        found = [customer_json(row) for row in rows[:limit]]
         return paged(request, "customers", found, last)
 
-    @router.get("/customers/{customer}")
-    async def customer(use: Reader, customer: Id) -> CustomerOut:
-        """One customer."""
-        return _customer(await _found(store, use, customer))
+    @router.get("/customers/{customer}", response_model=CustomerOut)
+    async def customer(use: Reader, customer: Id) -> Response:
+        """One customer; `ETag` is what it is now."""
+        row = await _found(store, use, customer)
+        headers = {"ETag": f'"{customer_mark(row)}"'}
+        return JSONResponse(customer_json(row), headers=headers)
 
     @router.get("/customers/{customer}/sites")
     async def sites(use: Reader, customer: Id) -> list[SiteOut]:
@@ -154,10 +157,14 @@ def _me(use: TokenUse) -> Me:
     )
 
 
-def _customer(row: Any) -> CustomerOut:
-    return CustomerOut(
-        id=row.tenant_id, name=row.name, mail=row.mail, language=row.language
-    )
+def customer_json(row: Any) -> dict[str, Any]:
+    """A customer as programs have it."""
+    return {
+        "id": row.tenant_id,
+        "name": row.name,
+        "mail": row.mail,
+        "language": row.language,
+    }
 
 
 def _person(row: Any) -> dict[str, Any]:

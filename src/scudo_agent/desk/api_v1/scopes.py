@@ -11,6 +11,9 @@ class TokenScope(StrEnum):
     CUSTOMERS_READ = "customers:read"
     SITES_READ = "sites:read"
     PEOPLE_READ = "people:read"
+    CUSTOMERS_WRITE = "customers:write"
+    WINDOWS_WRITE = "windows:write"
+    PEOPLE_WRITE = "people:write"
     WEBHOOKS = "webhooks"
 
 
@@ -20,6 +23,9 @@ SCOPES = {
     TokenScope.CUSTOMERS_READ: "Customers, their sites, and the contracts of these.",
     TokenScope.SITES_READ: "Maintenance windows and statements of account.",
     TokenScope.PEOPLE_READ: "Who is who: names, roles, addresses.",
+    TokenScope.CUSTOMERS_WRITE: "Customers, sites, contracts, and which one holds.",
+    TokenScope.WINDOWS_WRITE: "Maintenance windows: announced, moved, cancelled.",
+    TokenScope.PEOPLE_WRITE: "People: invited, given a role, locked out.",
     TokenScope.WEBHOOKS: "Webhooks and what became of their deliveries.",
 }
 """What each scope lets a program do."""

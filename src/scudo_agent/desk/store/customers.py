@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from scudo_agent.desk.marks import mark
 from scudo_agent.desk.store.agents import Enrolment, enrol_site
 from scudo_agent.desk.store.coverage import Cover, covers_of
 from scudo_agent.desk.store.covering import put_cover
@@ -54,6 +55,15 @@ class CustomerChange:
     contract: str | None = None
 
 
+class StaleCustomerError(InputError):
+    """The customer is another one than was seen."""
+
+
+def customer_mark(row: Any) -> str:
+    """What a customer is now; another one after each change."""
+    return mark("customer", row.tenant_id, row.name, row.mail, row.language)
+
+
 class Customers:
     """The customers of a desk."""
 
@@ -86,9 +96,17 @@ class Customers:
             raise _nobody(customer)
         return found
 
-    def change(self, customer: str, change: CustomerChange, *, actor: str) -> None:
+    def change(
+        self,
+        customer: str,
+        change: CustomerChange,
+        *,
+        actor: str,
+        seen: str | None = None,
+    ) -> None:
         """Change the customer, or one of its sites, or add a site; all or nothing.
 
+        `seen` is the mark of what was seen: `StaleCustomerError` for another one now.
         `InputError` for a customer that is not there, and for a site that is new
         without a time zone.
         """
@@ -97,6 +115,8 @@ class Customers:
             row = _row(db, customer)
             if row is None:
                 raise _nobody(customer)
+            if seen is not None and customer_mark(row) != seen:
+                raise StaleCustomerError("the customer is another one by now")
             told = {"name": change.name, "mail": change.mail}
             told["language"] = change.language
             values = {name: value for name, value in told.items() if value is not None}

@@ -42,6 +42,7 @@ class PersonLine:
     created: Instant
     invited_until: Instant | None
     failing: str | None = None
+    disabled: Instant | None = None
 
 
 def invited(db: Connection, ids: list[int], now: Instant) -> dict[int, Instant | None]:
@@ -86,6 +87,7 @@ def line_of(
         language=row.language,
         phone=row.phone,
         standing=standing,
+        disabled=row.disabled_us,
         created=row.created_us,
         invited_until=invited.get(row.person_id)
         if standing is Standing.INVITED

@@ -26,6 +26,18 @@ class AgentIdentity:
         return f"agent:{self.agent_id}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SitePerson(AgentIdentity):
+    """A person who does for a site what its agents do; `agent_id` is empty."""
+
+    person_actor: str
+
+    @property
+    def actor(self) -> str:
+        """How history names the person."""
+        return self.person_actor
+
+
 def agent_of(tenant_id: str, site_id: str, number: int) -> AgentIdentity:
     """Who the `number`-th agent of a site is; `InputError` for more than a pair."""
     if number not in (FIRST, SECOND):
