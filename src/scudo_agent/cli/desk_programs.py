@@ -142,7 +142,8 @@ def _webhook(args: argparse.Namespace, ask: "Asking") -> int:
         raise ScudoError(f"webhook {number}: {answer['url']}: {answer['error']}")
     said = {
         "test": f"{answer.get('url')} took it",
-        "retry": f"{answer.get('again')} messages are sent again",
+        "retry": f"{answer.get('again')} messages are sent again"
+        + _missed(answer.get("missed")),
         "remove": "nothing more is told there",
     }
     print(f"webhook {number}: {said[verb]}")
@@ -218,3 +219,11 @@ def _list(text: str | None) -> list[str]:
 
 def _utc(instant: str | None) -> str:
     return "" if instant is None else f"{instant[:16].replace('T', ' ')} UTC"
+
+
+def _missed(missed: dict[str, str] | None) -> str:
+    """From when to when a webhook heard nothing, and where that can be read."""
+    if not missed:
+        return ""
+    span = f"from {missed['since']} to {missed['until']}"
+    return f"; it heard nothing {span}: GET {missed['fetch']} has that"

@@ -104,7 +104,11 @@ class ProgramOrders:
         hook, _ = await self._found(asked)
         again = await offload(self._desk.store.webhooks.retry, hook.webhook_id)
         self._desk.wake_mails()
-        return {"webhook": hook.webhook_id, "again": again or 0}
+        return {
+            "webhook": hook.webhook_id,
+            "again": 0 if again is None else again.messages,
+            "missed": None if again is None else again.missed,
+        }
 
     async def _test(self, asked: dict[str, Any], _actor: str) -> dict[str, Any]:
         hook, secret = await self._found(asked)

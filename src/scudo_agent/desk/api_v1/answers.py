@@ -285,6 +285,20 @@ class TicketPage(Page):
     tickets: list[TicketLineOut]
 
 
+class EventsPage(Page):
+    """What happened, oldest first, as webhooks are told it."""
+
+    events: list[dict[str, Any]]
+
+
+class MissedOut(Answer):
+    """What a webhook was not told while it stood still, and where it can be read."""
+
+    since: When
+    until: When
+    fetch: Annotated[str, Field(examples=["/v1/desk/events?since=…"])]
+
+
 class CustomerPage(Page):
     """Customers by their id."""
 
@@ -331,6 +345,7 @@ class DeliveryOut(Answer):
 
 
 class RetriedOut(Answer):
-    """How many messages are sent again."""
+    """How many messages are sent again; `missed` of one that had been stopped."""
 
     again: int
+    missed: MissedOut | None

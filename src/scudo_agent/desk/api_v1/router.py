@@ -10,6 +10,7 @@ from scudo_agent.desk.api_v1.attaching import add_attaching_route
 from scudo_agent.desk.api_v1.customer_acts import add_customer_act_routes
 from scudo_agent.desk.api_v1.directory import add_directory_routes, add_people_routes
 from scudo_agent.desk.api_v1.door import Door
+from scudo_agent.desk.api_v1.events import add_event_route
 from scudo_agent.desk.api_v1.people_acts import add_people_act_routes
 from scudo_agent.desk.api_v1.refusals import DESK
 from scudo_agent.desk.api_v1.requests import add_request_routes
@@ -39,5 +40,6 @@ def desk_router(store: DeskStore, committed: Callable[[], None]) -> APIRouter:
     add_people_act_routes(router, store, committed)
     add_customer_act_routes(router, store)
     add_account_routes(router, store)
+    add_event_route(router, store)
     add_webhook_routes(router, store, committed)
     return router

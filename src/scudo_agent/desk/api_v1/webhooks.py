@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from scudo_agent.desk.api_v1.answers import (
     DeliveryOut,
+    MissedOut,
     NewWebhookOut,
     RetriedOut,
     WebhookOut,
@@ -85,7 +86,11 @@ def add_webhook_routes(
         if again is None:
             raise _none()
         committed()
-        return RetriedOut(again=again)
+        return RetriedOut(again=again.messages, missed=_missed(again.missed))
+
+
+def _missed(data: dict[str, str] | None) -> MissedOut | None:
+    return None if data is None else MissedOut.model_validate(data)
 
 
 def _none() -> Problem:

@@ -22,6 +22,7 @@ from scudo_agent.desk.store.credentials import Credentials
 from scudo_agent.desk.store.customers import Customers
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.directory import Directory
+from scudo_agent.desk.store.events import Events
 from scudo_agent.desk.store.files import Files
 from scudo_agent.desk.store.inbox import Inbox
 from scudo_agent.desk.store.interventions import InterventionBook
@@ -160,6 +161,7 @@ class DeskStore:
         self.saved_views = SavedViews(self.database, self.now)
         self.views = Views(self.database)
         self.webhooks = Webhooks(self.database, self.now)
+        self.events = Events(self.database)
         self.webhook_outbox = WebhookOutbox(self.database, self.now, owner=owner)
         self.windows = WindowBook(self.database, self.now, posting)
 

@@ -306,6 +306,7 @@ Index(
     ticket_event.c.incident_id,
     ticket_event.c.rev,
 )
+Index("ix_ticket_event_stored", ticket_event.c.stored_us)
 Index("ix_ticket_event_ticket", ticket_event.c.tenant_id, ticket_event.c.ticket_id)
 
 

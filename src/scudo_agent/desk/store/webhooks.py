@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -10,10 +11,13 @@ from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.program_tables import webhook, webhook_outbox
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, tenant
 from scudo_agent.errors import InputError
-from scudo_agent.instant import Instant
+from scudo_agent.instant import Instant, format_instant
 
 HOOKS_LIMIT = 20
 """Webhooks of one customer, or of the provider."""
+
+GAP = "desk.gap"
+"""What tells a receiver from when to when it heard nothing."""
 
 DELIVERIES = 100
 """Deliveries that are listed at once."""
@@ -52,6 +56,17 @@ class Delivery:
     attempts: int
     sent: Instant | None
     error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """How many messages are sent once more, and what was `missed` in between.
+
+    `missed` has `since`, `until` and `fetch`; None: it had not been stopped.
+    """
+
+    messages: int
+    missed: dict[str, str] | None
 
 
 class Webhooks:
@@ -125,10 +140,11 @@ class Webhooks:
         with self._database.read() as db:
             return [_delivery(row) for row in db.execute(query)]
 
-    def retry(self, webhook_id: int) -> int | None:
-        """Have it at work again, and send what failed once more; how much that is.
+    def retry(self, webhook_id: int) -> Again | None:
+        """Have it at work again, and send what failed once more.
 
-        None if there is no such webhook.
+        Of one that was stopped the receiver is told first from when to when it heard
+        nothing, and where that can be read. None if there is no such webhook.
         """
         now = self._now()
         again = {
@@ -140,14 +156,38 @@ class Webhooks:
             "lease_until_us": None,
         }
         with self._database.write() as db:
-            on = update(webhook).where(webhook.c.webhook_id == webhook_id)
-            if not db.execute(on.values(disabled_us=None, disabled_why=None)).rowcount:
+            this = webhook.c.webhook_id == webhook_id
+            row = db.execute(select(webhook).where(this)).first()
+            if row is None:
                 return None
+            on = update(webhook).where(this)
+            db.execute(on.values(disabled_us=None, disabled_why=None))
             failed = update(webhook_outbox).where(
                 webhook_outbox.c.webhook_id == webhook_id,
                 webhook_outbox.c.state == "failed",
             )
-            return db.execute(failed.values(again)).rowcount
+            many = db.execute(failed.values(again)).rowcount
+            if row.disabled_us is None:
+                return Again(messages=many, missed=None)
+            missed = _missed(row.disabled_us, now)
+            body = {"type": GAP, "timestamp": missed["until"], "data": missed}
+            gap = {
+                "tenant_id": row.tenant_id,
+                "webhook_id": webhook_id,
+                "event": GAP,
+                "body": body,
+                "state": "pending",
+                "created_us": now,
+                "next_us": now,
+            }
+            db.execute(insert(webhook_outbox).values(gap))
+            return Again(messages=many, missed=missed)
+
+
+def _missed(since: Instant, until: Instant) -> dict[str, str]:
+    told = {"since": format_instant(since), "until": format_instant(until)}
+    query = urlencode({"since": told["since"]})
+    return told | {"fetch": f"/v1/desk/events?{query}"}
 
 
 def _listed(db: Connection, *which: Any) -> list[Webhook]:
