@@ -11,6 +11,7 @@ import pytest
 from scudo_agent.cli.main import main
 from support.desk_scene import play
 from support.desking import Bench
+from support.json_page import CUSTOMERS, USERS, validator
 from support.people import PASSWORD, log_in
 
 MAIL = "one@provider.example"
@@ -76,12 +77,15 @@ def test_people_are_added_changed_and_locked_out(run: Run) -> None:
     told(run, *ACME)
     two = ("user", "invite", "two@acme.example", "--name", "Due", "--customer", "acme")
     assert told(run, *two, "--role", "referent")["user"]["state"] == "invited"
+    assert "a running desk puts it into" in run("user", "invite", MAIL)[1]
     assert told(run, "user", "invite", MAIL)["user"]["state"] == "invited"
     assert told(run, "user", "role", MAIL, "--role", "admin")["user"]["role"] == "admin"
     assert told(run, "user", "disable", MAIL)["user"]["state"] == "disabled"
     code, _, err = run("user", "invite", MAIL)
     assert (code, err) == (2, "An invitation is for somebody who was never in here.\n")
     assert told(run, "user", "enable", MAIL)["user"]["state"] == "without"
+    validator(USERS).validate(told(run, "user", "list"))
+    validator(CUSTOMERS).validate(told(run, "customer", "list"))
     listed = told(run, "user", "list", "--customer", "acme")
     assert [one["mail"] for one in listed["users"]] == ["two@acme.example"]
     assert "Uno Due  admin  ours" in run("user", "list")[1]

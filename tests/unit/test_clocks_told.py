@@ -1,7 +1,6 @@
 """Every clock of a ticket, told to the agents' programs and on the terminal."""
 
 import json
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from scudo_agent.desk.store.coverage import Cover
 from scudo_agent.desk.store.scope import Scope
 from support.desk_scene import play
 from support.desking import T0, Bench, contract, stage
+from support.json_page import TICKETS, validator
+from unit.test_desk_cli import SITE
 from unit.test_desk_requests import ADMIN, BODY, asked
 
 CLOCK = {"name": "presa", "within": 4, "unit": "working_hours", "until": "taken"}
@@ -21,10 +22,11 @@ CLOCK = {"name": "presa", "within": 4, "unit": "working_hours", "until": "taken"
 
 def test_agents_and_the_terminal_are_told_every_clock(
     tmp_path: Path,
-    site_file: Callable[[str], Path],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     refs: list[str] = []
+    site_file = tmp_path / "site.yaml"
+    site_file.write_text(SITE.format(desk="embedded"))
 
     async def scene(b: Bench) -> None:
         agent = await b.agent(brings=contract() | {"clocks": [CLOCK]})
@@ -44,7 +46,7 @@ def test_agents_and_the_terminal_are_told_every_clock(
         assert "promised" not in mails.json()
 
     play(tmp_path, scene)
-    where = ["--site", str(site_file("embedded")), "--state", str(tmp_path / "desk")]
+    where = ["--site", str(site_file), "--state", str(tmp_path / "desk")]
     assert main(["tickets", *where]) == 0
     assert "taken by 11-23 14:42" in capsys.readouterr().out
     assert main(["tickets", refs[0], *where]) == 0
@@ -52,7 +54,9 @@ def test_agents_and_the_terminal_are_told_every_clock(
     assert "clock presa (taken within 4 working hours)" in shown
     assert "due 2026-11-23 14:42" in shown
     assert main(["tickets", "--json", *where]) == 0
-    (line,) = json.loads(capsys.readouterr().out)
+    found = json.loads(capsys.readouterr().out)
+    validator(TICKETS).validate(found)
+    (line,) = found
     assert [one["name"] for one in line["promised"]["clocks"]] == ["presa"]
 
 

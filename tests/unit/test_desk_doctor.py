@@ -16,6 +16,7 @@ from scudo_agent.desk.tls import make
 from scudo_agent.instant import DAY, HOUR, MINUTE, Instant
 from support.desk_scene import play
 from support.desking import T0, Bench, HandClock, settings, stage
+from support.json_page import DOCTOR, validator
 from support.ports import free_port
 from support.smtp_server import smtp_server
 
@@ -42,7 +43,7 @@ def test_a_desk_with_a_ticket_and_a_silent_agent(tmp_path: Path) -> None:
     assert soon["outbox"].seen.startswith("1 mails wait")
     assert soon["agents"].seen == "all 1 are heard"
     assert soon["backup"].level == "warning"
-    assert soon["contract"].seen == "1 sites have none: acme/acme-milano"
+    assert soon["contract"].seen == "none holds for acme/acme-milano"
     late = looked(of, T0 + 2 * HOUR)
     assert (late["outbox"].level, late["agents"].level) == ("warning", "warning")
     assert "acme/acme-milano/1 (7200 s ago)" in late["agents"].seen
@@ -139,6 +140,7 @@ def test_the_command_prints_a_line_each_and_says_by_its_code(
     (tmp_path / "desk" / "desk.db").write_bytes(b"x" * 5000)
     assert main(["desk", "doctor", "--settings", str(file), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
+    validator(DOCTOR).validate(found)
     assert {one["about"] for one in found} >= {"clock", "disk", "mail", "database"}
     file.write_text("stat: desk\n")
     assert main(["desk", "doctor", "--settings", str(file)]) == 2

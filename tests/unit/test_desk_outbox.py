@@ -10,6 +10,7 @@ from scudo_agent.desk.mail.transport import TransportError
 from scudo_agent.instant import DAY, SECOND
 from support.desk_scene import play
 from support.desking import Bench, stage
+from support.json_page import MAILS, validator
 
 
 def settings_file(folder: Path) -> Path:
@@ -44,6 +45,7 @@ def test_each_says_what_waits_since_when_why_and_what_to_do(
     assert "1 attempts failed, the last one: 451 try later; nothing" in second
     assert main(["desk", "outbox", "list", *words, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
+    validator(MAILS).validate(said)
     assert (said["waiting"], said["failed"]) == (1, 1)
     assert [one["state"] for one in said["mails"]] == ["failed", "waits"]
     assert main(["desk", "outbox", "show", "2", *words]) == 0

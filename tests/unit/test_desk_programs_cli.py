@@ -16,6 +16,7 @@ from scudo_agent.desk.orders import Orders
 from scudo_agent.desk.rights import Role
 from scudo_agent.desk.settings import load_desk_settings
 from support.hook_receiver import receiver
+from support.json_page import TOKENS, WEBHOOKS, validator
 from support.token_desk import put_person
 
 
@@ -60,6 +61,7 @@ def test_a_token_is_made_listed_and_revoked(
     assert "1  dispatcher@provider.example  nightly  tickets:read; expires 20" in out
     assert token not in out
     code, out, _ = desk("list", "--json")
+    validator(TOKENS).validate(json.loads(out))
     assert json.loads(out)["tokens"][0]["used"] is None
     assert "sha256" not in out
     assert desk("revoke", "1")[0] == 0
@@ -97,7 +99,9 @@ def test_a_webhook_is_added_tested_and_removed(
         assert (code, "answered 500" in err) == (1, True)
     code, out, _ = desk("list")
     assert out == f"1  {there.url}  of all  ticket.opened; 0 wait, 0 failed\n"
-    assert secret not in desk("list", "--json")[1]
+    told = desk("list", "--json")[1]
+    validator(WEBHOOKS).validate(json.loads(told))
+    assert secret not in told
     assert desk("show", "1")[1] == out
     assert desk("retry", "1")[0] == 0
     assert desk("remove", "1")[0] == 0

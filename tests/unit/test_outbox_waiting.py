@@ -10,6 +10,7 @@ from scudo_agent.cli.main import main
 from scudo_agent.model import Kind, State
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.waiting import ledger_waiting, release, waiting
+from support.json_page import OUTBOX, validator
 from support.ledgers import ERP, change, commit
 from support.sites import write_site
 from support.storing import opened, told
@@ -88,7 +89,9 @@ def test_the_ledger_is_one_line_as_long_as_it_merely_waits(
     assert main(["outbox", "show", "L1", *where]) == 0
     assert json.loads(capsys.readouterr().out)["event"]["service"] == "erp"
     assert main(["outbox", "--json", *where]) == 0
-    assert {one["stream"] for one in json.loads(capsys.readouterr().out)} == {"L"}
+    found = json.loads(capsys.readouterr().out)
+    validator(OUTBOX).validate(found)
+    assert {one["stream"] for one in found} == {"L"}
     assert main(["outbox", "show", "L99", *where]) == 2
 
 

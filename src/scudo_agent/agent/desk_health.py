@@ -348,7 +348,7 @@ def _contracts(db: Connection) -> Iterator[Finding]:
     yield Finding(
         about="contract",
         level="warning",
-        seen=f"{len(rows)} sites have none: {names}{more}",
+        seen=f"none holds for {names}{more}",
         remedy="their tickets have no clocks; put the file into 'contracts'",
     )
 

@@ -178,7 +178,11 @@ def run(args: argparse.Namespace, settings: "DeskSettings", ask: "Ask") -> int:
         asked["password"] = _typed(args.who)
     if verb == "list":
         return _told(args, verb, _listed(settings, asked, ask, args.limit))
-    return _told(args, verb, ask(settings, asked))
+    code = _told(args, verb, ask(settings, asked))
+    if verb == "invite" and settings.mail.smtp is None and not args.json:
+        place = settings.maildir
+        print(f"no SMTP server is configured: a running desk puts it into {place}")
+    return code
 
 
 def _listed(
