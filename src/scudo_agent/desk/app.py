@@ -17,6 +17,7 @@ from scudo_agent.config.contract_body import Body
 from scudo_agent.config.site import Site
 from scudo_agent.daily_backup import DailyBackup
 from scudo_agent.desk import auth, rounds
+from scudo_agent.desk.channel_duty import by_channels
 from scudo_agent.desk.contract_folder import read_contracts
 from scudo_agent.desk.jobs import MailWorker
 from scudo_agent.desk.limits import CONNECTIONS, PatientProtocol
@@ -89,6 +90,7 @@ class Desk:
         self._agents: Rounds | None = None
         self._calls: Rounds | None = None
         self._door: MailDoor | None = None
+        self._channels: Rounds | None = None
         self._mailing: asyncio.Task[None] | None = None
         self._hooks: WebhookWorker | None = None
         self._telling: asyncio.Task[None] | None = None
@@ -155,6 +157,7 @@ class Desk:
         if self.settings.on_call is not None:
             policy = self.settings.on_call.policy
             self._calls = rounds.calls(store, policy, self.wake_mails)
+            self._channels = by_channels(store, self.settings, lambda: self.url)
         self._asgi = application(
             store,
             self.settings,
@@ -168,6 +171,8 @@ class Desk:
             self._tickets.start("desk tickets")
             if self._calls is not None:
                 self._calls.start("desk calls")
+            if self._channels is not None:
+                self._channels.start("desk channels")
             self._open_door(store)
 
     def _open_door(self, store: DeskStore) -> None:
@@ -237,10 +242,15 @@ class Desk:
         if self._telling is not None and self._hooks is not None:
             await self._hooks.stop(self._telling, patience_s=_STOP_S)
             self._telling = None
-        for one in (self._tickets, self._agents, self._calls):
+        for one in (
+            self._tickets,
+            self._agents,
+            self._calls,
+            self._channels,
+        ):
             if one is not None:
                 await one.stop(patience_s=_STOP_S)
-        self._tickets = self._agents = self._calls = None
+        self._tickets = self._agents = self._calls = self._channels = None
         if self._server is not None:
             self._server.should_exit = True
             await self._server.ended.wait()
@@ -282,6 +292,12 @@ class Desk:
         if self._tickets is None:
             raise ScudoError("the desk is not started")
         return await self._tickets.turn()
+
+    async def call_by_channels(self) -> int:
+        """Make the calls by channels that wait; how many."""
+        if self._channels is None:
+            raise ScudoError("there are no channels: 'on_call.channels' is not set")
+        return await self._channels.turn()
 
     async def call_people(self) -> int:
         """Make the calls that are due, begin and end alarms; how many calls."""

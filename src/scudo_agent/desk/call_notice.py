@@ -48,8 +48,10 @@ def render_call(
     if errand.name:
         rows.append(LetterRow(say(T("On call")), clean(errand.name)))
     path = PATH.format(ref=line.ref, token=errand.token)
+    fault = [say(T("a call by another channel failed: {error}.", error=errand.fault))]
     content = {
-        "lead": [
+        "lead": (fault if errand.fault else [])
+        + [
             say(T("nobody has taken ticket {ref} yet.", ref=line.ref)),
             say(T("Say on this page that you know, and nobody else is called:")),
         ],
@@ -68,3 +70,18 @@ def render_call(
         "provider": provider,
     }
     return fill_letter(say(subject), content, translator, template="person")
+
+
+def short_call(
+    line: TicketLine, translator: Translator, *, url: str, token: str
+) -> tuple[str, str]:
+    """Title and text of a call by a channel other than mail."""
+    values: dict[str, Value] = {"ref": line.ref, "what": about(line, translator)}
+    title = translator.render(T("[{ref}] {what} – nobody has taken it", **values))
+    label = "" if line.severity is None else severity_label(line.severity, translator)
+    first = " · ".join(one for one in (label, line.customer, line.site_id) if one)
+    asks = translator.render(
+        T("Say on this page that you know, and nobody else is called:")
+    )
+    link = f"{url}{PATH.format(ref=line.ref, token=token)}"
+    return title, f"{clean(first)}\n{asks}\n{link}"

@@ -29,6 +29,11 @@ def called_words(
         return T("nobody has taken it: the queue is called (step {n})", **values), (
             "plain"
         )
+    if data.get("way") == "channels":
+        return T(
+            "nobody has taken it: {name} is called by another channel (step {n})",
+            **values,
+        ), "plain"
     return T("nobody has taken it: {name} is called by mail (step {n})", **values), (
         "plain"
     )

@@ -22,6 +22,8 @@ class Way(StrEnum):
     """A mail to the provider's address, which several people may read."""
     MAIL = "mail"
     """A mail to who is on call."""
+    CHANNELS = "channels"
+    """All other channels of who is on call."""
 
 
 class End(StrEnum):

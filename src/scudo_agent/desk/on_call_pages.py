@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from scudo_agent.desk.channels import checked_channel, kind_of, send
 from scudo_agent.desk.forms import local_instant
 from scudo_agent.desk.front import NUMBER
 from scudo_agent.desk.life import ActError
@@ -18,10 +19,12 @@ from scudo_agent.desk.offload import offload
 from scudo_agent.desk.pages import Page
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.rota import PEOPLE_LIMIT, Rota, Swap, turns
+from scudo_agent.desk.store.channel_calls import CHANNELS_LIMIT
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.on_call import OnCall, RotaError, RotaVersion
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.visit import Doors, Refusal, Visit
+from scudo_agent.errors import InputError
 from scudo_agent.instant import DAY, Instant
 from scudo_agent.locale.formats import clean
 from scudo_agent.text import T
@@ -37,6 +40,8 @@ _DONE = {
     "rota": T("The rota is written down."),
     "swap": T("The swap is written down."),
     "back": T("The swap is taken back."),
+    "add": T("You are called by this channel, too."),
+    "remove": T("You are not called by this channel any more."),
 }
 
 
@@ -45,6 +50,7 @@ class OnCallPages:
 
     def __init__(self, store: DeskStore) -> None:
         self._book, self._people = store.rota, store.people
+        self._channels = store.channels
 
     async def show(self, visit: Visit) -> Response:
         """The page."""
@@ -62,6 +68,41 @@ class OnCallPages:
             )
         return visit.go(f"/on-call?done={act}") if done else visit.missing()
 
+    async def channel(self, visit: Visit) -> Response:
+        """A form about one's own channels: `add` or `remove`."""
+        act, number = visit.part("act"), visit.person.person_id
+        kinds = _kinds(visit)
+        if number is None or not kinds or act not in ("add", "remove"):
+            return visit.missing()
+        if act == "remove":
+            which = visit.form.get("channel", "")
+            if not NUMBER.fullmatch(which):
+                return visit.missing()
+            found = await offload(self._channels.remove, number, int(which))
+            return visit.go("/on-call?done=remove") if found else visit.missing()
+        try:
+            await offload(self._add, number, visit.form.get("url", ""), kinds)
+        except RotaError as exc:
+            return await self._page(visit, Refusal(text=exc.text))
+        return visit.go("/on-call?done=add")
+
+    def _add(self, person_id: int, given: str, kinds: tuple[str, ...]) -> None:
+        try:
+            url = checked_channel(given, kinds)
+        except InputError:
+            names = ", ".join(kinds)
+            raise RotaError(
+                T("A channel's address begins with one of: {names}.", names=names)
+            ) from None
+        if send(url, "", "", check=True):
+            raise RotaError(T("This address cannot be understood: look at it again."))
+        try:
+            self._channels.add(person_id, kind_of(url), url)
+        except InputError:
+            raise RotaError(
+                T("You have {n} channels already.", n=CHANNELS_LIMIT)
+            ) from None
+
     def _do(self, act: str, form: Mapping[str, str], person: Person) -> bool:
         if act == "rota":
             seen = form.get("version", "")
@@ -78,6 +119,20 @@ class OnCallPages:
         if act != "back" or not NUMBER.fullmatch(number):
             return False
         return self._book.take_back(int(number), actor=person.actor)
+
+    async def _mine(self, visit: Visit) -> list[dict[str, Any]]:
+        number = visit.person.person_id
+        if number is None:
+            return []
+        lines = await offload(self._channels.lines, number)
+        return [
+            {
+                "number": one.channel_id,
+                "kind": one.kind,
+                "since": visit.page.when(one.created, visit.zone),
+            }
+            for one in lines
+        ]
 
     async def _page(
         self, visit: Visit, refusal: Refusal | None = None, act: str = ""
@@ -97,8 +152,16 @@ class OnCallPages:
             "rota": defaultdict(str, rota or _fields(now)),
             "places": range(1, PEOPLE_LIMIT + 1),
             "swap": defaultdict(str, swap),
+            "kinds": _kinds(visit) if visit.person.person_id is not None else (),
+            "channels": await self._mine(visit),
         } | _Book(Page(visit.reader.speaks, now.at), now, names).content(versions)
         return visit.again("on_call.html", content, refusal)
+
+
+def _kinds(visit: Visit) -> tuple[str, ...]:
+    """Kinds of channels that the settings allow."""
+    given = visit.front.settings.on_call
+    return () if given is None else given.channels
 
 
 class _Book:
@@ -231,4 +294,5 @@ def add_on_call(doors: Doors) -> None:
     """Add the page to the application."""
     pages = OnCallPages(doors.front.store)
     doors.page("/on-call", pages.show, sees=Right.INTERNAL)
+    doors.form("/on-call/channels/{act}", pages.channel, sees=Right.INTERNAL)
     doors.form("/on-call/{act}", pages.act, sees=Right.INTERNAL, does=Right.DISPATCH)

@@ -163,6 +163,12 @@ def tickets(store: DeskStore, wake: Callable[[], None]) -> Rounds:
     return Rounds(duties, store.now, every_s=_TICKETS_S, wake=wake, led=store.led)
 
 
+def channels(duty: Work, store: DeskStore, wake: Callable[[], None]) -> Rounds:
+    """Calls by channels other than mail, which may take a minute each."""
+    duties = (Duty(duty, "%d calls were made by channels other than mail"),)
+    return Rounds(duties, store.now, every_s=_CALLS_S, wake=wake, led=store.led)
+
+
 def calls(store: DeskStore, policy: Policy, wake: Callable[[], None]) -> Rounds:
     """Tickets that nobody takes: who is on call is called."""
 

@@ -176,8 +176,9 @@ DESK_METRICS = (
         "scudo_desk_calls_total",
         "calls",
         ("way", "outcome"),
-        "Calls about tickets that nobody took, by `way` (`queue`, `mail`) and what "
-        "became of them: `sent`, `failed`, or `dropped` since somebody was faster.",
+        "Calls about tickets that nobody took, by `way` (`queue`, `mail`, `channels`) "
+        "and what became of them: `sent`, `failed`, or `dropped` since somebody was "
+        "faster.",
         example='increase(scudo_desk_calls_total{outcome="failed"}[1h]) > 0',
     ),
 )

@@ -30,7 +30,8 @@ THREAD = "on-call/{call_id}"
 class CallErrand(Head):
     """A claimed mail that calls somebody; `token` is in no table and in no log.
 
-    `step` counts from 1, `name` is empty for the queue's address.
+    `step` counts from 1, `name` is empty for the queue's address. `fault`: which call
+    failed, when that is why the queue is written to.
     """
 
     line: TicketLine
@@ -38,6 +39,7 @@ class CallErrand(Head):
     name: str
     token: str
     until: Instant
+    fault: str = ""
 
 
 def put_call_mail(
@@ -110,15 +112,7 @@ def call_errand(db: Connection, row: Any, fence: int, now: Instant) -> CallErran
     ).one()
     query = ticket_lines(Scope.of_staff()).where(ticket.c.ticket_id == made.ticket_id)
     line = line_of(db.execute(query).one())
-    token, until = secrets.token_urlsafe(32), Instant(now + LINK_US)
-    kept = {
-        "token_sha256": sha256(token.encode()).hexdigest(),
-        "tenant_id": made.tenant_id,
-        "call_id": made.call_id,
-        "created_us": now,
-        "expires_us": until,
-    }
-    db.execute(insert(call_link).values(kept))
+    token, until = new_link(db, made, now)
     head = head_of(row, fence)
     head["language"] = made.language or row.language
     return CallErrand(
@@ -128,7 +122,22 @@ def call_errand(db: Connection, row: Any, fence: int, now: Instant) -> CallErran
         name=made.name or "",
         token=token,
         until=until,
+        fault=(made.last_error or "") if made.target.startswith("fault/") else "",
     )
+
+
+def new_link(db: Connection, made: Any, now: Instant) -> tuple[str, Instant]:
+    """A token for the call `made`, and until when it works; its hash is kept."""
+    token, until = secrets.token_urlsafe(32), Instant(now + LINK_US)
+    kept = {
+        "token_sha256": sha256(token.encode()).hexdigest(),
+        "tenant_id": made.tenant_id,
+        "call_id": made.call_id,
+        "created_us": now,
+        "expires_us": until,
+    }
+    db.execute(insert(call_link).values(kept))
+    return token, until
 
 
 def _number(row: Any) -> int:

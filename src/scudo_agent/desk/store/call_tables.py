@@ -71,6 +71,8 @@ call = Table(
     _us("sent_us", null=True),
     _text("last_error", null=True),
     _text("message_id", null=True),
+    Column("channel_id", BigInteger, nullable=True),
+    _us("lease_us", null=True),
     UniqueConstraint("tenant_id", "alarm_id", "step", "target"),
     UniqueConstraint("tenant_id", "call_id"),
     CheckConstraint("state IN ('pending', 'sent', 'failed', 'dropped')", name="state"),
@@ -78,7 +80,10 @@ call = Table(
         ["tenant_id", "alarm_id"], ["alarm.tenant_id", "alarm.alarm_id"]
     ),
 )
-"""One call: exactly one of a step to a target. `person_id` is null for the queue."""
+"""One call: exactly one of a step to a target. `person_id` is null for the queue.
+
+A call by a channel has no mail; `lease_us` is until when somebody makes it.
+"""
 _OPEN = "state = 'pending'"
 Index(
     "ix_call_open",
@@ -99,3 +104,19 @@ call_link = Table(
 )
 """A link to acknowledge that somebody was mailed, by its token's SHA-256."""
 Index("ix_call_link_call", call_link.c.tenant_id, call_link.c.call_id)
+
+call_channel = Table(
+    "call_channel",
+    metadata,
+    Column("channel_id", SERIAL, primary_key=True, autoincrement=True),
+    _tenant(),
+    Column("person_id", BigInteger, nullable=False),
+    _text("kind"),
+    _text("url"),
+    _us("created_us"),
+    UniqueConstraint("tenant_id", "person_id", "url"),
+    ForeignKeyConstraint(
+        ["tenant_id", "person_id"], ["person.tenant_id", "person.person_id"]
+    ),
+)
+"""A channel by which somebody is called; `url` is a secret, and is never shown."""

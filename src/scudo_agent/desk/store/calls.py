@@ -21,7 +21,7 @@ from scudo_agent.desk.escalation import (
 )
 from scudo_agent.desk.store.call_facts import family_of, free_at, taken_by
 from scudo_agent.desk.store.call_post import drop_call_mails, put_call_mail
-from scudo_agent.desk.store.call_tables import alarm, call
+from scudo_agent.desk.store.call_tables import alarm, call, call_channel
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.on_call import on_call_at
 from scudo_agent.desk.store.on_call_tables import rota
@@ -35,6 +35,7 @@ from scudo_agent.desk.store.tables import (
 )
 from scudo_agent.instant import Instant
 
+_UNKNOWN = "the desk ended in the middle of it"
 CALLED, FAILED = "called", "call_failed"
 ACKNOWLEDGED, SPENT = "call_acknowledged", "calls_spent"
 AT_ONCE = 50
@@ -59,6 +60,8 @@ class Calls:
                 return 0, _next(db)
         with self._database.write() as db:
             _settle(db, now)
+            for one in db.execute(_broken(now)).all():
+                self._broke(db, one, now)
             for row in db.execute(_running()).all():
                 _end_if_over(db, row, now)
             for row in db.execute(_candidates(policy)).all():
@@ -87,6 +90,31 @@ class Calls:
             enter(db, row, SPENT, "desk", now, {"steps": row.step + 1})
         return made
 
+    def _broke(self, db: Connection, row: Any, now: Instant) -> None:
+        """A channel failed: the provider is told by mail, the next step is due."""
+        error = row.last_error or _UNKNOWN
+        this = update(call).where(call.c.call_id == row.call_id)
+        db.execute(this.values(state="failed", last_error=error))
+        told = {"step": row.step + 1, "way": row.way, "person": row.person_id}
+        enter(db, row, FAILED, "desk", now, told | {"error": error})
+        values = {
+            "tenant_id": row.tenant_id,
+            "alarm_id": row.alarm_id,
+            "step": row.step,
+            "target": f"fault/{row.channel_id}",
+            "way": Way.QUEUE.value,
+            "state": "pending",
+            "created_us": now,
+            "last_error": error,
+        }
+        made = db.execute(insert(call).values(values).returning(call)).one()
+        reader = self._posting.provider_mail, self._posting.provider_language
+        host = self._posting.message_host
+        message_id = put_call_mail(db, made, row.ref, reader, host=host)
+        fault = update(call).where(call.c.call_id == made.call_id)
+        db.execute(fault.values(message_id=message_id))
+        _hasten(db, row, now)
+
     def _targets(
         self, db: Connection, step: Step, now: Instant
     ) -> list[tuple[Way, Any]]:
@@ -102,6 +130,10 @@ class Calls:
             targets.append((Way.QUEUE, None))
         if Way.MAIL in step.ways and who is not None:
             targets.append((Way.MAIL, who))
+        if Way.CHANNELS in step.ways and who is not None:
+            mine = call_channel.c.person_id == who.person_id
+            for one in db.execute(select(call_channel).where(mine)).all():
+                targets.append((Way.CHANNELS, one))
         return targets
 
     def _call(
@@ -112,12 +144,18 @@ class Calls:
             "tenant_id": row.tenant_id,
             "alarm_id": row.alarm_id,
             "step": row.step,
-            "target": way.value if who is None else f"{way.value}/{who.person_id}",
+            "target": _target(way, who),
             "way": way.value,
             "person_id": None if who is None else who.person_id,
             "state": "pending",
             "created_us": now,
         }
+        if way is Way.CHANNELS:
+            db.execute(insert(call).values(values | {"channel_id": who.channel_id}))
+            told = {"step": row.step + 1, "way": way.value, "to": who.kind}
+            told["person"] = who.person_id
+            enter(db, row, CALLED, "desk", now, told)
+            return 1
         made = db.execute(insert(call).values(values).returning(call)).one()
         reader = self._posting.provider_mail, self._posting.provider_language
         if who is not None:
@@ -135,6 +173,13 @@ class Calls:
         }
         enter(db, row, CALLED, "desk", now, data)
         return 1
+
+
+def _target(way: Way, who: Any) -> str:
+    if who is None:
+        return way.value
+    number = who.channel_id if way is Way.CHANNELS else who.person_id
+    return f"{way.value}/{number}"
 
 
 def end(db: Connection, row: Any, how: End, actor: str, now: Instant) -> bool:
@@ -234,8 +279,9 @@ def _is_due(db: Connection, policy: Policy, now: Instant) -> bool:
     """Whether there is anything to write."""
     if db.execute(_candidates(policy).limit(1)).first() is not None:
         return True
-    if db.execute(_settled().limit(1)).first() is not None:
-        return True
+    for query in (_settled(), _broken(now)):
+        if db.execute(query.limit(1)).first() is not None:
+            return True
     for row in db.execute(_running()):
         due = row.next_us is not None and row.next_us <= now
         if due or _over(db, row) is not None:
@@ -326,9 +372,29 @@ def _settle(db: Connection, now: Instant) -> None:
         if row.mail_state == "failed":
             data = {"step": row.step + 1, "way": row.way, "person": row.person_id}
             enter(db, row, FAILED, "desk", now, data | {"error": row.why})
-            waits = (
-                alarm.c.alarm_id == row.alarm_id,
-                alarm.c.ended_us.is_(None),
-                alarm.c.next_us.is_not(None),
-            )
-            db.execute(update(alarm).where(*waits).values(next_us=now))
+            _hasten(db, row, now)
+
+
+def _broken(now: Instant) -> Any:
+    """Calls by channels that failed, or that nobody has done with in time."""
+    return (
+        select(call, alarm.c.ticket_id, ticket.c.ref)
+        .join(alarm, alarm.c.alarm_id == call.c.alarm_id)
+        .join(ticket, ticket.c.ticket_id == alarm.c.ticket_id)
+        .where(
+            # Written out and not bound: only so does the partial index fit.
+            call.c.state == literal_column("'pending'"),
+            call.c.lease_us <= now,
+        )
+        .order_by(call.c.call_id)
+    )
+
+
+def _hasten(db: Connection, row: Any, now: Instant) -> None:
+    """The next step of the alarm is due at once, if there is one."""
+    waits = (
+        alarm.c.alarm_id == row.alarm_id,
+        alarm.c.ended_us.is_(None),
+        alarm.c.next_us.is_not(None),
+    )
+    db.execute(update(alarm).where(*waits).values(next_us=now))

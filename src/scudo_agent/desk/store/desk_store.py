@@ -13,6 +13,7 @@ from scudo_agent.desk.store.agents import Agents, put_provider
 from scudo_agent.desk.store.attachments import Attachments
 from scudo_agent.desk.store.call_links import CallLinks
 from scudo_agent.desk.store.calls import Calls
+from scudo_agent.desk.store.channel_calls import ChannelCalls
 from scudo_agent.desk.store.clocking import Clocks
 from scudo_agent.desk.store.clones import Clones
 from scudo_agent.desk.store.closing import Closing
@@ -117,6 +118,7 @@ class DeskStore:
         self.keys = AgentKeys(self.database, self.now)
         self.invitations = Invitations(self.database, self.now)
         self.calls = Calls(self.database, self.now, posting)
+        self.channels = ChannelCalls(self.database, self.now)
         self.call_links = CallLinks(self.database, self.now)
         self.clones = Clones(self.database, self.now, posting)
         self.closing = Closing(self.database, self.now)

@@ -82,6 +82,7 @@ LEFT: Mapping[str, str] = MappingProxyType(
         "api_token": "opens a door",
         "desk_secret": "opens a door; replies are known by Message-IDs, too",
         "call": "of the desk's own work",
+        "call_channel": "its address is a secret",
         "call_link": "opens a door",
         "held_stage": "agents tell it again",
         "inbox": "agents tell it again",
