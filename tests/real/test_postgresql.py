@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from scudo_agent.agent.desk_health import examine
+from scudo_agent.cli.main import main
 from scudo_agent.config.server import Server
 from scudo_agent.desk.store import ledger_tables, postgresql
 from scudo_agent.desk.store.migrate import migrate, newest
@@ -357,6 +358,50 @@ def test_records_move_to_a_server_and_numbers_go_on(
                 "SELECT nextval(pg_get_serial_sequence('ticket', 'ticket_id'))"
             ).scalar_one()
             assert taken == old + 1
+
+
+def test_the_commands_move_a_desk_to_a_server_and_out_of_it(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def scene(b: Bench) -> None:
+        agent = await b.agent()
+        await agent.send(stage())
+        await b.desk.send_mails()
+
+    play(tmp_path, scene)
+    (tmp_path / "password").write_text(cluster.password.reveal())
+    (tmp_path / "file.yaml").write_text("state: desk\n")
+    place = f"database: {cluster.url(cluster.migrated(tmp_path / 'template'))}\n"
+    told = f"state: two\n{place}database_password: file:password\n"
+    (tmp_path / "server.yaml").write_text(told)
+
+    def desk(kind: str, *words: str) -> int:
+        given = ["--settings", str(tmp_path / f"{kind}.yaml")]
+        return main(["desk", *words, *given])
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert desk("file", "export", str(first), "--all") == 0
+    assert desk("server", "import", str(first)) == 0
+    assert desk("server", "import", str(first)) == 2
+    assert "not empty" in capsys.readouterr().err
+    assert desk("server", "export", str(second), "--all") == 0
+    assert files(first) == files(second)
+    assert desk("server", "doctor") == 0
+    assert "on PostgreSQL 1" in capsys.readouterr().out
+    for words, tool in (
+        (("backup",), "use pg_dump"),
+        (("restore", "--empty"), "use pg_restore"),
+    ):
+        assert desk("server", *words) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert tool in line
+    assert not (tmp_path / "two" / "desk.db").exists()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What stands in an export."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 def test_the_doctor_says_where_the_records_are(

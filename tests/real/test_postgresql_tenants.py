@@ -3,13 +3,13 @@
 import random
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from scudo_agent.desk.store import ledger_tables
@@ -153,6 +153,9 @@ def test_a_customer_sees_the_contracts_of_its_sites_and_who_works_for_it(
                 assert who.fetchall() == [("Somebody",)]
         with pytest.raises(psycopg.errors.InsufficientPrivilege), raw_in(db, "acme"):
             db.execute("SELECT password_hash FROM person")
+        with raw_in(db, "acme"):
+            # Lists of people say whether somebody has one.
+            db.execute("SELECT password_us FROM person")
         raise psycopg.Rollback
 
 
@@ -234,6 +237,69 @@ def test_two_customers_at_once_never_see_each_other(
         readers[0].join(0.05)
     assert wrong == []
     assert len(cut) < 300
+
+
+_BOTH = (ticket.c.tenant_id, ticket.c.version, ticket.c.reopen_count)
+
+
+class Hammer:
+    """Writers of two customers, each third transaction cut between its two
+    statements, beside readers that look whether both numbers are of one."""
+
+    def __init__(self, cluster: Cluster, database: PostgresqlDatabase) -> None:
+        self.cluster = cluster
+        self.database = database
+        self.kept = dict.fromkeys(TENANTS, 0)
+        self.wrong: list[object] = []
+        self.over = threading.Event()
+
+    def look(self, tenant: str) -> None:
+        scope = Scope(tenant_id=tenant)
+        while not self.over.is_set():
+            with suppress(OperationalError), self.database.read(scope) as db:
+                for whose, version, count in db.execute(select(*_BOTH)).all():
+                    if (whose, version) != (tenant, count):
+                        self.wrong.append((tenant, whose, version, count))
+
+    def add(self, seed: int) -> None:
+        rng = random.Random(seed)
+        for number in range(18):
+            with suppress(OperationalError):
+                self._add(rng.choice(TENANTS), cut=number % 3 == 0)
+
+    def _add(self, tenant: str, *, cut: bool) -> None:
+        mine = update(ticket).where(ticket.c.tenant_id == tenant)
+        with self.database.write() as db:
+            db.execute(mine.values(version=ticket.c.version + 1))
+            if cut:
+                pid = db.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+                with self.cluster.admin() as admin:
+                    admin.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+            count = {"reopen_count": ticket.c.reopen_count + 1}
+            db.execute(mine.values(version=ticket.c.version, **count))
+            self.kept[tenant] += 1
+
+
+def test_writers_that_are_cut_in_the_middle_leave_no_half_and_nothing_elsewhere(
+    cluster: Cluster, database: PostgresqlDatabase
+) -> None:
+    hammer = Hammer(cluster, database)
+    with database.write() as db:
+        db.execute(update(ticket).values(version=0, reopen_count=0))
+    readers = [threading.Thread(target=hammer.look, args=(one,)) for one in TENANTS]
+    writers = [threading.Thread(target=hammer.add, args=(seed,)) for seed in range(3)]
+    for one in (*readers, *writers):
+        one.start()
+    for one in writers:
+        one.join(240)
+    hammer.over.set()
+    for one in readers:
+        one.join(60)
+    assert hammer.wrong == []
+    assert sum(hammer.kept.values()) == 36  # of 54, 18 of them cut
+    with database.read(Scope.of_staff()) as db:
+        found = {row[0]: row[1:] for row in db.execute(select(*_BOTH)).all()}
+    assert found == {tenant: (many, many) for tenant, many in hammer.kept.items()}
 
 
 class _OftenError(Exception):

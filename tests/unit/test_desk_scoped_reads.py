@@ -7,7 +7,7 @@ from pathlib import Path
 from scudo_agent import desk
 
 DESK = Path(desk.__file__).parent
-_WHOSE = {"scope", "person"}
+_WHOSE = {"scope", "person", "reach"}
 
 
 def bare_reads(source: str) -> Iterator[tuple[str, int]]:

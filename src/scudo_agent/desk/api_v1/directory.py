@@ -124,8 +124,10 @@ def add_people_routes(router: APIRouter, store: DeskStore) -> None:
         limit: Limit = 50,
     ) -> Response:
         """People; a referent's program sees those of the own company."""
-        own = None if use.person.may(Right.INTERNAL) else use.person.tenant_id
-        rows = await offload(store.directory.people, own, after=after, limit=limit + 1)
+        scope = use.person.scope
+        rows = await offload(
+            store.directory.people, scope, after=after, limit=limit + 1
+        )
         last = str(rows[limit - 1].person_id) if len(rows) > limit else None
         return paged(request, "people", [_person(row) for row in rows[:limit]], last)
 

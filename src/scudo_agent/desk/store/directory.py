@@ -6,6 +6,7 @@ from sqlalchemy import Row, Select, func, select
 
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.failing import failing
+from scudo_agent.desk.store.people_lines import LINES
 from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.scope import Scope, within
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, agent, site, tenant, ticket
@@ -76,13 +77,13 @@ class Directory:
             return {str(one): int(many) for one, many in db.execute(query).all()}
 
     def people(
-        self, tenants: str | None, *, after: int = 0, limit: int = 200
+        self, scope: Scope, *, after: int = 0, limit: int = 200
     ) -> list[Row[Any]]:
-        """People by number beyond `after`: of one tenant, or (None) of all."""
-        query = select(person).where(person.c.person_id > after)
-        if tenants is not None:
-            query = query.where(person.c.tenant_id == tenants)
-        with self._database.read() as db:
+        """People by number beyond `after`, the provider's among them for its own."""
+        query = LINES.where(person.c.person_id > after)
+        if scope.tenant_id is not None:
+            query = query.where(person.c.tenant_id == scope.tenant_id)
+        with self._database.read(scope) as db:
             return list(db.execute(query.order_by(person.c.person_id).limit(limit)))
 
 

@@ -24,7 +24,7 @@ from scudo_agent.desk.store.people_lines import (
 )
 from scudo_agent.desk.store.people_post import drop_waiting
 from scudo_agent.desk.store.people_tables import person, person_token
-from scudo_agent.desk.store.scope import Person
+from scudo_agent.desk.store.scope import Person, Scope
 from scudo_agent.desk.store.security import note_security
 from scudo_agent.desk.store.sessions import end_sessions
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, tenant
@@ -70,6 +70,11 @@ class Reach:
         if who.may(Right.COLLEAGUES):
             return cls(tenant_id=who.tenant_id)
         return None
+
+    @property
+    def scope(self) -> Scope:
+        """Whose rows the database shows to who reads within this reach."""
+        return Scope(tenant_id=self.tenant_id, provider=self.tenant_id is None)
 
 
 ALL = Reach(staff=True, roles=frozenset(Role))
@@ -147,7 +152,7 @@ class People:
             person.c.name,
             person.c.person_id,
         )
-        with self._database.read() as db:
+        with self._database.read(reach.scope) as db:
             total = int(
                 db.execute(
                     select(func.count()).select_from(person).where(*where)
@@ -161,7 +166,7 @@ class People:
 
     def one(self, reach: Reach, which: int | str) -> PersonLine | None:
         """The person of that number or mail address; None if not within reach."""
-        with self._database.read() as db:
+        with self._database.read(reach.scope) as db:
             row = db.execute(LINES.where(_named(which), *_within(reach))).first()
             return None if row is None else self._lines(db, [row])[0]
 
@@ -171,7 +176,7 @@ class People:
         query = query.where(tenant.c.tenant_id != PROVIDER_TENANT)
         if reach.tenant_id is not None:
             query = query.where(tenant.c.tenant_id == reach.tenant_id)
-        with self._database.read() as db:
+        with self._database.read(reach.scope) as db:
             return {row.tenant_id: row.name for row in db.execute(query)}
 
     def set_role(self, reach: Reach, which: int, role: Role, *, actor: str) -> bool:

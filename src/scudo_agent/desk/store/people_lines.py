@@ -71,7 +71,7 @@ def line_of(
 ) -> PersonLine:
     if row.disabled_us is not None:
         standing = Standing.DISABLED
-    elif row.password_hash is not None:
+    elif row.password_us is not None:
         standing = Standing.ACTIVE
     elif row.person_id in invited:
         standing = Standing.INVITED
@@ -96,6 +96,17 @@ def line_of(
     )
 
 
-LINES = select(person, tenant.c.name.label("customer")).join(
-    tenant, tenant.c.tenant_id == person.c.tenant_id
-)
+# What a customer's reader may see of a row on PostgreSQL: no hash is among it.
+LINES = select(
+    person.c.person_id,
+    person.c.tenant_id,
+    person.c.mail,
+    person.c.name,
+    person.c.role,
+    person.c.language,
+    person.c.phone,
+    person.c.password_us,
+    person.c.created_us,
+    person.c.disabled_us,
+    tenant.c.name.label("customer"),
+).join(tenant, tenant.c.tenant_id == person.c.tenant_id)
