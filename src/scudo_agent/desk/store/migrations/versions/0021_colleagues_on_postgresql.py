@@ -8,8 +8,8 @@ from alembic import op
 
 from scudo_agent.desk.store.migrations.row_security import on_postgresql
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 
 
 def upgrade() -> None:
