@@ -11,6 +11,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from scudo_agent.link import Link, again_and_again
 from scudo_agent.model import SPAN_LIMIT
 from scudo_agent.store import ledger
@@ -69,6 +71,7 @@ class Drainer:
         self._limit = BATCH_LIMIT
         self._desk_has = 0
         self._suspect = 0
+        self._plain = False
         self._asked = False
 
     def wake(self) -> None:
@@ -224,7 +227,8 @@ class Drainer:
                     bodies=[row.body for row in rows],
                 )
             )
-        return await self._link.desk.gap(self.stream, _gap(first, epoch))
+        gap = _gap(first, epoch, named=not self._plain)
+        return await self._link.desk.gap(self.stream, gap)
 
     async def _accept(self, rows: Sequence[LedgerRow], reply: BatchReply) -> None:
         first, last = rows[0].seq, rows[-1].seq
@@ -254,6 +258,8 @@ class Drainer:
         first = rows[0]
         self._link.heard()
         if first.quarantined is not None:
+            # An earlier desk does not know what a gap can say more.
+            self._plain = not self._plain
             await self._postpone(rows, exc)
         elif len(rows) == 1 and first.seq != self._suspect:
             # Before it is set aside: does the desk have this number already?
@@ -350,7 +356,7 @@ def _gone(stream: str, epoch: int, span: tuple[int, int], sha: str) -> Gap | Led
     )
 
 
-def _gap(row: LedgerRow, epoch: int) -> Gap | LedgerGap:
+def _gap(row: LedgerRow, epoch: int, *, named: bool) -> Gap | LedgerGap:
     reason = row.last_error or ""
     if isinstance(row, OutboxRow):
         return Gap(
@@ -361,7 +367,15 @@ def _gap(row: LedgerRow, epoch: int) -> Gap | LedgerGap:
             sha256=row.sha256,
             reason=reason,
         )
-    return LedgerGap(epoch=epoch, seq=row.seq, sha256=row.sha256, reason=reason)
+    gap = LedgerGap(epoch=epoch, seq=row.seq, sha256=row.sha256, reason=reason)
+    if not named:
+        return gap
+    says = json.loads(row.body)
+    about = {"service": says.get("service"), "since": says.get("since")}
+    try:
+        return LedgerGap.model_validate(gap.model_dump() | about)
+    except ValidationError:
+        return gap  # it was refused for what it says of them
 
 
 async def off(read: Callable[[], R]) -> R:

@@ -187,13 +187,19 @@ class LedgerBatch(Message):
 
 
 class LedgerGap(Message):
-    """`POST /v1/agents/self/streams/L/gaps`: as `Gap`; `sha256` is the last one's."""
+    """`POST /v1/agents/self/streams/L/gaps`: as `Gap`; `sha256` is the last one's.
+
+    `service` and `since`, where known, are of the event that never comes: the service
+    is unknown from then on. Without them all are, from what came before it on.
+    """
 
     epoch: Annotated[int, Field(ge=1)]
     seq: Annotated[int, Field(ge=1)]
     until: Annotated[int, Field(ge=1)] | None = None
     sha256: Sha256
     reason: str
+    service: Annotated[str, Field(min_length=1, max_length=300)] | None = None
+    since: When | None = None
 
 
 class Gap(Message):

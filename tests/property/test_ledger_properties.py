@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scudo_agent.desk.ledger import together, witnessed
+from scudo_agent.desk.ledger import Witness, together, witnessed
 from scudo_agent.instant import Instant
 from scudo_agent.intervals import lengths, spans
 from scudo_agent.judge.batch import Batch, Change, Withdrawal, fewest, merged
@@ -31,6 +31,12 @@ from support.storing import T0, StoppedClock, opened
 
 CHECKS = ("a/1", "b/1", "c/1")
 STATES = st.sampled_from(list(State))
+TOLD_AT = st.lists(
+    st.tuples(
+        st.sampled_from(("erp", "web")), STATES, st.integers(0, 9), st.integers(0, 9)
+    ),
+    max_size=12,
+)
 
 
 @st.composite
@@ -186,6 +192,32 @@ def before(
 ) -> list[tuple[State, Instant]]:
     """What is said of the time before `end`."""
     return [point for point in points if point[1] < end]
+
+
+@given(TOLD_AT, st.sets(st.integers(0, 12)), st.booleans())
+def test_what_never_came_is_unknown_until_the_service_is_told_again(
+    told: list[tuple[str, State, int, int]], lost: set[int], named: bool
+) -> None:
+    """Never another known state than the whole telling has at that second."""
+    whole, holed = Witness(), Witness()
+    now = 0
+    for number, (service, state, later, back) in enumerate(told):
+        now += later
+        # As old as what was told before it at most: dated back within one breath.
+        since = Instant(now - min(back, later))
+        whole.take(service, state, since=since, decided=Instant(now))
+        if number in lost:
+            holed.lose(*((service, since) if named else ()))
+        else:
+            holed.take(service, state, since=since, decided=Instant(now))
+    for one in (whole, holed):
+        one.end()
+    for service, entries in holed.entries.items():
+        true = witnessed(whole.entries[service], Instant(1 << 40))
+        known = witnessed(entries, Instant(1 << 40))
+        for second in range(now + 2):
+            seen = _at(known, second)
+            assert seen in (State.UNKNOWN, _at(true, second))
 
 
 TELLING = st.lists(st.tuples(STATES, st.integers(0, 100).map(Instant)), max_size=12)

@@ -54,7 +54,8 @@ class Kills:
     hit: list[Point] = field(default_factory=list)
     missed: list[Point] = field(default_factory=list)
     back_s: list[float] = field(default_factory=list)
-    """From the start to the first answer, divided by the load a core above 1."""
+    """From the start to the first answer; on a busy machine divided by the load a core,
+    or the program's processor time if that is less."""
     told_s: list[float] = field(default_factory=list)
     """From the cause of each opening to its accepted mail, without the time in which a
     killed program was being started again; divided likewise."""
@@ -139,8 +140,10 @@ def _again(rig: Rig, process: Process, kills: Kills | None) -> None:
         kills.repeats += rig.pending_but_taken()
     with _ONE_AT_A_TIME:
         process.start()
-    # On a machine with more to do than it has cores everything takes longer.
-    kills.back_s.append(process.back_s[-1] / busy())
+    # On a machine with more to do than it has cores everything takes longer: there the
+    # processor's time of the program counts, which waits for nobody.
+    load, took = busy(), process.back_s[-1]
+    kills.back_s.append(took if load <= 1 else min(took / load, process.cpu_s))
 
 
 def lifecycle(rig: Rig, service: str) -> None:

@@ -43,10 +43,8 @@ class Ordering:
 
     async def _retry(self, asked: Document, _actor: str) -> Document:
         """Send events again that the desk refused."""
-        seqs = asked.get("seqs")
-        if not isinstance(seqs, list) or not all(type(one) is int for one in seqs):
-            raise InputError("'seqs' of the request are no whole numbers")
-        await self._runtime.store.release(seqs)
+        seqs, told = _numbers(asked, "seqs"), _numbers(asked, "told")
+        await self._runtime.store.release(seqs, told)
         self._greet()
         return {}
 
@@ -142,3 +140,10 @@ def _whole(asked: Document, key: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise InputError(f"'{key}' of the request is no whole number")
     return value
+
+
+def _numbers(asked: Document, name: str) -> list[int]:
+    found = asked.get(name, [])
+    if not isinstance(found, list) or not all(type(one) is int for one in found):
+        raise InputError(f"'{name}' of the request are no whole numbers")
+    return found

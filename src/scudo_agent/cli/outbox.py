@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         reader.close()
     if args.action == "retry":
-        return _retry(rows, args.seq, site.id, state)
+        return _retry(_set_aside(rows, told, args.seq), site.id, state)
     if args.action == "show":
         print(json.dumps(_shown(rows, told, args.seq), indent=2))
     elif args.action == "export":
@@ -88,7 +89,7 @@ def _shown(
     for row in told:
         if f"{_LEDGER}{row.seq}" == word:
             return _ledger_document(row) | {"event": row.event}
-    raise InputError(f"event '{word}' does not wait; 'outbox list' says which do")
+    raise _unknown(word)
 
 
 def _ledger_document(one: "LedgerWaiting") -> dict[str, Any]:
@@ -135,8 +136,8 @@ def _ledger_what_to_do(one: "LedgerWaiting") -> str:
     if one.set_aside is None:
         return _BY_ITSELF
     return (
-        "tell the provider: the desk counts that time as unknown, and "
-        "'outbox export' has what it was"
+        "the desk counts that time as unknown: mend the reason, then: "
+        f"scudo-agent outbox retry {_LEDGER}{one.seq}"
     )
 
 
@@ -145,7 +146,7 @@ def _chosen(rows: list["Waiting"], word: str) -> list["Waiting"]:
         return [one for one in rows if one.set_aside is not None]
     found = [one for one in rows if str(one.seq) == word]
     if not found:
-        raise InputError(f"event '{word}' does not wait; 'outbox list' says which do")
+        raise _unknown(word)
     return found
 
 
@@ -198,27 +199,56 @@ _BY_ITSELF = (
 )
 
 
-def _retry(rows: list["Waiting"], word: str, site: str, state: Path) -> int:
-    chosen = [one.seq for one in _chosen(rows, word) if one.set_aside is not None]
-    if not chosen:
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """Numbers of events that were set aside, of incidents and of the ledger."""
+
+    seqs: list[int]
+    told: list[int]
+
+    def __str__(self) -> str:
+        return ", ".join([*map(str, self.seqs), *(f"{_LEDGER}{n}" for n in self.told)])
+
+
+def _set_aside(rows: list["Waiting"], told: list["LedgerWaiting"], word: str) -> _Aside:
+    of_ledger = [one for one in told if word in ("all", f"{_LEDGER}{one.seq}")]
+    if word.startswith(_LEDGER):
+        rows = []
+        if not of_ledger:
+            raise _unknown(word)
+    else:
+        rows = _chosen(rows, word)
+    return _Aside(
+        seqs=[one.seq for one in rows if one.set_aside is not None],
+        told=[one.seq for one in of_ledger if one.set_aside is not None],
+    )
+
+
+def _unknown(word: str) -> InputError:
+    return InputError(f"event '{word}' does not wait; 'outbox list' says which do")
+
+
+def _retry(chosen: _Aside, site: str, state: Path) -> int:
+    if not (chosen.seqs or chosen.told):
         print("nothing was set aside; what waits is sent again by itself")
         return 0
     if running(state) is not None:
         from scudo_agent.cli.control import ask
 
-        ask(state, {"do": "outbox-retry", "seqs": chosen})
+        order = {"do": "outbox-retry", "seqs": chosen.seqs, "told": chosen.told}
+        ask(state, order)
     else:
         _release(chosen, site, state)
-    print(f"sent again: {', '.join(map(str, chosen))}", file=sys.stdout)
+    print(f"sent again: {chosen}", file=sys.stdout)
     return 0
 
 
-def _release(chosen: list[int], site: str, state: Path) -> None:
+def _release(chosen: _Aside, site: str, state: Path) -> None:
     from scudo_agent.clock import SystemClock
     from scudo_agent.store.agent_store import AgentStore
 
     store = AgentStore.open(state, site=site, clock=SystemClock(), inline=True)
     try:
-        asyncio.run(store.release(chosen))
+        asyncio.run(store.release(chosen.seqs, chosen.told))
     finally:
         store.close()

@@ -35,6 +35,51 @@ def witnessed(
     return out
 
 
+class Witness:
+    """What one witness told of all services, in order; numbers may never have come.
+
+    Where nobody knows what stood in such a number, every service of this witness is
+    unknown from what came before it on, until it is told of again; else that one is,
+    from then on.
+    """
+
+    def __init__(self) -> None:
+        self.entries: dict[str, list[tuple[State, Instant]]] = {}
+        self._decided = Instant(0)
+        self._oldest = Instant(0)
+        self._lost = False
+
+    def take(
+        self, service: str, state: State, *, since: Instant, decided: Instant
+    ) -> None:
+        """The next entry, as it was told."""
+        if self._lost:
+            # Told in one breath with what came before: then it may be as old as that.
+            same = decided == self._decided
+            self._forget(self._oldest if same else self._decided)
+        if decided != self._decided:
+            self._decided, self._oldest = decided, since
+        self._oldest = min(self._oldest, since)
+        self.entries.setdefault(service, []).append((state, since))
+
+    def lose(self, service: str | None = None, since: Instant | None = None) -> None:
+        """The next one never comes; what it was about, where that is known."""
+        if service is None or since is None:
+            self._lost = True
+        elif service in self.entries:
+            self.entries[service].append((State.UNKNOWN, since))
+
+    def end(self) -> None:
+        """Nothing more was told."""
+        if self._lost:
+            self._forget(self._decided)
+
+    def _forget(self, since: Instant) -> None:
+        self._lost = False
+        for entries in self.entries.values():
+            entries.append((State.UNKNOWN, since))
+
+
 def together(witnesses: Sequence[Timeline]) -> Timeline:
     """What is known of a service when all are heard.
 

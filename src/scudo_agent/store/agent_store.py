@@ -214,9 +214,12 @@ class AgentStore:
         self.store_id = fresh
         return fresh
 
-    async def release(self, seqs: Sequence[int]) -> None:
-        """Send events again that the desk refused and that were set aside."""
-        work = self._writer.submit(lambda db: waiting.release(db, seqs))
+    async def release(self, seqs: Sequence[int], told: Sequence[int] = ()) -> None:
+        """Send events again that the desk refused and that were set aside.
+
+        `told` are numbers of the ledger's.
+        """
+        work = self._writer.submit(lambda db: waiting.release(db, seqs, told))
         fresh = await wait(work)
         self.store_id = fresh or self.store_id
 

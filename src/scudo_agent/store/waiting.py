@@ -122,21 +122,25 @@ def ledger_waiting(connection: Connection) -> list[LedgerWaiting]:
     ]
 
 
-def release(connection: Connection, seqs: Sequence[int]) -> str | None:
-    """Send events again that were set aside.
+def release(
+    connection: Connection, seqs: Sequence[int], told: Sequence[int] = ()
+) -> str | None:
+    """Send events again that were set aside; `told` are the ledger's.
 
     Where the desk has been told of a gap in one's place, its number is spent: then
     the store becomes another one to the desk, and all that is kept is told again. The
     new identity is returned then, else None.
     """
-    which = (_outbox.c.stream == STREAM) & _outbox.c.seq.in_(list(seqs))
-    spent = connection.execute(
-        select(_outbox.c.seq).where(which, _outbox.c.acked_us.is_not(None))
-    ).first()
-    connection.execute(
-        update(_outbox).where(which).values(quarantined_us=None, acked_us=None)
-    )
-    if spent is None:
+    spent = False
+    for table, which in (
+        (_outbox, (_outbox.c.stream == STREAM) & _outbox.c.seq.in_(list(seqs))),
+        (_ledger, _ledger.c.seq.in_(list(told))),
+    ):
+        acked = select(table.c.seq).where(which, table.c.acked_us.is_not(None))
+        spent = spent or connection.execute(acked).first() is not None
+        again = {"quarantined_us": None, "acked_us": None}
+        connection.execute(update(table).where(which).values(again))
+    if not spent:
         return None
     fresh = str(uuid.uuid4())
     outbox.renew(connection, fresh)

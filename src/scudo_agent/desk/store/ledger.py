@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from scudo_agent.desk.fact_words import ALTERED, REFUSED
-from scudo_agent.desk.ledger import Timeline, together, witnessed
+from scudo_agent.desk.ledger import Timeline, Witness, together, witnessed
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.inbox import (
     BadEventError,
@@ -122,7 +122,13 @@ class LedgerBook:
                 raise OutOfOrderError(door.last + 1)
             if gap.seq == door.last + 1:
                 for seq in range(gap.seq, last_of(gap) + 1):
-                    door.take(seq, sha256=gap.sha256, gap_reason=gap.reason)
+                    door.take(
+                        seq,
+                        sha256=gap.sha256,
+                        gap_reason=gap.reason,
+                        service=gap.service,
+                        since_us=gap.since and parse_instant(gap.since),
+                    )
                 door.leave()
                 self._refused(db, who, gap)
         return BatchReply(ack_seq=door.last, results=[])
@@ -201,24 +207,24 @@ def timelines(db: Connection, tenant_id: str, site_id: str) -> dict[str, Timelin
         .where(
             ledger.c.tenant_id == tenant_id,
             ledger.c.site_id == site_id,
-            ledger.c.service.is_not(None),
         )
         .order_by(ledger.c.agent_id, ledger.c.epoch, ledger.c.seq)
     )
-    told: dict[str, dict[tuple[str, int], list[tuple[State, Instant]]]] = {}
+    told: dict[tuple[str, int], Witness] = {}
     for row in rows:
-        of_service = told.setdefault(row.service, {})
-        entries = of_service.setdefault((row.agent_id, row.epoch), [])
-        entries.append((State(row.state), Instant(row.since_us)))
-    return {
-        service: together(
-            [
-                witnessed(entries, _instant(until.get(witness)))
-                for witness, entries in by_witness.items()
-            ]
-        )
-        for service, by_witness in told.items()
-    }
+        witness = told.setdefault((row.agent_id, row.epoch), Witness())
+        if row.gap_reason is not None:
+            witness.lose(row.service, _instant(row.since_us))
+            continue
+        since, decided = Instant(row.since_us), Instant(row.decided_us)
+        witness.take(row.service, State(row.state), since=since, decided=decided)
+    seen: dict[str, list[Timeline]] = {}
+    for key, witness in told.items():
+        witness.end()
+        for service, entries in witness.entries.items():
+            one = witnessed(entries, _instant(until.get(key)))
+            seen.setdefault(service, []).append(one)
+    return {service: together(lines) for service, lines in seen.items()}
 
 
 def whole(db: Connection, tenant_id: str, site_id: str) -> Instant | None:
