@@ -21,10 +21,10 @@ from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.overview import ServiceNow, SiteNow
 from scudo_agent.desk.store.queue import Wish
-from scudo_agent.desk.store.scope import Person, Scope
+from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.views import TicketLine
 from scudo_agent.desk.store.window_views import WindowLine
-from scudo_agent.desk.visit import Doors, Visit
+from scudo_agent.desk.visit import Doors, Visit, refers
 from scudo_agent.desk.window_pages import window_content
 from scudo_agent.instant import MINUTE, SECOND, Instant, local_stamp
 from scudo_agent.locale import Translator
@@ -359,6 +359,8 @@ class OverviewPages:
             return visit.missing()
         speaks, now = visit.reader.speaks, self._store.now()
         content = await offload(overview_content, found, visit.page, speaks, now)
+        whose = f"/customers/{quote(tenant_id)}" if visit.person.staff else ""
+        content["times"] = f"{whose}/statistics"
         return visit.answer("overview.html", content)
 
     def _found(self, tenant_id: str, scope: Scope) -> Found | None:
@@ -377,11 +379,6 @@ class OverviewPages:
 def add_overview(doors: Doors) -> None:
     """Add the pages to the application."""
     pages = OverviewPages(doors.front.store)
-    doors.page("/overview", pages.own, sees=_refers)
+    doors.page("/overview", pages.own, sees=refers)
     path = "/customers/{customer}/overview"
     doors.page(path, pages.customer, sees=Right.INTERNAL)
-
-
-def _refers(person: Person) -> bool:
-    """Whether somebody sees all of a customer, and is one of its people."""
-    return not person.staff and person.may(Right.COMPANY)

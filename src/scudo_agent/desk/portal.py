@@ -28,6 +28,7 @@ from scudo_agent.desk.people_pages import add_people
 from scudo_agent.desk.request_pages import add_requests
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.statement_pages import list_content, site_content
+from scudo_agent.desk.statistics_pages import add_statistics
 from scudo_agent.desk.store.scope import Person
 from scudo_agent.desk.store.statement_views import SiteStatements
 from scudo_agent.desk.store.statements import DroppedError
@@ -177,6 +178,7 @@ def add_pages(app: FastAPI, front: Front) -> Portal:
     add_calls(doors)
     add_overview(doors)
     add_mails_in(doors)
+    add_statistics(doors)
     doors.page("/", portal.tickets)
     doors.page("/t/{ref}/files/{attachment}", portal.attachment)
     add_tickets(doors)

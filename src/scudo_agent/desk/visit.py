@@ -228,6 +228,11 @@ def somebody(person: Person) -> bool:
     return person.person_id is not None
 
 
+def refers(person: Person) -> bool:
+    """Whether it is one of a customer's people, who sees all of that customer."""
+    return not person.staff and person.may(Right.COMPANY)
+
+
 def _may(person: Person, needs: Needs | None) -> bool:
     if needs is None:
         return True

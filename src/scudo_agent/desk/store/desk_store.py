@@ -62,6 +62,7 @@ from scudo_agent.desk.store.tables import (
     ticket_event,
 )
 from scudo_agent.desk.store.ticket_pages import TicketPages
+from scudo_agent.desk.store.times import Times
 from scudo_agent.desk.store.tokens import Tokens
 from scudo_agent.desk.store.unsent import UnsentMails
 from scudo_agent.desk.store.views import Views
@@ -147,6 +148,7 @@ class DeskStore:
         self.replies = Replies(self.database, self.now)
         self.directory = Directory(self.database)
         self.ticket_pages = TicketPages(self.database)
+        self.times = Times(self.database)
         self.tokens = Tokens(self.database, self.now)
         self.requests = Requests(self.database, self.now, posting)
         filing = Filing(self.acts, self.requests, self.now)
