@@ -30,6 +30,7 @@ from scudo_agent.desk.store.tables import contract_version, ticket, ticket_event
 from scudo_agent.instant import HOUR, SECOND, Instant
 from support.desk_scene import play
 from support.desking import OTHER, T0, Bench, Speaker, bench, contract, stage
+from support.people import new_person
 
 ADMIN = Person(tenant_id="@provider", role=Role.ADMIN, actor="person:admin")
 BRINGS = contract(close_after="1h")
@@ -215,6 +216,30 @@ def test_what_anybody_else_says_restarts_the_quiet(
         assert await b.desk.close_quiet() == (0 if restarts else 1)
         b.clock.forward(1)
         assert await b.desk.close_quiet() == (1 if restarts else 0)
+
+    play(tmp_path, scene)
+
+
+def test_a_customer_who_asked_is_answered_before_it_is_closed(tmp_path: Path) -> None:
+    """What the customer wrote last keeps the ticket open, however quiet it is."""
+
+    async def scene(b: Bench) -> None:
+        agent = await recovered(b)
+        ref = (await agent.tickets())[0]["ref"]
+        number = b.desk.store.people.add(new_person(Role.REFERENT), actor="test")
+        who = b.desk.store.people.acting(number)
+        assert who is not None
+        acts = b.desk.store.acts
+        word = Note(words="Ne siete sicuri?", public=True)
+        acts.do(who, ref, word, version=line_of(b, ref).version)
+        b.clock.forward(5 * 3_600)
+        b.desk.store.closing.close_due()
+        assert await status(agent) != "closed"
+        answer = Note(words="Sì.", public=True)
+        acts.do(ADMIN, ref, answer, version=line_of(b, ref).version)
+        b.clock.forward(3_600)
+        assert b.desk.store.closing.close_due()[0] == 1
+        assert await status(agent) == "closed"
 
     play(tmp_path, scene)
 

@@ -119,6 +119,18 @@ def _waiting(db: Connection, tickets: list[int] | None = None) -> Iterator[Quiet
         )
         .scalar_subquery()
     )
+    # Whether the last word of a person is the customer's, who waits for an answer.
+    asked = (
+        select(ticket_event.c.data["by_customer"].as_boolean())
+        .where(
+            ticket_event.c.tenant_id == ticket.c.tenant_id,
+            ticket_event.c.ticket_id == ticket.c.ticket_id,
+            ticket_event.c.actor.like("person:%"),
+        )
+        .order_by(ticket_event.c.event_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     query = (
         select(
             ticket.c.ticket_id,
@@ -127,6 +139,7 @@ def _waiting(db: Connection, tickets: list[int] | None = None) -> Iterator[Quiet
             ticket.c.stored_us,
             site.c.contract_id,
             active.label("active_us"),
+            asked.label("asked"),
         )
         .join(
             site,
@@ -139,6 +152,8 @@ def _waiting(db: Connection, tickets: list[int] | None = None) -> Iterator[Quiet
         query = query.where(ticket.c.ticket_id.in_(tickets))
     found = [row for one in _WAITS for row in db.execute(query.where(one))]
     for row in found:
+        if row.asked:
+            continue
         revision, after_us = rules[row.contract_id]
         # What people resolved, or went to another ticket, has no date of recovery.
         quiet = row.recovered_us or Instant(0), row.active_us or row.stored_us
