@@ -15,7 +15,8 @@ from scudo_agent.desk.life import Mail
 from scudo_agent.desk.lifecycle import HEADINGS
 from scudo_agent.desk.store.errands import Head, head_of
 from scudo_agent.desk.store.people_tables import person
-from scudo_agent.desk.store.post import FIRST_MAIL, Posting
+from scudo_agent.desk.store.post import Posting
+from scudo_agent.desk.store.post_statements import FIRST_MAIL
 from scudo_agent.desk.store.promises import closing_resolved
 from scudo_agent.desk.store.tables import (
     mail_outbox,

@@ -11,7 +11,7 @@ many again and again), or `failed` for good. What is folded into a row that gath
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection
 
 from scudo_agent.desk.cadence import (
     GATHER_US,
@@ -20,8 +20,8 @@ from scudo_agent.desk.cadence import (
     summary_due,
 )
 from scudo_agent.desk.lifecycle import Condition, Ticket, message_id
+from scudo_agent.desk.store import post_statements as sql
 from scudo_agent.desk.store.caps import Caps
-from scudo_agent.desk.store.tables import mail_outbox, tenant
 from scudo_agent.instant import MINUTE, Instant, parse_instant
 from scudo_agent.model import MAILED, Kind
 from scudo_agent.wire import Stage
@@ -43,79 +43,6 @@ TURNS = (MOVED, STILL_BAD, SEEN_AGAIN)
 
 LATE_US = 15 * MINUTE
 """An opening older than that, over in the same batch, is no live mail (1.5)."""
-
-# Made once: making a statement costs more than running it.
-_of_tenant = mail_outbox.c.tenant_id == bindparam("tenant")
-_of_ticket = (_of_tenant, mail_outbox.c.ticket_id == bindparam("ticket"))
-_unleased = or_(
-    mail_outbox.c.lease_until_us.is_(None),
-    mail_outbox.c.lease_until_us <= bindparam("now"),
-)
-"""Nobody is sending it just now."""
-
-_PUT = insert(mail_outbox)
-_POSTPONE = (
-    update(mail_outbox)
-    .where(mail_outbox.c.mail_id == bindparam("mail"))
-    .values(next_us=bindparam("due"))
-)
-# Looked for by its ticket: going through all mails by number takes the longer the
-# more there are, and SQLite would, for the order (hence the `+`).
-_place = mail_outbox.c.mail_id.op("+")(0)
-_GATHERING = (
-    select(
-        mail_outbox.c.mail_id,
-        mail_outbox.c.message_id,
-        mail_outbox.c.created_us,
-        mail_outbox.c.next_us,
-    )
-    .where(
-        *_of_ticket, mail_outbox.c.state == "pending", mail_outbox.c.digest, _unleased
-    )
-    .order_by(_place.desc())
-    .limit(1)
-)
-_LAST = (
-    select(mail_outbox.c.message_id)
-    .where(
-        *_of_ticket,
-        mail_outbox.c.state.in_(("pending", "sent")),
-        # What a person wrote tells nothing of a stage.
-        mail_outbox.c.incident_id.is_not(None),
-    )
-    .order_by(_place.desc())
-    .limit(1)
-)
-FIRST_MAIL = (
-    select(func.coalesce(mail_outbox.c.folded_into, mail_outbox.c.message_id))
-    .where(*_of_ticket)
-    .order_by(_place)
-    .limit(1)
-)
-_SAME = select(mail_outbox.c.mail_id).where(
-    _of_tenant,
-    mail_outbox.c.incident_id == bindparam("incident"),
-    mail_outbox.c.kind == bindparam("kind"),
-    mail_outbox.c.rev == bindparam("rev"),
-)
-_READER = select(tenant.c.mail, tenant.c.language).where(
-    tenant.c.tenant_id == bindparam("tenant")
-)
-_FOLD = (
-    update(mail_outbox)
-    .where(
-        _of_tenant,
-        mail_outbox.c.incident_id == bindparam("incident"),
-        mail_outbox.c.rev < bindparam("before"),
-        mail_outbox.c.kind.in_(bindparam("kinds", expanding=True)),
-        mail_outbox.c.state == "pending",
-        ~mail_outbox.c.digest,
-        _unleased,
-    )
-    .values(
-        state="folded", fold_rule=bindparam("by_rule"), folded_into=bindparam("into")
-    )
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +131,7 @@ class Post:
                 self._postpone(waiting, due)
             if many.rows:
                 fold = {"state": "folded", "folded_into": into, "fold_rule": rule}
-                self._db.execute(_PUT, [r | fold for r in many.rows])
+                self._db.execute(sql.PUT, [r | fold for r in many.rows])
         self._many.clear()
 
     def _plain(self, row: dict[str, Any], stage: Stage) -> None:
@@ -269,7 +196,7 @@ class Post:
 
     def _told_before(self, last: Stage, kind: str) -> bool:
         stage = {"incident": last.incident_id, "kind": kind, "rev": last.rev}
-        same = self._db.execute(_SAME, {"tenant": self._tenant_id} | stage)
+        same = self._db.execute(sql.SAME, {"tenant": self._tenant_id} | stage)
         return same.first() is not None
 
     def _row(self, stage: Stage, ticket_id: int, event_id: int) -> dict[str, Any]:
@@ -291,7 +218,7 @@ class Post:
         }
 
     def _put(self, row: dict[str, Any], **values: Any) -> None:
-        self._db.execute(_PUT, row | values)
+        self._db.execute(sql.PUT, row | values)
 
     def _gather(
         self, row: dict[str, Any], *, rule: str, due: Instant, thread: int | None = None
@@ -308,12 +235,12 @@ class Post:
         self._put(row, state="folded", **folded)
 
     def _postpone(self, waiting: Any, due: Instant) -> None:
-        self._db.execute(_POSTPONE, {"mail": waiting.mail_id, "due": due})
+        self._db.execute(sql.POSTPONE, {"mail": waiting.mail_id, "due": due})
 
     def _gathering(self, ticket_id: int) -> Any:
         """The ticket's mail that gathers and that nobody is sending just now."""
         of_ticket = self._of(ticket_id) | {"now": self._now}
-        return self._db.execute(_GATHERING, of_ticket).first()
+        return self._db.execute(sql.GATHERING, of_ticket).first()
 
     def _storm_due(self, ticket_id: int, many: _Many) -> Instant:
         """When a storm's next mail leaves: soon, seldom, or when all of it is over."""
@@ -368,14 +295,14 @@ class Post:
             "by_rule": rule,
             "into": self._message_id(into.incident_id, into.kind, into.rev),
         }
-        self._db.execute(_FOLD, which)
+        self._db.execute(sql.FOLD, which)
 
     def _of(self, ticket_id: int) -> dict[str, Any]:
         return {"tenant": self._tenant_id, "ticket": ticket_id}
 
     def _last_message(self, ticket_id: int) -> str | None:
         """The ticket's last mail that was sent or will be."""
-        return self._db.execute(_LAST, self._of(ticket_id)).scalar()
+        return self._db.execute(sql.LAST, self._of(ticket_id)).scalar()
 
     def _thread(self, ticket_id: int) -> str | None:
         """The mail that opened the ticket; None for that one itself.
@@ -388,7 +315,7 @@ class Post:
         return known
 
     def _first_mail(self, ticket_id: int) -> str | None:
-        return self._db.execute(FIRST_MAIL, self._of(ticket_id)).scalar()
+        return self._db.execute(sql.FIRST_MAIL, self._of(ticket_id)).scalar()
 
     def _reader(self, stage: Stage) -> tuple[str, str]:
         """To whom the notice goes, and in which language."""
@@ -399,7 +326,7 @@ class Post:
     def _addressed(self, stage: Stage) -> tuple[str, str]:
         if stage.audience == "provider":
             return self._posting.provider_mail, self._posting.provider_language
-        row = self._db.execute(_READER, {"tenant": self._tenant_id}).one()
+        row = self._db.execute(sql.READER, {"tenant": self._tenant_id}).one()
         return str(row.mail), str(row.language)
 
     def _message_id(self, incident_id: str, kind: Kind, rev: int) -> str:
