@@ -1,6 +1,7 @@
 """Two streams, each on its own way: a backlog in the ledger delays no incident."""
 
 import asyncio
+import json
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -173,3 +174,37 @@ def test_a_ledger_that_the_desk_refuses_holds_up_no_incident(rig: Rig) -> None:
     kinds = {event.kind for event in rig.events}
     assert kinds == {DeliveryKind.ANSWERED, DeliveryKind.ACKNOWLEDGED}
     assert rig.store.head("L")[1] == 0
+
+
+def test_a_desk_of_before_is_told_of_a_gap_as_it_knows_them(rig: Rig) -> None:
+    """It takes no field that it does not know, and the stream goes on behind it."""
+    bad, real, refused = 5, rig.desk.serve, []
+
+    def earlier(request: httpx.Request) -> httpx.Response:
+        path, body = request.url.path, json.loads(request.content or b"{}")
+        if path.endswith("/streams/L/gaps"):
+            if body.keys() & {"service", "since"}:
+                refused.append(body["service"])
+                return httpx.Response(422, json={"title": "extra forbidden"})
+            epoch = rig.desk.ledger.setdefault(body["epoch"], [])
+            assert body["seq"] == bad == len(epoch) + 1
+            epoch.append({"seq": bad, "gap": True})
+            return httpx.Response(200, json={"ack_seq": bad, "results": []})
+        if path.endswith("/streams/L/events"):
+            for place, event in enumerate(body["events"]):
+                if event["seq"] == bad:
+                    told = {"title": "no", "index": place}
+                    return httpx.Response(422, json=told)
+        return real(request)
+
+    rig.desk.serve = earlier  # type: ignore[method-assign]
+
+    async def act(delivery: Delivery) -> None:
+        await rig.until(lambda: rig.drained("L"), 3_000)
+
+    rig.run(act)
+    assert refused
+    assert set(refused) == {"erp"}
+    (bodies,) = rig.desk.ledger.values()
+    assert [one["seq"] for one in bodies] == list(range(1, 601))
+    assert bodies[bad - 1] == {"seq": bad, "gap": True}
