@@ -32,6 +32,7 @@ from scudo_agent.text import T
 SHOWN_US = 56 * DAY
 """So far ahead the page lists turns."""
 
+_FREE = 3
 _ZONE = "Europe/Rome"
 """What the form of the first rota suggests."""
 
@@ -142,6 +143,7 @@ class OnCallPages:
         names = await offload(self._people.names, _mentioned(now, versions))
         typed = {} if refusal is None else refusal.form
         rota, swap = (typed if act == one else {} for one in ("rota", "swap"))
+        fields = rota or _fields(now)
         content: dict[str, Any] = {
             "title": visit.say(T("On call")),
             "done": visit.done(_DONE) if refusal is None else "",
@@ -149,8 +151,8 @@ class OnCallPages:
             "zone": _zone(now),
             "version": now.version,
             "people": list(now.names.items()),
-            "rota": defaultdict(str, rota or _fields(now)),
-            "places": range(1, PEOPLE_LIMIT + 1),
+            "rota": defaultdict(str, fields),
+            "places": range(1, _places(fields) + 1),
             "swap": defaultdict(str, swap),
             "kinds": _kinds(visit) if visit.person.person_id is not None else (),
             "channels": await self._mine(visit),
@@ -243,6 +245,12 @@ def _fields(now: OnCall) -> dict[str, str]:
         "time": f"{rota.minute // 60:02d}:{rota.minute % 60:02d}",
         "every": str(rota.every_days),
     }
+
+
+def _places(fields: Mapping[str, str]) -> int:
+    """How many places the form shows: those that are taken, and some more."""
+    taken = [n for n in range(1, PEOPLE_LIMIT + 1) if fields.get(f"p{n}")]
+    return min(max(taken, default=0) + _FREE, PEOPLE_LIMIT)
 
 
 def _rota(form: Mapping[str, str]) -> Rota:
