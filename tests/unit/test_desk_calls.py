@@ -21,7 +21,13 @@ from scudo_agent.instant import SECOND, Instant, format_instant
 from support.crew import OURS, Hand, hand
 from support.desking import OTHER, T0, Bench, bench, contract, stage
 
-ALWAYS: dict[str, Any] = {"on_call": {"hours": "always"}}
+BY_MAIL = (
+    {"after_min": 0, "by": ["queue", "mail"]},
+    {"after_min": 10, "by": ["mail"]},
+    {"after_min": 20, "level": 2, "by": ["queue", "mail"]},
+)
+"""Other channels are for `test_desk_channels`."""
+ALWAYS: dict[str, Any] = {"on_call": {"hours": "always", "steps": BY_MAIL}}
 QUEUE = "noc@provider.example"
 
 
