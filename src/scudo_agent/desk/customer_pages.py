@@ -148,14 +148,15 @@ class CustomerPages:
         return tuple(
             _Days(
                 contract=one.contract_id,
-                days=visit.say(_span(one)),
+                days=visit.say(cover_span(one)),
                 now=one.holds(today),
             )
             for one in covers.covers
         )
 
 
-def _span(cover: Cover) -> Text:
+def cover_span(cover: Cover) -> Text:
+    """The days on which a contract holds, as far as anybody knows."""
     since = {"date": cover.since.isoformat()}
     if cover.until is None:
         return T("from {since} on", since=since)

@@ -107,7 +107,11 @@ def overview_content(
     return {
         "title": translator.render(T("Overview")),
         "customer": clean(found.customer),
-        "contracts": [book.contract(one, named=many) for one in sites if one.contract],
+        "contracts": [
+            (book.contract(one, named=many), _contract_of(one))
+            for one in sites
+            if one.contract
+        ],
         "head": book.headline(sites, bad),
         "cards": [book.card(site, one) for site in sites for one in site.services],
         "many": many,
@@ -329,6 +333,11 @@ def _part(one: int | Fraction, whole: int | Fraction) -> str:
         return "100" if one else "0"
     share = float(100 * Fraction(one) / Fraction(whole))
     return f"{min(max(share, 0.0), 100.0):.2f}"
+
+
+def _contract_of(site: SiteNow) -> str:
+    """The page of the contract itself."""
+    return f"/contracts/{quote(site.tenant_id)}/{quote(site.site_id)}"
 
 
 def _why(site: SiteNow, account: Account) -> str:

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from scudo_agent.contract.exact import loads
 from scudo_agent.desk.call_pages import add_calls
+from scudo_agent.desk.contract_pages import add_contracts
 from scudo_agent.desk.customer_pages import add_customers
 from scudo_agent.desk.filter_bar import bar
 from scudo_agent.desk.filters import read
@@ -177,6 +178,7 @@ def add_pages(app: FastAPI, front: Front) -> Portal:
     add_on_call(doors)
     add_calls(doors)
     add_overview(doors)
+    add_contracts(doors)
     add_mails_in(doors)
     add_statistics(doors)
     doors.page("/", portal.tickets)

@@ -118,7 +118,9 @@ class _Book:
 
     def sentence(self, all_: Line) -> str:
         if all_.intervention.half is None:
-            return self._say(T("Nobody had to take a ticket on in the last year."))
+            return self._say(
+                T("Of the tickets of the last twelve months none was taken on yet.")
+            )
         values = {"taken": self._length(all_.intervention.half)}
         if all_.resolution.half is None:
             return self._say(T("Half of the tickets were taken on within {taken}.",
