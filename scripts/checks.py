@@ -124,7 +124,7 @@ TOOLS: tuple[tuple[str, ...], ...] = (
 
 def hard_limit_s(stage: Stage) -> float:
     """When a stage is stopped for good: it hangs. Well beyond its share."""
-    return (stage.minutes * 3 + 2) * 60
+    return (stage.minutes * 4 + 2) * 60
 
 
 def environment() -> dict[str, str]:
