@@ -3,15 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
+
 from scudo_agent.desk.lifecycle import Status
 from scudo_agent.desk.mail.incoming import read
 from scudo_agent.desk.mail.why import Outcome, Why
 from scudo_agent.desk.rights import Role
 from scudo_agent.desk.store.scope import Scope
+from scudo_agent.desk.store.tables import contract_version
 from scudo_agent.instant import MINUTE, Instant
 from support.crew import hand
 from support.desk_scene import play
-from support.desking import T0, Bench, site
+from support.desking import T0, Bench, contract, site
 from support.mail_shapes import ANSWER, MID, REF, SHAPES, enclosed, parts, plain
 from support.mail_shapes import text as part
 from support.mails_in import CUSTOMER, Door, door
@@ -331,5 +334,22 @@ def test_what_cannot_be_read_is_kept_as_it_is(tmp_path: Path) -> None:
         odd = plain("\\ud800 \\x00 \x00 x", subject="\x00\ud83d".replace("\ud83d", "x"))
         surrogates = odd.replace(b"charset=utf-8", b"charset=unicode_escape")
         assert at.land(surrogates).outcome is Outcome.OPENED
+
+    play(tmp_path, scene)
+
+
+def test_a_contract_that_this_desk_cannot_read_keeps_no_mail_out(
+    tmp_path: Path,
+) -> None:
+    async def scene(b: Bench) -> None:
+        await b.agent(customer="altro", name="altro-roma", brings=contract())
+        at, _ = await door(b)
+        with b.desk.store.database.write() as db:
+            broken = {"body": {"id": "prova", "title": "?"}, "sha256": "0" * 64}
+            db.execute(update(contract_version).values(broken))
+        landed = at.land(plain("Fermo", subject="Fermo", sender="it@altro.example"))
+        assert fate(landed) == "opened request"
+        assert landed.ref is not None
+        assert line(b, landed.ref).site_id == "altro-roma"
 
     play(tmp_path, scene)

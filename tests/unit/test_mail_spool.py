@@ -3,12 +3,14 @@
 import io
 import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import exc as db_errors
 from sqlalchemy.exc import OperationalError
 
 from scudo_agent.cli.desk_mail_in import LATER
@@ -16,7 +18,7 @@ from scudo_agent.desk.mail import spool as spool_module
 from scudo_agent.desk.mail.incoming import SIZE, HostileMailError, read
 from scudo_agent.desk.mail.spool import Spool
 from scudo_agent.desk.mail_taking import Hands, LaterError, SpoolTaker
-from scudo_agent.errors import ScudoError
+from scudo_agent.errors import ConfigError, InputError, ScudoError, StoreError
 from scudo_agent.instant import HOUR, Instant
 from support.desking import T0, HandClock
 
@@ -80,6 +82,70 @@ def test_a_mail_that_makes_the_desk_stumble_blocks_none_and_is_tried_again(
     clock.forward(3601)
     assert taker.take() == 1
     assert spool.waiting() == []
+
+
+class Refused(Exception):
+    """What a database's driver says; its codes as PostgreSQL's and SQLite's have."""
+
+    def __init__(self, sqlstate: str = "", sqlite_errorcode: int | None = None) -> None:
+        super().__init__(sqlstate)
+        self.sqlstate = sqlstate
+        self.sqlite_errorcode = sqlite_errorcode
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ConfigError([]),
+        InputError("a contract that this desk cannot read"),
+        db_errors.DataError("INSERT", {}, Refused("22021")),
+        db_errors.IntegrityError("INSERT", {}, Refused("23505")),
+        db_errors.ProgrammingError("INSERT", {}, Refused("42601")),
+        OperationalError("INSERT", {}, Refused("54000")),
+        OperationalError("SELECT", {}, Refused("", sqlite3.SQLITE_ERROR)),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_only_a_database_that_is_away_holds_up_all_mails(
+    tmp_path: Path, fault: Exception
+) -> None:
+    spool, taken = Spool(tmp_path / "mail-in"), []
+    put(spool, b"bad: 1\r\n\r\n")
+    put(spool, MAIL, 1)
+
+    def land(raw: bytes, *_: object) -> None:
+        if raw.startswith(b"bad"):
+            raise fault
+        taken.append(raw)
+
+    SpoolTaker(spool, hands(land)).take()
+    assert taken == [MAIL]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        StoreError("the store is away"),
+        db_errors.TimeoutError("no connection"),
+        db_errors.InterfaceError("INSERT", {}, Refused()),
+        OperationalError("INSERT", {}, Refused("57P01")),
+        OperationalError("INSERT", {}, Refused("", sqlite3.SQLITE_FULL)),
+        OperationalError("INSERT", {}, Refused("", sqlite3.SQLITE_BUSY)),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_while_the_database_is_away_all_mails_wait(
+    tmp_path: Path, fault: Exception
+) -> None:
+    spool = Spool(tmp_path / "mail-in")
+    path = put(spool, MAIL)
+
+    def land(*_: object) -> None:
+        raise fault
+
+    with pytest.raises(LaterError):
+        SpoolTaker(spool, hands(land)).take()
+    assert spool.waiting() == [path]
 
 
 def test_of_a_mail_that_is_too_large_the_headers_are_kept(tmp_path: Path) -> None:

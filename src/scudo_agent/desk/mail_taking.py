@@ -8,20 +8,21 @@ may be killed at any moment. A mail that cannot be dealt with holds up no other.
 import asyncio
 import logging
 import random
+import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import exc as db_errors
 
 from scudo_agent.clock import Clock
 from scudo_agent.desk.mail.imap import Mailbox, MailboxError
 from scudo_agent.desk.mail.line import Line
 from scudo_agent.desk.mail.spool import Arrived, Spool
 from scudo_agent.desk.offload import offload
-from scudo_agent.errors import ScudoError
+from scudo_agent.errors import StoreError
 from scudo_agent.instant import HOUR, Instant
 from scudo_agent.retry import Backoff
 
@@ -43,6 +44,10 @@ _REFUSED = Backoff(first_s=30.0, limit_s=15 * 60.0)
 Land = Callable[[bytes, str, Instant | None], None]
 """Takes a mail from a named source, and when our mail server had it, if that is known;
 what became of it is committed on return."""
+
+_TOO_MUCH = "54"
+"""SQLSTATEs of a value that PostgreSQL has no room for; its driver calls that, and
+SQLite's calls a statement that it cannot make out, a fault of operation."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,16 +82,32 @@ class Taker:
         """True when what became of the mail is committed; `LaterError`: not now."""
         try:
             self._hands.land(mail.content, source, mail.at)
-        except (DBAPIError, ScudoError) as exc:
-            reason = exc.orig if isinstance(exc, DBAPIError) else exc
-            raise LaterError(str(reason)) from None
-        except Exception:  # noqa: BLE001 - one mail's defect holds up no other mail
+        except Exception as exc:  # noqa: BLE001 - one mail's defect holds up no other
+            if (reason := _away(exc)) is not None:
+                raise LaterError(reason) from None
             _log.exception("mail %s made the desk stumble; it is tried again", name)
             self._stuck[name] = self._hands.clock.monotonic_us() + _STUCK_US
             return False
         self._stuck.pop(name, None)
         self._hands.woke()
         return True
+
+
+def _away(exc: Exception) -> str | None:
+    """Why the database takes nothing now; None: it is this mail that it refuses.
+
+    All mails wait for a database that is away; a mail is never a reason to.
+    """
+    if isinstance(exc, StoreError | db_errors.TimeoutError):
+        return str(exc)
+    if not isinstance(exc, db_errors.OperationalError | db_errors.InterfaceError):
+        return None
+    state = str(getattr(exc.orig, "sqlstate", None) or "")
+    if state.startswith(_TOO_MUCH):
+        return None
+    if getattr(exc.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        return None
+    return str(exc.orig)
 
 
 class SpoolTaker:

@@ -69,6 +69,15 @@ class ContractVersion:
             _READ[self.sha256] = known
         return known
 
+    @property
+    def readable(self) -> Contract | None:
+        """What it says; None if this desk cannot read it, and the log says so."""
+        try:
+            return self.contract
+        except ConfigError as exc:
+            _log.error("%s", exc)
+            return None
+
 
 class Contracts:
     """The desk's contracts, all of the provider's tenant."""
@@ -207,10 +216,8 @@ def last_contracts(db: Connection) -> dict[str, tuple[int, Contract]]:
     found: dict[str, tuple[int, Contract]] = {}
     for row in db.execute(query).mappings():
         version = _version(row)
-        try:
-            found[version.contract_id] = (version.revision, version.contract)
-        except ConfigError as exc:
-            _log.error("%s", exc)
+        if (contract := version.readable) is not None:
+            found[version.contract_id] = (version.revision, contract)
     return found
 
 

@@ -261,7 +261,7 @@ def may_ask(who: Person, tenant_id: str) -> bool:
 def _contract(db: Connection, covers: Covers, at: Instant) -> Contract | None:
     held = covers.at(at)
     version = None if held is None else version_at(db, held.contract_id, at)
-    return None if version is None else version.contract
+    return None if version is None else version.readable
 
 
 def _faults(
