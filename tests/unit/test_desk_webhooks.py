@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from scudo_agent.desk.webhook_target import (
     public,
     targeted,
 )
+from scudo_agent.desk.webhook_worker import WebhookWorker
 from scudo_agent.errors import InputError
 from scudo_agent.instant import SECOND, Instant
 from support.desking import Bench, bench, evidence, stage
@@ -183,6 +185,89 @@ def test_after_three_days_nothing_more_is_told_until_somebody_says_so(
             enter(b, "remark", {"words": "y"})
             await b.desk.tell_webhooks()
             assert store.webhooks.lines()[0].why == "answered 410"
+
+    desk(tmp_path, walk)
+
+
+def test_a_desk_that_was_off_for_days_gives_nobody_up(tmp_path: Path) -> None:
+    async def walk(b: Bench) -> None:
+        agent = await b.agent()
+        with receiver() as there:
+            secret = hook(b, there.url)
+            await agent.send(stage())
+            b.clock.forward(4 * 86400)  # nothing was tried in all that time
+            there.answers += [(503, {})] * 2
+            assert await b.desk.tell_webhooks() == 1
+            (line,) = b.desk.store.webhooks.lines()
+            assert (line.disabled, line.waiting) == (None, 1)
+            b.clock.forward(3 * 86400 + 1)
+            assert await b.desk.tell_webhooks() == 1
+            (line,) = b.desk.store.webhooks.lines()
+            assert (line.why, line.failed) == ("answered 503", 1)
+            b.desk.store.webhooks.retry(line.webhook_id)
+            there.answers.append((503, {}))
+            await b.desk.tell_webhooks()
+            (line,) = b.desk.store.webhooks.lines()
+            assert line.disabled is None  # its patience begins anew
+            for _ in range(3):
+                there.next(secret)
+
+    desk(tmp_path, walk)
+
+
+class Slow(Sender):
+    """A sender to whose `slow` receiver nothing gets through before `release`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.release = asyncio.Event()
+        self.told: asyncio.Queue[str] = asyncio.Queue()
+
+    async def send(self, message: Message, at: Instant) -> Outcome:
+        if "slow" in message.url:
+            await self.release.wait()
+        self.told.put_nowait(message.url)
+        return Outcome()
+
+
+def test_one_slow_receiver_holds_up_no_other(tmp_path: Path) -> None:
+    """What waits for the others leaves, and so does what happens meanwhile."""
+
+    async def walk(b: Bench) -> None:
+        agent = await b.agent()
+        slow, fast = "https://slow.example/", "https://fast.example/"
+        hook(b, slow)
+        hook(b, fast)
+        await agent.send(stage(), stage(2, 2, "recover"))
+        sender = Slow()
+        worker = WebhookWorker(b.desk.store, sender, rng=Random(7))
+        async with asyncio.timeout(60):
+            draining = asyncio.create_task(worker.drain())
+            assert [await sender.told.get() for _ in range(2)] == [fast, fast]
+            enter(b, "remark", {"words": "x"})
+            worker.wake()
+            assert await sender.told.get() == fast
+            sender.release.set()
+            assert await draining == 6
+        assert {row.state for row in rows(b)} == {"sent"}
+
+    desk(tmp_path, walk)
+
+
+def test_what_is_under_way_ends_with_the_worker(tmp_path: Path) -> None:
+    async def walk(b: Bench) -> None:
+        agent = await b.agent()
+        for name in ("slow", "fast"):
+            hook(b, f"https://{name}.example/")
+        await agent.send(stage())
+        sender = Slow()
+        worker = WebhookWorker(b.desk.store, sender, rng=Random(7))
+        running = asyncio.create_task(worker.run())
+        async with asyncio.timeout(60):
+            await sender.told.get()
+            await worker.stop(running, patience_s=0)
+        assert rows(b)[0].state == "pending"
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     desk(tmp_path, walk)
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
@@ -16,7 +16,8 @@ from scudo_agent.retry import Backoff
 from scudo_agent.wire import canonical
 
 GIVE_UP_US = 3 * DAY
-"""A webhook that has not taken a message for so long is told nothing more."""
+"""A webhook that has not taken a message for so long is told nothing more: from its
+first attempt on, since a desk that was off meanwhile has not tried."""
 
 AT_ONCE = 8
 """Receivers that are spoken with at once; each hears one message after the other."""
@@ -75,27 +76,58 @@ class WebhookWorker:
                 continue
 
     async def drain(self) -> int:
-        """Send everything that is due; return how many messages were tried."""
-        tried = 0
-        while not self._stopping:
-            parcels = await offload(self._claimed)
-            if not parcels:
-                break
-            await self._told(parcels)
-            tried += len(parcels)
-        return tried
+        """Send everything that is due; return how many messages were tried.
 
-    def _claimed(self) -> list[Parcel]:
+        A receiver that answers late keeps its place and its own messages, nobody
+        else's: whatever is due meanwhile leaves beside it.
+        """
+        tried = 0
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                self._wake.clear()
+                parcels = await offload(self._claimed, AT_ONCE - len(under_way))
+                tried += len(parcels)
+                under_way |= {asyncio.create_task(self._tell(one)) for one in parcels}
+                if not under_way:
+                    return tried
+                under_way = await self._some_ended(under_way)
+        finally:
+            for one in under_way:
+                one.cancel()
+            if under_way:
+                await asyncio.wait(under_way)
+
+    def _claimed(self, most: int) -> list[Parcel]:
         """One message each of some webhooks: a lease keeps its webhook's rest back."""
         found: list[Parcel] = []
-        while len(found) < AT_ONCE and (one := self._outbox.claim()) is not None:
+        while (
+            len(found) < most
+            and not self._stopping
+            and (one := self._outbox.claim()) is not None
+        ):
             found.append(one)
         return found
 
-    async def _told(self, parcels: Sequence[Parcel]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for one in parcels:
-                group.create_task(self._tell(one))
+    async def _some_ended(
+        self, under_way: set[asyncio.Task[None]]
+    ) -> set[asyncio.Task[None]]:
+        """Those still under way, once one ended or there may be more to claim."""
+        others: set[asyncio.Task[Any]] = set()
+        if len(under_way) < AT_ONCE and not self._stopping:
+            others.add(asyncio.create_task(self._wake.wait()))
+        try:
+            done, rest = await asyncio.wait(
+                under_way | others,
+                timeout=_HELD_S if others else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            for one in others:
+                one.cancel()
+        for one in done - others:
+            await one  # has its fault raised here
+        return rest - others
 
     async def _tell(self, parcel: Parcel) -> None:
         message = Message(
@@ -113,7 +145,7 @@ class WebhookWorker:
 
     def _failed(self, parcel: Parcel, outcome: Outcome) -> None:
         now, which = self._store.now(), parcel.webhook_id
-        if outcome.gone or now - parcel.created > GIVE_UP_US:
+        if outcome.gone or now - parcel.first_tried > GIVE_UP_US:
             _log.error("webhook %d is told nothing more: %s", which, outcome.error)
             self._outbox.give_up(parcel, outcome.error)
             return

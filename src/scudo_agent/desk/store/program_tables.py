@@ -90,6 +90,7 @@ webhook_outbox = Table(
     Column("fence", BigInteger, nullable=False, server_default="0"),
     _us("sent_us", null=True),
     _text("last_error", null=True),
+    _us("first_try_us", null=True),
     CheckConstraint("state IN ('pending', 'sent', 'failed')", name="state"),
     ForeignKeyConstraint(
         ["tenant_id", "webhook_id"], ["webhook.tenant_id", "webhook.webhook_id"]

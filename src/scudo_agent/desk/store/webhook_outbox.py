@@ -89,7 +89,7 @@ class Parcel:
     webhook_id: int
     fence: int
     attempts: int
-    created: Instant
+    first_tried: Instant
     url: str
     secret: str
     message_id: str
@@ -173,6 +173,7 @@ class WebhookOutbox:
         self, db: Connection, row: Any, body: dict[str, Any], now: Instant
     ) -> Parcel | None:
         """The lease; None when another desk's worker was faster."""
+        first = now if row.first_try_us is None else row.first_try_us
         taken = (
             update(webhook_outbox)
             .where(
@@ -186,6 +187,7 @@ class WebhookOutbox:
                 lease_until_us=now + LEASE_US,
                 fence=webhook_outbox.c.fence + 1,
                 attempts=webhook_outbox.c.attempts + 1,
+                first_try_us=first,
             )
             .returning(webhook_outbox.c.fence)
         )
@@ -201,7 +203,7 @@ class WebhookOutbox:
             webhook_id=row.webhook_id,
             fence=int(fence),
             attempts=row.attempts + 1,
-            created=row.created_us,
+            first_tried=Instant(first),
             url=row.url,
             secret=row.secret,
             message_id=f"msg_{mark}",

@@ -151,6 +151,7 @@ class Webhooks:
             "state": "pending",
             "attempts": 0,
             "created_us": now,
+            "first_try_us": None,
             "next_us": now,
             "owner": None,
             "lease_until_us": None,
