@@ -34,6 +34,10 @@ SECRET = "canary-secret-of-the-channel"
         ("json://" + "x" * 500, "500"),
         ("json://h/\x07", "visible"),
         ("json://bücher", "visible"),
+        ("json://h/x?a=b&redirect=yes", "'redirect'"),
+        ("json://h/x?TEMPLATE=/etc/passwd", "'template'"),
+        ("json://h/x?a=b;%76erif%79=no", "'verify'"),
+        ("json://h/x?%2576erify=no", "'verify'"),
     ],
 )
 def test_only_kinds_that_the_settings_name(url: str, why: str) -> None:
@@ -71,6 +75,9 @@ def test_a_call_arrives_where_its_network_is_allowed_and_nowhere_else(
 def test_what_no_plugin_understands_is_told_before_it_is_kept() -> None:
     assert send("tgram://", "", "", check=True) == "its address cannot be understood"
     assert send("json://h/x", "", "", check=True) == ""
+    # One that was kept before these were refused.
+    said = "its address says what none may say"
+    assert send("json://h/x?%74emplate=/x", "", "", check=True) == said
 
 
 def test_a_call_that_does_not_end_is_ended() -> None:
@@ -150,6 +157,7 @@ def test_who_is_on_call_is_called_by_channel_and_a_failure_falls_to_the_next_ste
             assert (await b.client.get(link)).status_code == 200
             # The same again for another ticket, but the receiver takes nothing.
             await b.client.post(link, headers=OURS)
+            b.clock.forward(1)
             await agent.send(stage(seq=2, rev=2, kind="recover"))
             await agent.send(stage(seq=3, rev=3, kind="reopen"))
             await b.desk.call_people()

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from scudo_agent.desk.channels import refused_key
 from scudo_agent.desk.webhook_target import Network, public
 
 _STATUS = re.compile(r"error=(\d{3})\b")
@@ -74,6 +75,8 @@ def make_call(asked: dict[str, Any]) -> str:
     words = _Words()
     logger = logging.getLogger("apprise")
     logger.handlers, logger.propagate = [words], False
+    if refused_key(asked["url"]) is not None:
+        return "its address says what none may say"
     asset = apprise.AppriseAsset(http_redirects=False, secure_logging=True)
     channel = apprise.Apprise.instantiate(asked["url"], asset=asset)
     if not isinstance(channel, apprise.NotifyBase):

@@ -6,9 +6,11 @@ logs is nobody's. The desk's settings name the kinds that may be used at all.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 from scudo_agent.errors import InputError
 
@@ -16,6 +18,9 @@ PATIENCE_S = 60.0
 """A call has so long, from the start of its process on."""
 
 URL_LIMIT = 500
+_REFUSED = ("redirect", "template", "verify")
+"""Keys of an address by which whoever wrote it would read the desk's files, follow
+redirects, or take any certificate: these are not for one person to say."""
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE")
 
 
@@ -31,7 +36,20 @@ def checked_channel(url: str, kinds: Sequence[str]) -> str:
         raise InputError(f"a channel has at most {URL_LIMIT} visible ASCII signs")
     if "://" not in plain or kind_of(plain) not in kinds:
         raise InputError(f"a channel is one of these kinds: {', '.join(kinds)}")
+    if (key := refused_key(plain)) is not None:
+        raise InputError(f"a channel's address may not say '{key}'")
     return plain
+
+
+def refused_key(url: str) -> str | None:
+    """The first key of the address that none may have, as apprise reads keys."""
+    # More than one question mark, or a fragment: whatever could be read as a key.
+    for pair in re.split(r"[?&;#]", url)[1:]:
+        # Twice: some plugins decode what is decoded.
+        key = unquote(unquote(pair.partition("=")[0].replace("+", " ")))
+        if (key := key.strip().lower()) in _REFUSED:
+            return key
+    return None
 
 
 def send(

@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 from scudo_agent.desk.lifecycle import (
     Condition,
     Incident,
-    Status,
     Ticket,
     advance,
     follow,
@@ -137,7 +136,7 @@ class Applier:
         ticket_id = next((t for t in (holder, twin, storm) if t is not None), None)
         if ticket_id is None:
             after = self._storms.born(stage, new)
-            was = after.status
+            before = after
             ticket_id = self._rows.new_ticket(stage, after)
             self._stirred.add(ticket_id)
         else:
@@ -145,7 +144,6 @@ class Applier:
             if past:
                 self._past.add(stage.incident_id)
             before = self._rows.ticket(ticket_id)
-            was = before.status
             after = self._follow_ticket(
                 stage, new, ticket_id, past=past, returns=twin is not None
             )
@@ -157,7 +155,7 @@ class Applier:
         self._rows.new_incident(
             stage, new, ticket_id=ticket_id, subject_open=holder is None
         )
-        self._record(stage, ticket_id, after, was=was, quiet=quiet)
+        self._record(stage, ticket_id, after, before=before, quiet=quiet)
 
     def _follow_ticket(
         self,
@@ -218,7 +216,7 @@ class Applier:
         before = self._rows.ticket(ticket_id)
         self._put(ticket_id, before, after)
         quiet = past or not tells(stage.kind, before, after)
-        self._record(stage, ticket_id, after, was=before.status, quiet=quiet)
+        self._record(stage, ticket_id, after, before=before, quiet=quiet)
 
     def _attach(self, stage: Stage, ticket_id: int, holder: int) -> None:
         """The subject has a ticket already: the incident goes there (1.1, root).
@@ -234,9 +232,15 @@ class Applier:
         self._rows.note_moved(stage, ticket_id, holder)
 
     def _record(
-        self, stage: Stage, ticket_id: int, after: Ticket, *, was: Status, quiet: bool
+        self,
+        stage: Stage,
+        ticket_id: int,
+        after: Ticket,
+        *,
+        before: Ticket,
+        quiet: bool,
     ) -> None:
         """History, and the mail; a quiet stage's mail is folded into the last."""
-        event_id = self._rows.note(stage, ticket_id, after, was=was)
+        event_id = self._rows.note(stage, ticket_id, after, before=before)
         if mailed(stage):
             self._post.stage(stage, ticket_id, after, event_id=event_id, quiet=quiet)

@@ -12,14 +12,16 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from scudo_agent.desk.escalation import End
+from scudo_agent.desk.store.alarms import end, enter
 from scudo_agent.desk.store.call_tables import alarm, call, call_link
-from scudo_agent.desk.store.calls import ACKNOWLEDGED, end, enter
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.people_tables import person
 from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.tables import ticket
 from scudo_agent.desk.store.views import TicketLine, line_of, ticket_lines
 from scudo_agent.instant import Instant
+
+ACKNOWLEDGED = "call_acknowledged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

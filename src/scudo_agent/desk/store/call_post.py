@@ -77,7 +77,7 @@ def drop_call_mails(db: Connection, message_ids: list[str]) -> None:
 def needless(db: Connection, row: Any) -> bool:
     """Whether the call of an outbox row is for nothing by now; it is dropped then."""
     query = (
-        select(alarm.c.ended_us, ticket.c.condition)
+        select(alarm.c.ended_us, ticket.c.condition, ticket.c.unstable_us)
         .join(
             alarm,
             (alarm.c.tenant_id == call.c.tenant_id)
@@ -91,9 +91,11 @@ def needless(db: Connection, row: Any) -> bool:
         .where(call.c.call_id == _number(row))
     )
     found = db.execute(query).first()
-    runs = found is not None and found.ended_us is None
-    if found is not None and runs and found.condition != "recovered":
-        return False
+    if found is not None and found.ended_us is None:
+        # What is unstable is up for a moment only; its alarm ends when it is calm.
+        up = found.condition == "recovered" and found.unstable_us is None
+        if not up:
+            return False
     drop_call_mails(db, [row.message_id])
     return True
 

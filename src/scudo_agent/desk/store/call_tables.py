@@ -42,7 +42,7 @@ alarm = Table(
         ["tenant_id", "ticket_id"], ["ticket.tenant_id", "ticket.ticket_id"]
     ),
 )
-"""A ticket that nobody took when it opened, or came back for the `spell`-th time.
+"""A ticket that nobody took when it opened (`spell` 0), or when it was back.
 
 `family` is the number of the storm that it left, else its own: of one family somebody
 is called once. `step` is the next one, `next_us` when it is made; null: it was the

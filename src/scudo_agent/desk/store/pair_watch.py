@@ -124,9 +124,11 @@ class PairWatch:
 
     def _count_again(self, db: Connection, row: Row[Any], now: Instant) -> None:
         _put(db, row, aside_us=_FOR_GOOD)
-        event_id = _enter(db, row, COUNTS_AGAIN, now)
+        again = row.condition != Condition.BAD.value
+        told = {"back": True} if again else {}
+        event_id = _enter(db, row, COUNTS_AGAIN, now, **told)
         Rows(db, _of(row), now).hand_over(row.subject_key)
-        if row.condition == Condition.BAD.value:
+        if not again:
             return  # the other one sees it, too
         _put_ticket(
             db,
@@ -308,7 +310,7 @@ def _put_ticket(db: Connection, row: Row[Any], **values: Any) -> None:
     db.execute(update(ticket).where(ticket.c.ticket_id == row.ticket_id).values(values))
 
 
-def _enter(db: Connection, row: Row[Any], kind: str, now: Instant) -> int:
+def _enter(db: Connection, row: Row[Any], kind: str, now: Instant, **told: bool) -> int:
     values = {
         "tenant_id": row.tenant_id,
         "ticket_id": row.ticket_id,
@@ -317,7 +319,7 @@ def _enter(db: Connection, row: Row[Any], kind: str, now: Instant) -> int:
         "at_us": now,
         "stored_us": now,
         "actor": "desk",
-        "data": {"agent": _name(_of(row))},
+        "data": {"agent": _name(_of(row)), **told},
     }
     query = insert(ticket_event).values(values).returning(ticket_event.c.event_id)
     return int(db.execute(query).scalar_one())

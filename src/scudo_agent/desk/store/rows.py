@@ -260,14 +260,18 @@ class Rows:
         """Its incident was over when the desk heard of it."""
         self._put(ticket_id, {"reported_late": True})
 
-    def note(self, stage: Stage, ticket_id: int, after: Ticket, *, was: Status) -> int:
+    def note(
+        self, stage: Stage, ticket_id: int, after: Ticket, *, before: Ticket
+    ) -> int:
         """One entry of history for one stage; return its id.
 
-        `was`: where the ticket stood before.
+        `before`: the ticket as it was, the same if the stage made it.
         """
         data: dict[str, Any] = {"stage": stage.model_dump(mode="json")}
-        if was is not after.status:
-            data["status"] = turn(was, after.status)
+        if before.status is not after.status:
+            data["status"] = turn(before.status, after.status)
+        if after.condition is Condition.BAD and before.condition is not after.condition:
+            data["back"] = True
         row = self._entry(stage, ticket_id) | {
             "kind": stage.kind.value,
             "severity": after.severity,
