@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
+from scudo_agent.agent import desk_health
 from scudo_agent.cli.main import main
 from scudo_agent.config.contract_body import body_of, body_sha256
 from scudo_agent.config.yaml_source import parse
@@ -18,7 +19,16 @@ from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.tables import contract_version
 from scudo_agent.errors import ConfigError, InputError
 from support.desk_scene import play
-from support.desking import Bench, Speaker, bench, contract, site, stage
+from support.desking import (
+    Bench,
+    HandClock,
+    Speaker,
+    bench,
+    contract,
+    settings,
+    site,
+    stage,
+)
 
 FILE = """\
 id: {name}
@@ -143,6 +153,66 @@ def test_what_changed_while_the_desk_was_stopped_is_a_new_revision(
     assert asyncio.run(revisions()) == ["99.5"]
     folder(tmp_path, uno="99.50")
     assert asyncio.run(revisions()) == ["99.5", "99.50"]
+
+
+def test_a_start_takes_back_nothing_that_a_person_wrote(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file holds again as soon as it says something else than it did."""
+
+    async def targets(write: str | None = None) -> list[str]:
+        async with bench(tmp_path, contracts="contracts") as b:
+            store = b.desk.store.contracts
+            if write is not None:
+                (*_, last) = store.versions("uno")
+                body = {**last.body, "uptime": {"target": write}}
+                store.put(body, actor="person:7")
+            return [str(one.body["uptime"]["target"]) for one in store.versions("uno")]
+
+    def said() -> list[str]:
+        of = settings(tmp_path, contracts="contracts")
+        found = desk_health.examine(of, HandClock())
+        return [one.seen for one in found if "not its file" in one.seen]
+
+    folder(tmp_path, uno="99.5")
+    assert asyncio.run(targets("99.9")) == ["99.5", "99.9"]
+    (seen,) = said()
+    assert seen.startswith("'uno': version 2 by person:7 holds, not its file in ")
+    assert "person:7" not in caplog.text
+    assert asyncio.run(targets()) == ["99.5", "99.9"]
+    assert "contract 'uno': version 2 by person:7 holds, not the file" in caplog.text
+    folder(tmp_path, uno="99.7")
+    assert said() == []
+    assert asyncio.run(targets()) == ["99.5", "99.9", "99.7"]
+    assert asyncio.run(targets("99.5")) == ["99.5", "99.9", "99.7", "99.5"]
+    folder(tmp_path, uno="99.5")  # what was written is in the file by now
+    assert said() == []
+    assert asyncio.run(targets()) == ["99.5", "99.9", "99.7", "99.5"]
+
+
+def test_an_agents_file_takes_back_nothing_either(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        brought, store = contract(close_after="1h"), b.desk.store.contracts
+        b.desk.enrol_embedded(site(brings=brought))
+        store.put(contract(close_after="2h"), actor="person:7")
+        b.desk.enrol_embedded(site(brings=brought))
+        assert [one.revision for one in store.versions("prova")] == [1, 2]
+        b.desk.enrol_embedded(site(brings=contract(close_after="3h")))
+        assert [one.revision for one in store.versions("prova")] == [1, 2, 3]
+
+    play(tmp_path, scene)
+
+
+def test_doctor_names_a_fault_in_a_contract_file(tmp_path: Path) -> None:
+    play(tmp_path, _nothing)
+    folder(tmp_path, uno="101")
+    found = desk_health.examine(settings(tmp_path, contracts="contracts"), HandClock())
+    (bad,) = (one for one in found if "uno.yaml:4:" in one.seen)
+    assert (bad.about, bad.level) == ("contract", "fault")
+
+
+async def _nothing(b: Bench) -> None:
+    """A desk that was started once."""
 
 
 def test_an_unknown_contract_is_refused_with_those_that_there_are(

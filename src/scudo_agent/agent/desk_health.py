@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, inspect, select
 from sqlalchemy.exc import DatabaseError
 
+from scudo_agent.agent.contract_health import contract_findings
 from scudo_agent.agent.finding import Finding, ago, fine
 from scudo_agent.agent.health import (
     clock_findings,
@@ -27,9 +28,7 @@ from scudo_agent.desk.store.migrate import newest
 from scudo_agent.desk.store.silence import SILENT_US
 from scudo_agent.desk.store.tables import (
     agent,
-    contract_version,
     mail_outbox,
-    site,
 )
 from scudo_agent.errors import InputError, StoreError
 from scudo_agent.instant import DAY, HOUR, MINUTE, Instant, from_datetime
@@ -175,7 +174,7 @@ def _database(settings: DeskSettings, now: Instant) -> Iterator[Finding]:
             yield from _waiting(db, now)
             yield from _set_aside(db, now)
             yield from _agents(db, now)
-            yield from _contracts(db)
+            yield from contract_findings(db, settings.contracts_folder)
     except DatabaseError as exc:
         said = f"{database.name}: cannot be read: {exc.orig}"
         yield _broken(said) if server is None else _unreachable(said)
@@ -326,31 +325,6 @@ def _agents(db: Connection, now: Instant) -> Iterator[Finding]:
 
 def _heard(at: int | None, now: Instant) -> str:
     return "never" if at is None else ago(now - at)
-
-
-def _contracts(db: Connection) -> Iterator[Finding]:
-    """Sites without a contract, or with one that the desk does not have."""
-    known = select(contract_version.c.contract_id)
-    rows = db.execute(
-        select(site.c.tenant_id, site.c.site_id, site.c.contract_id)
-        .where(site.c.contract_id.is_(None) | site.c.contract_id.not_in(known))
-        .order_by(site.c.tenant_id, site.c.site_id)
-    ).all()
-    if not rows:
-        yield fine("contract", "every site has one")
-        return
-    names = ", ".join(
-        f"{row.tenant_id}/{row.site_id}"
-        + (f" names '{row.contract_id}'" if row.contract_id else "")
-        for row in rows[:_NAMED]
-    )
-    more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
-    yield Finding(
-        about="contract",
-        level="warning",
-        seen=f"none holds for {names}{more}",
-        remedy="their tickets have no clocks; put the file into 'contracts'",
-    )
 
 
 def _backup(folder: Path, now: Instant) -> Iterator[Finding]:

@@ -361,7 +361,7 @@ class Desk:
         try:
             with store.database.plainly():
                 for contract in contracts:
-                    store.contracts.put(contract.body, actor="desk")
+                    store.contracts.put_filed(contract.body)
             self._filed = {one.contract.id: one.body for one in contracts}
             for site, name in store.contracts.missing():
                 _log.warning(

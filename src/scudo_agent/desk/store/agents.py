@@ -13,7 +13,7 @@ from scudo_agent.desk.store.contracts import (
     contract_of,
     known_ids,
     last_version,
-    put_version,
+    put_filed,
 )
 from scudo_agent.desk.store.covering import enrolled
 from scudo_agent.desk.store.database import Database
@@ -240,7 +240,7 @@ def enrol_site(db: Connection, enrolment: Enrolment, now: Instant) -> AgentIdent
         _has_first(db, enrolment)
     _put_tenant(db, enrolment, now)
     if enrolment.contract is not None:
-        put_version(db, enrolment.contract, actor=who.actor, now=now)
+        put_filed(db, enrolment.contract, actor=who.actor, now=now)
     named = enrolment.contract_id
     done = enrolled(db, who.tenant_id, who.site_id, named, actor=who.actor)
     _put_site(db, enrolment, now)

@@ -1,7 +1,9 @@
 """Versions of contracts: what was promised, and since when the desk knows it.
 
 A version is never edited: a contract file that changed is the next revision. The
-last revision of the contract that a site names is the one that holds there.
+last revision of the contract that a site names is the one that holds there. Files
+are read again at each start: one that says what it said before does not take back
+what a person wrote since then.
 """
 
 import logging
@@ -17,8 +19,14 @@ from scudo_agent.contract.model import Contract
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.scope import AgentIdentity
 from scudo_agent.desk.store.tables import PROVIDER_TENANT, contract_version, site
-from scudo_agent.errors import ConfigError
+from scudo_agent.errors import ConfigError, InputError
 from scudo_agent.instant import Instant
+
+FOLDER = "desk"
+"""The actor of versions that come from the desk's folder of contract files."""
+
+SEEN_SIGNS = 16
+"""So much of a version's hash says which one was seen."""
 
 _log = logging.getLogger(__name__)
 _mine = contract_version.c.tenant_id == PROVIDER_TENANT
@@ -58,6 +66,16 @@ class ContractVersion:
     actor: str
 
     @property
+    def seen_as(self) -> str:
+        """What somebody says who has seen this version."""
+        return self.sha256[:SEEN_SIGNS]
+
+    @property
+    def filed(self) -> bool:
+        """Whether a file said so: one of the desk's folder, or an agent's."""
+        return self.actor == FOLDER or self.actor.startswith("agent:")
+
+    @property
     def contract(self) -> Contract:
         """What it says; `ConfigError` if this desk cannot read it."""
         known = _READ.get(self.sha256)
@@ -79,6 +97,14 @@ class ContractVersion:
             return None
 
 
+class StaleContractError(InputError):
+    """The contract is another one than was seen; `last` is what holds now, if any."""
+
+    def __init__(self, last: ContractVersion | None) -> None:
+        super().__init__("the contract is another one by now")
+        self.last = last
+
+
 class Contracts:
     """The desk's contracts, all of the provider's tenant."""
 
@@ -90,6 +116,27 @@ class Contracts:
         """Store a contract, unless it is the last version already; its revision."""
         with self._database.write() as db:
             return put_version(db, body, actor=actor, now=self._now())
+
+    def put_seen(self, body: Body, *, actor: str, seen: str | None) -> ContractVersion:
+        """Store a contract for somebody who saw the last version; what holds now.
+
+        `seen` is that version's `seen_as`, None where there was none yet.
+        `StaleContractError` if another one holds by now; nothing is stored then.
+        """
+        contract_id = str(body["id"])
+        with self._database.write() as db:
+            last = last_version(db, contract_id)
+            if (None if last is None else last.seen_as) != seen:
+                raise StaleContractError(last)
+            put_version(db, body, actor=actor, now=self._now())
+            made = last_version(db, contract_id)
+        assert made is not None  # it was put just now
+        return made
+
+    def put_filed(self, body: Body) -> bool:
+        """Store what a file of the desk's folder says; False if it stands back."""
+        with self._database.write() as db:
+            return put_filed(db, body, actor=FOLDER, now=self._now())
 
     def known(self) -> tuple[str, ...]:
         """The ids of all contracts."""
@@ -143,6 +190,38 @@ def put_version(db: Connection, body: Body, *, actor: str, now: Instant) -> int:
     named = update(site).where(site.c.contract_id == contract_id)
     db.execute(named.values(contract_title=str(body["title"])))
     return revision
+
+
+def put_filed(db: Connection, body: Body, *, actor: str, now: Instant) -> bool:
+    """Within a transaction: store what a file says; False if it stands back.
+
+    It does when a person wrote a version since the file last said something new: a
+    start is no reason to take that back. A file that was changed is news again.
+    """
+    newer = written_since(db, body)
+    if newer is None:
+        put_version(db, body, actor=actor, now=now)
+        return True
+    _log.warning(
+        "contract '%s': version %d by %s holds, not the file, which says what it said "
+        "before; write the version into the file, or change the file",
+        newer.contract_id,
+        newer.revision,
+        newer.actor,
+    )
+    return False
+
+
+def written_since(db: Connection, body: Body) -> ContractVersion | None:
+    """The version that a person wrote since a file said this; None if none did."""
+    sha256, newest = body_sha256(body), None
+    for version in contract_versions(db, str(body["id"])):
+        newest = newest or version
+        if newest.filed or newest.sha256 == sha256:
+            return None
+        if version.filed:
+            return newest if version.sha256 == sha256 else None
+    return None
 
 
 def last_version(db: Connection, contract_id: str) -> ContractVersion | None:
