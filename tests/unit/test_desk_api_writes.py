@@ -11,7 +11,7 @@ from scudo_agent.desk.store.files import FILE_LIMIT
 from scudo_agent.desk.store.people import ALL
 from scudo_agent.desk.store.scope import Scope
 from support.desk_scene import play
-from support.desking import Bench, stage
+from support.desking import Bench, contract, stage
 from support.storms import subjects
 from support.token_desk import program
 
@@ -209,5 +209,78 @@ def test_customers_sites_and_contracts_are_written(tmp_path: Path) -> None:
         bad = {"zone": "Nowhere/Land"}
         reply = await b.client.put(f"{at}/sites/x", json=bad, headers=boss)
         assert reply.status_code == 422
+
+    play(tmp_path, scene)
+
+
+async def seen(b: Bench, at: str, who: dict[str, str]) -> dict[str, str]:
+    """The headers of somebody who has seen what is there now."""
+    reply = await b.client.get(at, headers=who)
+    return who | {"If-Match": reply.headers["etag"]}
+
+
+def test_a_contract_is_written_by_who_has_seen_it(tmp_path: Path) -> None:
+    def file(title: str) -> dict[str, str]:
+        said = f"id: patto\ntitle: {title}\nyear_start: 2026-01-01\n"
+        hours = 'service_hours: {weekly: {mon-fri: ["09:00-18:00"]}}\n'
+        return {"file": said + hours}
+
+    async def scene(b: Bench) -> None:
+        boss, at = program(b.desk.store, Role.MANAGER), f"{API}/contracts/patto"
+        never = boss | {"If-Match": '"0123456789abcdef"'}
+        reply = await b.client.put(at, json=file("Uno"), headers=never)
+        assert reply.status_code == 412, reply.text
+        made = await b.client.put(at, json=file("Uno"), headers=boss)
+        assert (made.status_code, made.json()["revision"]) == (200, 1)
+        assert made.headers["etag"] == f'"{made.json()["sha256"][:16]}"'
+        one, other = await seen(b, at, boss), await seen(b, at, boss)
+        assert one["If-Match"] == made.headers["etag"]
+        reply = await b.client.put(at, json=file("Due"), headers=boss)
+        assert (reply.status_code, "If-Match" in reply.text) == (428, True)
+        reply = await b.client.put(at, json=file("Due"), headers=one)
+        assert (reply.status_code, reply.json()["revision"]) == (200, 2)
+        lost = await b.client.put(at, json=file("Tre"), headers=other)
+        assert lost.status_code == 412
+        assert lost.json()["contract"] == reply.json()
+        versions = b.desk.store.contracts.versions("patto")
+        assert [one.body["title"] for one in versions] == ["Uno", "Due"]
+
+    play(tmp_path, scene)
+
+
+def test_a_site_is_written_by_who_has_seen_it(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        await b.agent(brings=contract("patto"))
+        boss = program(b.desk.store, Role.MANAGER)
+        one, other = await seen(b, SITE, boss), await seen(b, SITE, boss)
+        rome, oslo = {"zone": "Europe/Rome"}, {"zone": "Europe/Oslo"}
+        reply = await b.client.put(SITE, json=oslo, headers=boss)
+        assert reply.status_code == 428
+        reply = await b.client.put(SITE, json=oslo, headers=one)
+        assert reply.status_code == 200, reply.text
+        reply = await b.client.put(SITE, json=rome, headers=other)
+        assert reply.status_code == 412
+        found = await b.client.get(SITE, headers=boss)
+        assert (found.json()["zone"], found.json()["contract"]) == (
+            "Europe/Oslo",
+            "patto",
+        )
+        held = {"contract": "patto", "since": "2027-01-01"}
+        before = await seen(b, SITE, boss)
+        covers = await b.client.post(f"{SITE}/contracts", json=held, headers=boss)
+        assert covers.status_code == 201, covers.text
+        reply = await b.client.put(SITE, json=rome, headers=before)
+        assert reply.status_code == 412  # its contracts are others by now
+        now = boss | {"If-Match": covers.headers["etag"]}
+        assert (await b.client.put(SITE, json=rome, headers=now)).status_code == 200
+        new = f"{API}/customers/acme/sites/acme-bari"
+        reply = await b.client.put(new, json=rome, headers=now)
+        assert reply.status_code == 412
+        assert (await b.client.put(new, json=rome, headers=boss)).status_code == 200
+        theirs = program(b.desk.store, Role.REFERENT)
+        assert (await b.client.get(new, headers=theirs)).status_code == 200
+        for where in ("customers/acme/sites/roma", "customers/altri/sites/x"):
+            reply = await b.client.get(f"{API}/{where}", headers=theirs)
+            assert reply.status_code == 404
 
     play(tmp_path, scene)

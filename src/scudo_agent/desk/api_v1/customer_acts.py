@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Header
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
-from scudo_agent.config.contract_file import sound
+from scudo_agent.config.contract_file import SoundContract, sound
 from scudo_agent.config.fields import Id as FileId
 from scudo_agent.config.fields import Title, Zone
 from scudo_agent.config.yaml_source import parse
 from scudo_agent.desk.api_v1.answers import ContractOut, CoverOut, CustomerOut
-from scudo_agent.desk.api_v1.directory import Id, customer_json
+from scudo_agent.desk.api_v1.directory import Id, contract_json, customer_json
 from scudo_agent.desk.api_v1.door import idempotent, needs
 from scudo_agent.desk.api_v1.refusals import refusals
 from scudo_agent.desk.api_v1.scopes import TokenScope
@@ -21,16 +21,17 @@ from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.rights import Right
 from scudo_agent.desk.settings import is_mail
 from scudo_agent.desk.store.agents import Enrolment
+from scudo_agent.desk.store.contracts import ContractVersion, StaleContractError
 from scudo_agent.desk.store.coverage import Cover
 from scudo_agent.desk.store.customers import (
     CustomerChange,
     StaleCustomerError,
     customer_mark,
+    site_mark,
 )
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.tokens import TokenUse
 from scudo_agent.errors import ConfigError, InputError
-from scudo_agent.instant import format_instant
 
 Keeper = Annotated[
     TokenUse, Depends(needs(TokenScope.CUSTOMERS_WRITE, Right.CUSTOMERS))
@@ -161,21 +162,36 @@ def add_customer_act_routes(router: APIRouter, store: DeskStore) -> None:
 
 
 def _add_site_routes(router: APIRouter, store: DeskStore, post: dict[str, Any]) -> None:
-    @router.put("/customers/{customer}/sites/{site}", responses=refusals(400))
+    @router.put("/customers/{customer}/sites/{site}", responses=refusals(400, 412, 428))
     async def put_site(
-        use: Keeper, customer: Id, site: Id, body: SiteAsked
+        response: Response,
+        use: Keeper,
+        customer: Id,
+        site: Id,
+        body: SiteAsked,
+        seen: Seen = None,
     ) -> list[CoverOut]:
-        """Add a site, or change its zone and the contract that holds from today on."""
+        """Add a site, or change its zone and the contract that holds from today on.
+
+        `If-Match` says what was seen of one that is there; a new one has none.
+        """
         await _found(store, use, customer)
         told = CustomerChange(site=site, timezone=body.zone, contract=body.contract)
-        await _do(store.customers.change, customer, told, actor=use.person.actor)
-        return await _covers(store, customer, site)
+        put = store.customers.change_site
+        who, mark = use.person.actor, seen and seen.strip('"')
+        try:
+            await _do(put, customer, told, actor=who, seen=mark)
+        except StaleCustomerError:
+            if seen is None:
+                raise Problem(428, "If-Match: say what of the site was seen") from None
+            raise Problem(412, "the site is another one by now") from None
+        return await _covers(store, response, customer, site)
 
     @router.post(
         "/customers/{customer}/sites/{site}/contracts", status_code=201, **post
     )
     async def cover(
-        use: Keeper, customer: Id, site: Id, body: CoverAsked
+        response: Response, use: Keeper, customer: Id, site: Id, body: CoverAsked
     ) -> list[CoverOut]:
         """Let a contract hold for a site on these days; all contracts of the site."""
         rows = await offload(store.directory.sites, use.person.scope, customer)
@@ -188,28 +204,40 @@ def _add_site_routes(router: APIRouter, store: DeskStore, post: dict[str, Any]) 
             actor=use.person.actor,
         )
         await _do(store.coverage.put, customer, site, one)
-        return await _covers(store, customer, site)
+        return await _covers(store, response, customer, site)
 
-    @router.put("/contracts/{contract}", responses=refusals(400))
+    @router.put(
+        "/contracts/{contract}",
+        response_model=ContractOut,
+        responses=refusals(400, 412, 428),
+    )
     async def put_contract(
-        use: Keeper, contract: Id, body: ContractAsked
-    ) -> ContractOut:
+        use: Keeper, contract: Id, body: ContractAsked, seen: Seen = None
+    ) -> Response:
         """Keep a contract file as the contract's next version, if it is another one.
 
-        All that is wrong with it is told at once, with line and column.
+        `If-Match` says which version was seen last; the first one has none. All that
+        is wrong with the file is told at once, with line and column.
         """
-        await offload(_put_contract, store, contract, body.file, use.person.actor)
-        last = (await offload(store.contracts.versions, contract))[-1]
-        return ContractOut(
-            id=last.contract_id,
-            revision=last.revision,
-            sha256=last.sha256,
-            stored=format_instant(last.stored),
-            body=dict(last.body),
-        )
+        made = await offload(_read_contract, contract, body.file)
+        put, who = store.contracts.put_seen, use.person.actor
+        try:
+            mark = seen and seen.strip('"')
+            last = await offload(put, made.body, actor=who, seen=mark)
+        except StaleContractError as exc:
+            raise _stale(exc.last, seen) from None
+        headers = {"ETag": f'"{last.seen_as}"'}
+        return JSONResponse(contract_json(last).model_dump(), headers=headers)
 
 
-def _put_contract(store: DeskStore, contract: str, file: str, actor: str) -> None:
+def _stale(last: ContractVersion | None, seen: str | None) -> Problem:
+    if seen is None:
+        return Problem(428, "If-Match: say which version of the contract was seen")
+    now = None if last is None else contract_json(last).model_dump()
+    return Problem(412, "the contract is another one by now", contract=now)
+
+
+def _read_contract(contract: str, file: str) -> SoundContract:
     try:
         made, wrong = sound(parse(file, "file"))
         if made is None:
@@ -223,7 +251,7 @@ def _put_contract(store: DeskStore, contract: str, file: str, actor: str) -> Non
     if made.contract.id != contract:
         said = f"the file is of '{made.contract.id}', the address of '{contract}'"
         raise Problem(422, said, where="body.file")
-    store.contracts.put(made.body, actor=actor)
+    return made
 
 
 async def _do(act: Any, *args: Any, **more: Any) -> None:
@@ -252,8 +280,11 @@ async def _customer(
     return JSONResponse(customer_json(row), status, headers=headers)
 
 
-async def _covers(store: DeskStore, customer: str, site: str) -> list[CoverOut]:
+async def _covers(
+    store: DeskStore, response: Response, customer: str, site: str
+) -> list[CoverOut]:
     found = await offload(store.coverage.of, customer, site)
+    response.headers["ETag"] = f'"{site_mark(customer, site, found)}"'
     return [
         CoverOut(
             contract=one.contract_id,

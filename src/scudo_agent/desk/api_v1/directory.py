@@ -22,7 +22,8 @@ from scudo_agent.desk.offload import offload
 from scudo_agent.desk.on_call_json import on_call_json
 from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.rights import RIGHTS, Right
-from scudo_agent.desk.store.customers import customer_mark
+from scudo_agent.desk.store.contracts import ContractVersion
+from scudo_agent.desk.store.customers import customer_mark, site_mark
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.tables import PROVIDER_TENANT
 from scudo_agent.desk.store.tokens import TokenUse
@@ -65,20 +66,28 @@ def add_directory_routes(router: APIRouter, store: DeskStore) -> None:
         """The sites of a customer."""
         await _found(store, use, customer)
         rows = await offload(store.directory.sites, use.person.scope, customer)
-        return [
-            SiteOut(
-                id=row.site_id,
-                customer_id=row.tenant_id,
-                zone=row.timezone,
-                contract=row.contract_id,
-                contract_title=row.contract_title,
-            )
-            for row in rows
-        ]
+        return [_site(row) for row in rows]
+
+    @router.get("/customers/{customer}/sites/{site}")
+    async def site(response: Response, use: Reader, customer: Id, site: Id) -> SiteOut:
+        """One site; `ETag` is what it is now, all its contracts included."""
+        await _found(store, use, customer)
+        rows = await offload(store.directory.sites, use.person.scope, customer)
+        row = next((one for one in rows if one.site_id == site), None)
+        if row is None:
+            raise Problem(404, "there is no such site")
+        covers = await offload(store.coverage.of, customer, site)
+        response.headers["ETag"] = f'"{site_mark(customer, site, covers)}"'
+        return _site(row)
 
     @router.get("/contracts/{contract}")
-    async def contract(use: Reader, contract: Id) -> list[ContractOut]:
-        """Every version of a contract, the first one first; the last one holds."""
+    async def contract(
+        response: Response, use: Reader, contract: Id
+    ) -> list[ContractOut]:
+        """Every version of a contract, the first one first; the last one holds.
+
+        `ETag` is the last one.
+        """
         if not use.person.may(Right.INTERNAL):
             scope = use.person.scope
             own = await offload(store.directory.sites, scope, use.person.tenant_id)
@@ -87,16 +96,8 @@ def add_directory_routes(router: APIRouter, store: DeskStore) -> None:
         versions = await offload(store.contracts.versions, contract)
         if not versions:
             raise Problem(404, "there is no such contract")
-        return [
-            ContractOut(
-                id=one.contract_id,
-                revision=one.revision,
-                sha256=one.sha256,
-                stored=format_instant(Instant(one.stored)),
-                body=dict(one.body),
-            )
-            for one in versions
-        ]
+        response.headers["ETag"] = f'"{versions[-1].seen_as}"'
+        return [contract_json(one) for one in versions]
 
 
 def add_people_routes(router: APIRouter, store: DeskStore) -> None:
@@ -167,6 +168,27 @@ def customer_json(row: Any) -> dict[str, Any]:
         "mail": row.mail,
         "language": row.language,
     }
+
+
+def contract_json(version: ContractVersion) -> ContractOut:
+    """A version of a contract as programs have it."""
+    return ContractOut(
+        id=version.contract_id,
+        revision=version.revision,
+        sha256=version.sha256,
+        stored=format_instant(Instant(version.stored)),
+        body=dict(version.body),
+    )
+
+
+def _site(row: Any) -> SiteOut:
+    return SiteOut(
+        id=row.site_id,
+        customer_id=row.tenant_id,
+        zone=row.timezone,
+        contract=row.contract_id,
+        contract_title=row.contract_title,
+    )
 
 
 def _person(row: Any) -> dict[str, Any]:

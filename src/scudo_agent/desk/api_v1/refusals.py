@@ -13,7 +13,7 @@ _WHY = {
     408: "The body took too long.",
     409: "It cannot be done as things are.",
     410: "It was kept for as long as it is to be, and is dropped.",
-    412: "The ticket changed since: `version` is the present one.",
+    412: "It changed since; of a ticket `version` is the present one.",
     413: "The body is too large.",
     422: "What is asked for is not what the description says; `where` it is.",
     428: "Say in `If-Match` which version was seen.",

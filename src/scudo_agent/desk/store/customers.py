@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, update
 
 from scudo_agent.desk.marks import mark
 from scudo_agent.desk.store.agents import Enrolment, enrol_site
-from scudo_agent.desk.store.coverage import Cover, covers_of
+from scudo_agent.desk.store.coverage import Cover, Covers, covers_of
 from scudo_agent.desk.store.covering import put_cover
 from scudo_agent.desk.store.database import Database
 from scudo_agent.desk.store.people_tables import person
@@ -56,12 +56,19 @@ class CustomerChange:
 
 
 class StaleCustomerError(InputError):
-    """The customer is another one than was seen."""
+    """The customer, or its site, is another one than was seen."""
 
 
 def customer_mark(row: Any) -> str:
     """What a customer is now; another one after each change."""
     return mark("customer", row.tenant_id, row.name, row.mail, row.language)
+
+
+def site_mark(customer: str, site_id: str, covers: Covers) -> str:
+    """What a site is now: its zone, and its contracts with their days."""
+    days = [(one.contract_id, one.since, one.until) for one in covers.covers]
+    said = [value for each in days for value in each]
+    return mark("site", customer, site_id, covers.zone, *said)
 
 
 class Customers:
@@ -125,13 +132,33 @@ class Customers:
             if change.site is not None:
                 _put_site(db, customer, change, actor=actor, now=now)
 
+    def change_site(
+        self, customer: str, change: CustomerChange, *, actor: str, seen: str | None
+    ) -> None:
+        """Add a site of the customer, or change one for somebody who saw it.
+
+        `seen` is its mark, None for one that is new: `StaleCustomerError` if it is
+        another one now. `InputError` as `change` has it.
+        """
+        assert change.site is not None
+        with self._database.write() as db:
+            if _row(db, customer) is None:
+                raise _nobody(customer)
+            here = None
+            if _has_site(db, customer, change.site):
+                covers = covers_of(db, customer, change.site)
+                here = site_mark(customer, change.site, covers)
+            if here != seen:
+                raise StaleCustomerError("the site is another one by now")
+            _put_site(db, customer, change, actor=actor, now=self._now())
+
 
 def _put_site(
     db: Connection, customer: str, change: CustomerChange, *, actor: str, now: Instant
 ) -> None:
     assert change.site is not None
     mine = (site.c.tenant_id == customer) & (site.c.site_id == change.site)
-    if db.execute(select(site.c.site_id).where(mine)).first() is None:
+    if not _has_site(db, customer, change.site):
         _new_site(db, customer, change, now)
         return
     if change.timezone is not None:
@@ -141,6 +168,11 @@ def _put_site(
         today = covers_of(db, customer, change.site).day(now)
         cover = Cover(contract_id=change.contract, since=today, until=None, actor=actor)
         put_cover(db, customer, change.site, cover, now)
+
+
+def _has_site(db: Connection, customer: str, site_id: str) -> bool:
+    mine = (site.c.tenant_id == customer) & (site.c.site_id == site_id)
+    return db.execute(select(site.c.site_id).where(mine)).first() is not None
 
 
 def _new_site(
