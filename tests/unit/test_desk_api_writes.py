@@ -1,12 +1,17 @@
 """What people do on pages, done by programs: files, windows, people, customers."""
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scudo_agent.desk import storable
 from scudo_agent.desk.api_v1.scopes import TokenScope
+from scudo_agent.desk.problems import Problem
 from scudo_agent.desk.rights import Role
+from scudo_agent.desk.storable import look
 from scudo_agent.desk.store.files import FILE_LIMIT
 from scudo_agent.desk.store.people import ALL
 from scudo_agent.desk.store.scope import Scope
@@ -55,6 +60,58 @@ def test_a_file_is_put_to_a_ticket_once(tmp_path: Path) -> None:
         assert (await b.client.post(path, content=b"y", headers=foreign)).is_success
 
     play(tmp_path, scene)
+
+
+def test_a_file_is_not_judged_as_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its route, whatever the client calls it; and JSON is, whatever it calls it."""
+    log = b'{"n": 123456789012345678901234567890, "text": "\\u0000\\ud800"}'
+    note = b'{"words": "a\\u0000b", "public": false}'
+    judged: list[bytes] = []
+
+    def recorded(body: bytes) -> None:
+        judged.append(body)
+        look(body)
+
+    async def scene(b: Bench) -> None:
+        agent = await b.agent()
+        ref = (await agent.send(stage())).json()["results"][0]["ticket"]
+        monkeypatch.setattr(storable, "look", recorded)
+        at, staff = f"{API}/tickets/{ref}", program(b.desk.store, Role.TECHNICIAN)
+        for end, kind in ((b" ", "application/json"), (b"\n", "text/plain")):
+            headers = staff | {"Content-Type": kind}
+            content = log + end
+            made = await b.client.post(
+                f"{at}/attachments", content=content, headers=headers
+            )
+            assert made.status_code == 201, made.text
+            kept = await b.client.get(made.headers["location"], headers=staff)
+            assert kept.content == content
+        assert judged == []
+        octets = staff | {"Content-Type": "application/octet-stream"}
+        reply = await b.client.post(f"{at}/notes", content=note, headers=octets)
+        assert (reply.status_code, "NUL" in reply.text) == (422, True)
+        assert judged == [note]
+
+    play(tmp_path, scene)
+
+
+def test_a_large_body_is_looked_at_beside_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    where: list[bool] = []
+
+    def recorded(body: bytes) -> None:
+        where.append(threading.current_thread() is threading.main_thread())
+        look(body)
+
+    monkeypatch.setattr(storable, "look", recorded)
+    asyncio.run(storable.looked(b"[1]"))
+    asyncio.run(storable.looked(b"[" + b"[]," * storable.LARGE + b"[]]"))
+    with pytest.raises(Problem, match="beyond 64 bits"):
+        asyncio.run(storable.looked(b"[" + b"[]," * storable.LARGE + b"9" * 30 + b"]"))
+    assert where == [True, False, False]
 
 
 def test_windows_are_announced_moved_and_cancelled(tmp_path: Path) -> None:

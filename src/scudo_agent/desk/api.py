@@ -26,7 +26,13 @@ from scudo_agent.desk.lifecycle import Condition
 from scudo_agent.desk.limits import Buckets
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
-from scudo_agent.desk.storable import INTEGER_LIMIT, look, unstorable
+from scudo_agent.desk.storable import (
+    INTEGER_LIMIT,
+    brings,
+    is_json,
+    looked,
+    unstorable,
+)
 from scudo_agent.desk.store.attachments import (
     BadAttachmentError,
     NoStageError,
@@ -262,7 +268,9 @@ def _add_tickets(router: APIRouter, api: _Api) -> None:
 def _add_evidence(router: APIRouter, api: _Api) -> None:
     """The route for the pictures that belong to stages."""
 
-    @router.put("/incidents/{incident_id}/evidence/{rev}")
+    @router.put(
+        "/incidents/{incident_id}/evidence/{rev}", openapi_extra=brings(MEDIA_TYPE)
+    )
     async def evidence(
         who: Annotated[AgentIdentity, Depends(api.agent)],
         incident_id: Annotated[str, Path(max_length=36)],
@@ -311,11 +319,11 @@ class _StorableRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The framework's handler behind our look."""
-        handle = super().get_route_handler()
+        handle, judged = super().get_route_handler(), is_json(self)
 
-        async def looked(request: Request) -> Response:
-            if request.method in ("POST", "PUT"):
-                look(await request.body())
+        async def behind(request: Request) -> Response:
+            if judged and request.method in ("POST", "PUT"):
+                await looked(await request.body())
             return await handle(request)
 
-        return looked
+        return behind

@@ -1,7 +1,7 @@
 """A file put to a ticket by a program: its bytes are the body."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -12,22 +12,13 @@ from scudo_agent.desk.api_v1.refusals import refusals
 from scudo_agent.desk.api_v1.tickets import Ref
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem
+from scudo_agent.desk.storable import brings
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.files import REFUSED, FileError
+from scudo_agent.desk.store.kept_files import UNKNOWN
 from scudo_agent.desk.ticket_json import attachment_json
 from scudo_agent.desk.uploads import upload
 from scudo_agent.locale import translator
-
-_BYTES: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/octet-stream": {
-                "schema": {"type": "string", "format": "binary"}
-            }
-        },
-    }
-}
 
 
 def add_attaching_route(
@@ -40,7 +31,7 @@ def add_attaching_route(
         status_code=201,
         dependencies=[Depends(idempotent)],
         responses=refusals(400, 409),
-        openapi_extra=_BYTES,
+        openapi_extra=brings(UNKNOWN),
     )
     async def attach(
         request: Request,

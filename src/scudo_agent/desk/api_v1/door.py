@@ -28,7 +28,7 @@ from scudo_agent.desk.limits import Buckets
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.problems import Problem, on_invalid
 from scudo_agent.desk.rights import Right
-from scudo_agent.desk.storable import look
+from scudo_agent.desk.storable import is_json, looked
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.replies import UNDER_WAY, Claim, Kept
 from scudo_agent.desk.store.tokens import TokenUse
@@ -92,23 +92,25 @@ class Door:
 
         class Route(APIRoute):
             def get_route_handler(self) -> Handle:
-                handle = super().get_route_handler()
+                handle, judged = super().get_route_handler(), is_json(self)
 
                 async def behind(request: Request) -> Response:
-                    return await door.serve(request, handle)
+                    return await door.serve(request, handle, judged=judged)
 
                 return behind
 
         return Route
 
-    async def serve(self, request: Request, handle: Handle) -> Response:
-        """Serve one request, or refuse it."""
+    async def serve(
+        self, request: Request, handle: Handle, *, judged: bool = True
+    ) -> Response:
+        """Serve one request, or refuse it; `judged`: its body is to be JSON."""
         use = await self._whose(request)
         request.state.token = use
         headers = self._limited(request, use)
         try:
-            if request.method != "GET":
-                look(await request.body())
+            if judged and request.method != "GET":
+                await looked(await request.body())
             response = await self._once(request, use, handle)
         except Problem as exc:
             response = exc.response()
