@@ -630,14 +630,14 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         name="mailing-list",
         follows="RFC 2919 List-Id",
-        fate="discarded list",
+        fate="quarantined list",
         data=plain("Notizie", "List-Id: <news.acme.example>"),
         kind="list",
     ),
     Shape(
         name="bulk",
         follows="Precedence: bulk",
-        fate="discarded list",
+        fate="quarantined list",
         data=plain("Offerta", "Precedence: bulk"),
         kind="list",
     ),

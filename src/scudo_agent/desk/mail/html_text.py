@@ -6,10 +6,11 @@ some 100 kB of unclosed comments, and whoever sends a mail decides what is in it
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterator
 
-SIZE = 1024 * 1024
-"""Signs that are looked at."""
+SIZE = 256 * 1024
+"""Signs that are looked at, of all the HTML of one mail."""
 
 _BLOCKS = frozenset(
     """
@@ -34,9 +35,17 @@ class _Reader:
     """Collects lines; knows how deep in quotations and in what is not shown it is."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = [""]
+        self._lines: list[list[str]] = [[]]
+        self._shown = False
         self._open: list[tuple[str, bool, bool]] = []
+        # How many of each are open, so that nothing is searched for each tag.
+        self._names: Counter[str] = Counter()
+        self._quoting = self._silent = 0
         self._rest = False
+
+    def lines(self) -> Iterator[str]:
+        """What was said, line by line."""
+        return ("".join(pieces).rstrip() for pieces in self._lines)
 
     def tag(self, inside: str) -> None:
         """A tag, without its brackets."""
@@ -45,7 +54,8 @@ class _Reader:
             return
         name = found[1].lower()
         if name in _BLOCKS:
-            self.lines.append("")
+            self._lines.append([])
+            self._shown = False
         if inside.startswith("/"):
             self._close(name)
             return
@@ -58,31 +68,38 @@ class _Reader:
         classes = _QUOTES.intersection(marks.get("class", "").split())
         quotes = name == "blockquote" or bool(classes)
         self._open.append((name, quotes, name in _SILENT))
+        self._names[name] += 1
+        self._quoting += quotes
+        self._silent += name in _SILENT
 
     def _close(self, name: str) -> None:
-        for place in range(len(self._open) - 1, -1, -1):
-            if self._open[place][0] == name:
-                del self._open[place:]
-                return
+        if not self._names[name]:
+            return
+        found = ""
+        while found != name:
+            found, quotes, silent = self._open.pop()
+            self._names[found] -= 1
+            self._quoting -= quotes
+            self._silent -= silent
 
     def say(self, text: str) -> None:
         """Words, as they are shown."""
-        if any(silent for _, _, silent in self._open):
+        if self._silent:
             return
         shown = html.unescape(text).replace("\xa0", " ")
         words = " ".join(shown.split())
-        line = self.lines[-1]
-        empty = not line.strip("> ")
+        line = self._lines[-1]
+        spaced = line and line[-1].endswith(" ")
         if not words:
-            if text and not empty and not line.endswith(" "):
-                self.lines[-1] += " "
+            if text and self._shown and not spaced:
+                line.append(" ")
             return
-        if empty:
-            quoted = self._rest or any(quotes for _, quotes, _ in self._open)
-            line = "> " if quoted else ""
-        elif shown[:1].isspace() and not line.endswith(" "):
-            line += " "
-        self.lines[-1] = line + words + (" " if shown[-1:].isspace() else "")
+        if not self._shown:
+            line[:] = ["> "] if self._rest or self._quoting else []
+            self._shown = bool(words.strip("> "))
+        elif shown[:1].isspace() and not spaced:
+            line.append(" ")
+        line.append(words + (" " if shown[-1:].isspace() else ""))
 
 
 def text_of(document: str) -> str:
@@ -94,7 +111,7 @@ def text_of(document: str) -> str:
         else:
             reader.say(piece)
     found: list[str] = []
-    for line in (one.rstrip() for one in reader.lines):
+    for line in reader.lines():
         if line or (found and found[-1]):
             found.append(line)
     return "\n".join(found).strip("\n")

@@ -28,7 +28,8 @@ _BEFORE = 310
 """Signs before the verb of an introduction that names a date, at most."""
 
 _RULE = re.compile(
-    r"^[^\w\-=*]{0,6}[-_=*]{2,80}\s{0,20}(?:Original Message|Original Appointment|Messaggio originale"
+    r"^[^\w\-=*]{0,6}[-_=*]{2,80}\s{0,20}"
+    r"(?:Original Message|Original Appointment|Messaggio originale"
     r"|Messaggio Inoltrato|Forwarded Message|Forwarded message"
     r"|Begin forwarded message|Inizio messaggio inoltrato|Reply message"
     r"|Ursprüngliche Nachricht|Message d'origine)"

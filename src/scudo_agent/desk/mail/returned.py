@@ -4,10 +4,15 @@ import re
 
 from scudo_agent.desk.mail.incoming import Incoming
 
-_ID = re.compile(r"^message-id:\s*(<[^<>\s]{1,400}>)", re.IGNORECASE | re.MULTILINE)
+_ID = re.compile(
+    r"^message-id:[ \t\r\n]{0,20}(<[!-;=?-~]{1,400}>)", re.IGNORECASE | re.MULTILINE
+)
 _SAID = (
-    re.compile(r"^diagnostic-code:\s*(?:[\w.-]+\s*;)?\s*(.+)$", re.I | re.M),
-    re.compile(r"^status:\s*(.+)$", re.I | re.M),
+    re.compile(
+        r"^diagnostic-code:\s{0,20}(?:[\w.-]{1,40}\s{0,9};)?\s{0,20}(.{1,900})",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    re.compile(r"^status:\s{0,20}(.{1,900})", re.IGNORECASE | re.MULTILINE),
 )
 _LOOKED_AT = 200_000
 _REASON = 300

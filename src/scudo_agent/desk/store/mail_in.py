@@ -166,6 +166,14 @@ class MailIn:
         by_subject = verdict.kind is Kind.AUTO and verdict.mark == _BY_SUBJECT
         if by_subject and to is None:
             return _aside(Why.PERHAPS_AUTO, detail=verdict.mark)
+        if verdict.kind is Kind.LIST:
+            # People write through lists and group addresses, too: it is not answered,
+            # but what somebody known may have said is for a person to look at.
+            sender = sender_of(db, mail, self._posting)
+            if to is not None or sender.staff or sender.person or sender.customers:
+                proposed = None if to is None else to.row.ref
+                told = {"detail": verdict.mark, "proposed": proposed}
+                return _aside(Why.LIST, **told, **_of(sender))
         row = note(db, mail, verdict, to, number=number, now=now)
         why = Why(verdict.kind.value)
         if row is None:

@@ -28,7 +28,7 @@ from scudo_agent.desk.store.tables import (
 )
 from scudo_agent.instant import Instant
 
-_REF = re.compile(r"\bSC(?:-[0-9A-Z]{4}){2,4}\b", re.IGNORECASE)
+_REF = re.compile(r"\bSC(?:-[0-9A-Z]{4}){2,4}\b", re.IGNORECASE | re.ASCII)
 _NAMED = 5
 
 

@@ -30,7 +30,8 @@ LOCAL_LIMIT = 64 - len("+sc-7f3k-9qz2-") - TOKEN_SIGNS
 
 _NAME = "reply_address"
 _TAG = re.compile(
-    rf"\+(sc(?:-[0-9a-z]{{4}})+)-([a-z2-7]{{{TOKEN_SIGNS}}})@", re.IGNORECASE
+    rf"\+(sc(?:-[0-9a-z]{{4}}){{1,4}})-([a-z2-7]{{{TOKEN_SIGNS}}})@",
+    re.IGNORECASE | re.ASCII,
 )
 
 
