@@ -79,7 +79,13 @@ def test_hostile_mails_come_through_the_pipe_and_open_nothing(
 
     async def take() -> int:
         rng, clock = random.Random(1), HandClock()
-        hands = Hands(land=taken, woke=lambda: None, clock=clock, rng=rng)
+        hands = Hands(
+            land=taken,
+            land_unread=lambda *_: pytest.fail("a mail made the desk stumble"),
+            woke=lambda: None,
+            clock=clock,
+            rng=rng,
+        )
         return SpoolTaker(spool, hands).take()
 
     assert asyncio.run(take()) == came

@@ -84,6 +84,7 @@ def taker(
 ) -> MailboxTaker:
     hands = Hands(
         land=landing.land,
+        land_unread=lambda raw, source, at, _: landing.land(raw, source, at),
         woke=lambda: None,
         clock=SystemClock(),
         rng=random.Random(1),

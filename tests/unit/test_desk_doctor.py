@@ -1,5 +1,6 @@
 """`desk doctor` says of each thing whether it is well, and what to do if not."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from sqlalchemy import update
 from scudo_agent.agent import desk_health
 from scudo_agent.agent.finding import Finding
 from scudo_agent.cli.main import main
-from scudo_agent.desk.settings import DeskSettings, Smtp
+from scudo_agent.desk.mail.spool import Spool
+from scudo_agent.desk.settings import DeskSettings, MailIn, Smtp
 from scudo_agent.desk.store.tables import mail_outbox
 from scudo_agent.desk.tls import make
 from scudo_agent.instant import DAY, HOUR, MINUTE, Instant
@@ -75,6 +77,22 @@ def test_mails_that_were_refused_are_named(tmp_path: Path) -> None:
     (failed,) = (one for one in found if "refused for good" in one.seen)
     assert failed.level == "warning"
     assert "desk outbox retry" in failed.remedy
+
+
+def test_mails_that_the_desk_may_not_read_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = settings(tmp_path)
+    mail = of.mail.model_copy(update={"incoming": MailIn()})
+    of = of.model_copy(update={"mail": mail})
+    path = Spool(of.spool).put(io.BytesIO(b"of: root\n\n"), Instant(T0))
+    assert path is not None
+    monkeypatch.setattr(Spool, "foreign", lambda _: [path])
+    found = desk_health.examine(of, HandClock())
+    (told,) = (one for one in found if "another user's" in one.seen)
+    assert (told.about, told.level) == ("mail-in", "fault")
+    assert path.name in told.seen
+    assert "chown" in str(told.remedy)
 
 
 @pytest.mark.parametrize("damage", [b"no database at all", b"SQLite format 3\x00" * 9])

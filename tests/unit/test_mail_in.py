@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import update
 
 from scudo_agent.desk.lifecycle import Status
 from scudo_agent.desk.mail.incoming import read
 from scudo_agent.desk.mail.why import Outcome, Why
 from scudo_agent.desk.rights import Role
+from scudo_agent.desk.store import mail_in as mail_in_module
+from scudo_agent.desk.store import mail_room
 from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.tables import contract_version
 from scudo_agent.instant import MINUTE, Instant
@@ -351,5 +354,46 @@ def test_a_contract_that_this_desk_cannot_read_keeps_no_mail_out(
         assert fate(landed) == "opened request"
         assert landed.ref is not None
         assert line(b, landed.ref).site_id == "altro-roma"
+
+    play(tmp_path, scene)
+
+
+def test_a_mail_that_made_the_desk_stumble_is_set_aside_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(b: Bench) -> None:
+        at, _ = await door(b)
+        raw = plain("Fermo", subject="Fermo")
+
+        def stumbles(*_: object, **__: object) -> None:
+            raise RecursionError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(mail_in_module, "read", stumbles)
+            patched.setattr(mail_in_module, "kind_of", stumbles)
+            with pytest.raises(RecursionError):
+                at.land(raw)
+            assert at.count()[0] == 0
+            landed = at.mail_in.land_unread(raw, "RecursionError", source="pipe")
+        assert fate(landed) == "quarantined hostile"
+        row = at.row(landed)
+        assert (row.detail, row.raw, row.size) == ("RecursionError", raw, len(raw))
+        # It is there: neither the same mail again nor another way changes that.
+        assert at.land(raw) == landed
+        assert at.mail_in.land_unread(raw, "x", source="imap:INBOX") == landed
+        assert at.count()[0] == 1
+
+    play(tmp_path, scene)
+
+
+def test_of_a_hostile_mail_the_headers_are_kept(tmp_path: Path) -> None:
+    async def scene(b: Bench) -> None:
+        at, _ = await door(b)
+        deep = parts("Content-Type: message/rfc822\n\n" * 60) + b"x" * 2**20
+        row = at.row(at.land(deep))
+        assert (row.why, row.size) == ("hostile", len(deep))
+        assert len(row.raw) < mail_room.HEAD_BYTES
+        assert b"Subject:" in row.raw
+        assert "parts with parts" in row.detail
 
     play(tmp_path, scene)

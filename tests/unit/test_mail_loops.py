@@ -4,9 +4,9 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 from scudo_agent.desk.mail.why import Outcome
-from scudo_agent.desk.store.mail_room import NOTES, OPENINGS, WORDS
+from scudo_agent.desk.store.mail_room import A_DAY, NOTES, OPENINGS, WORDS
 from scudo_agent.desk.store.scope import Scope
-from scudo_agent.instant import MINUTE, SECOND
+from scudo_agent.instant import HOUR, MINUTE, SECOND
 from support.desk_scene import play
 from support.desking import Bench
 from support.mail_shapes import plain
@@ -111,6 +111,32 @@ def test_too_many_are_set_aside_and_the_provider_hears_of_it_once(
         assert str(at.land(own + plain("dopo", sender=sender)).why) == "reply"
         over, _ = b.desk.store.facts.end_due()
         assert over == 1
+
+    play(tmp_path, scene)
+
+
+def test_two_programs_that_answer_each_other_slowly_end_within_a_day(
+    tmp_path: Path,
+) -> None:
+    async def scene(b: Bench) -> None:
+        at, ref = await door(b)
+        own = f"Delivered-To: {at.reply_to(ref)}\n".encode()
+        sender = "IT <it@acme.example>"
+        why = []
+        for one in range(A_DAY + 4):
+            b.clock.forward(25 * MINUTE / SECOND)
+            why.append(str(at.land(own + plain(f"{one}", sender=sender)).why))
+        assert why == ["reply"] * A_DAY + ["too_many"] * 4
+        # A new request is of the same count; somebody else's is not.
+        fresh = plain("Fermo", subject="Fermo", sender=sender)
+        assert str(at.land(fresh).why) == "too_many"
+        assert str(at.land(plain("Fermo", subject="Altro")).why) == "request"
+        await b.desk.send_mails()
+        alarms = [mail for _, mail in b.mails.mails if b"Troppe" in mail]
+        assert len(alarms) == 1
+        # It is only of a day.
+        b.clock.forward(15 * HOUR / SECOND)
+        assert str(at.land(own + plain("dopo", sender=sender)).why) == "reply"
 
     play(tmp_path, scene)
 

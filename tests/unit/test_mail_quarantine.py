@@ -1,18 +1,22 @@
 """What people do with mails that were set aside, and how much of it is kept."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from scudo_agent.desk.life import ActError, StaleError
+from scudo_agent.desk.mail import incoming
 from scudo_agent.desk.mail.why import Outcome, Why
 from scudo_agent.desk.rights import Role
-from scudo_agent.desk.store import mail_room
+from scudo_agent.desk.store import mail_in, mail_room, quarantine
 from scudo_agent.desk.store.scope import Person, Scope
 from scudo_agent.instant import DAY, MINUTE, SECOND, Instant
 from support.desk_scene import play
-from support.desking import T0, Bench
+from support.desking import T0, Bench, site
 from support.mail_shapes import plain
 from support.mails_in import door
 
@@ -172,5 +176,102 @@ def test_mails_are_kept_for_their_time(tmp_path: Path) -> None:
         b.desk.store.retention.drop()
         assert at.row(landed).ref == ref
         assert at.count()[0] == 2
+
+    play(tmp_path, scene)
+
+
+def test_strangers_give_way_to_those_whom_the_desk_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = mail_room.KEPT_ROOM | {Outcome.QUARANTINED: (6, 10_000)}
+    monkeypatch.setattr(mail_room, "KEPT_ROOM", room)
+
+    async def scene(b: Bench) -> None:
+        at, ref = await door(b)
+        # Both could be somebody's: one names a ticket, one is a customer's own.
+        b.desk.enrol_embedded(site(name="acme-roma"))
+        named = at.land(stranger(subject=f"Re: [{ref}] x"))
+        known = at.land(plain("Fermo", subject="Fermo", sender="it@acme.example"))
+        assert at.row(known).why == "which_site"
+        flood = [
+            at.land(stranger("x" * 3_000, sender=f"{one}@altrove.example"))
+            for one in range(9)
+        ]
+        assert [at.row(one).raw is None for one in (named, known)] == [False] * 2
+        assert at.row(flood[-1]).raw is not None
+        assert [at.row(one).why for one in flood[:-2]] == ["no_room"] * 7
+
+    play(tmp_path, scene)
+
+
+def test_one_sender_has_no_more_than_its_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail_room, "SENDER_ROOM", (3, 10_000))
+
+    async def scene(b: Bench) -> None:
+        at, _ = await door(b)
+        other = at.land(stranger(sender="altra@altrove.example"))
+        held = [at.land(stranger(f"{one}")) for one in range(5)]
+        assert [at.row(one).raw is None for one in held] == [True] * 2 + [False] * 3
+        large = at.land(stranger("x" * 9_500))
+        assert at.row(large).raw is not None
+        assert [at.row(one).raw is None for one in held] == [True] * 4 + [False]
+        assert at.row(other).raw is not None
+
+    play(tmp_path, scene)
+
+
+def test_nobody_waits_for_the_writer_while_a_mail_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(b: Bench) -> None:
+        at, ref = await door(b)
+        database, writing, seen = b.desk.store.database, [0], []
+        write, read = database.write, incoming.read
+
+        @contextmanager
+        def counted() -> Iterator[Connection]:
+            with write() as db:
+                writing[0] += 1
+                try:
+                    yield db
+                finally:
+                    writing[0] -= 1
+
+        def watched(raw: bytes) -> incoming.Incoming:
+            seen.append(writing[0])
+            return read(raw)
+
+        monkeypatch.setattr(database, "write", counted)
+        monkeypatch.setattr(quarantine, "read", watched)
+        monkeypatch.setattr(mail_in, "read", watched)
+        room = b.desk.store.quarantine
+        one, other = at.land(stranger("uno")), at.land(stranger("due"))
+        room.file(DISPATCHER, one.number, ref, version=1, public=True)
+        room.open(DISPATCHER, other.number, ("acme", "acme-milano"), version=1)
+        assert seen == [0] * 4
+
+    play(tmp_path, scene)
+
+
+def test_who_decides_while_another_one_reads_the_mail_is_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(b: Bench) -> None:
+        at, ref = await door(b)
+        room, held = b.desk.store.quarantine, at.land(stranger())
+        read = incoming.read
+
+        def meanwhile(raw: bytes) -> incoming.Incoming:
+            room.discard(DISPATCHER, held.number, version=1)
+            return read(raw)
+
+        monkeypatch.setattr(quarantine, "read", meanwhile)
+        before = at.entries(ref)
+        with pytest.raises(StaleError):
+            room.file(DISPATCHER, held.number, ref, version=1, public=True)
+        assert at.entries(ref) == before
+        assert at.row(held).outcome == "discarded"
 
     play(tmp_path, scene)

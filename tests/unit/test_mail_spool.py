@@ -1,6 +1,8 @@
 """The pipe's spool: on the disk when the command ends, taken once, whoever runs."""
 
+import asyncio
 import io
+import os
 import random
 import shutil
 import sqlite3
@@ -42,13 +44,20 @@ def test_mails_are_taken_in_the_order_in_which_they_came(tmp_path: Path) -> None
     assert taker.take() == 0
 
 
-def hands(land: object, clock: HandClock | None = None) -> Hands:
+def hands(
+    land: object, clock: HandClock | None = None, land_unread: object = None
+) -> Hands:
     return Hands(
         land=land,  # type: ignore[arg-type]
+        land_unread=land_unread or aside_fails,  # type: ignore[arg-type]
         woke=lambda: None,
         clock=clock or HandClock(),
         rng=random.Random(1),
     )
+
+
+def aside_fails(*_: object) -> None:
+    raise ZeroDivisionError
 
 
 def test_a_mail_stays_while_the_desk_cannot_take_it(tmp_path: Path) -> None:
@@ -63,7 +72,7 @@ def test_a_mail_stays_while_the_desk_cannot_take_it(tmp_path: Path) -> None:
     assert spool.waiting() == [path]
 
 
-def test_a_mail_that_makes_the_desk_stumble_blocks_none_and_is_tried_again(
+def test_a_mail_that_cannot_even_be_set_aside_is_tried_again(
     tmp_path: Path,
 ) -> None:
     spool, clock, taken = Spool(tmp_path / "mail-in"), HandClock(), []
@@ -91,6 +100,102 @@ class Refused(Exception):
         super().__init__(sqlstate)
         self.sqlstate = sqlstate
         self.sqlite_errorcode = sqlite_errorcode
+
+
+def test_a_mail_that_makes_the_desk_stumble_is_set_aside_as_it_is(
+    tmp_path: Path,
+) -> None:
+    spool, aside = Spool(tmp_path / "mail-in"), []
+    put(spool, MAIL)
+
+    def land(*_: object) -> None:
+        raise KeyError("a defect of ours")
+
+    taking = hands(land, land_unread=lambda *mail: aside.append(mail))
+    assert SpoolTaker(spool, taking).take() == 1
+    assert aside == [(MAIL, "pipe", T0, "KeyError")]
+    assert spool.waiting() == []
+
+    def away(*_: object) -> None:
+        raise StoreError("the store is away")
+
+    path = put(spool, MAIL)
+    with pytest.raises(LaterError):
+        SpoolTaker(spool, hands(land, land_unread=away)).take()
+    assert spool.waiting() == [path]
+
+
+def test_a_file_that_cannot_be_read_blocks_none_and_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool, clock, taken = Spool(tmp_path / "mail-in"), HandClock(), []
+    theirs = put(spool, b"of: root\r\n\r\n")
+    put(spool, MAIL, 1)
+    read_bytes, shut = Path.read_bytes, {theirs}
+
+    def refused(path: Path) -> bytes:
+        if path in shut:
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    taker = SpoolTaker(spool, hands(lambda raw, *_: taken.append(raw), clock))
+    assert taker.take() == 1
+    assert taken == [MAIL]
+    for _ in range(3):
+        clock.forward(61)
+        assert taker.take() == 0
+    assert spool.waiting() == [theirs]
+    assert [one.getMessage() for one in caplog.records] == [
+        f"mail {theirs.name} cannot be taken: [Errno 13] Permission denied"
+    ]
+    shut.clear()
+    clock.forward(61)
+    assert taker.take() == 1
+
+
+def test_what_cannot_be_tidied_keeps_no_mail_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "mail-in")
+    put(spool, MAIL)
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(spool, "tidy", refused)
+
+    async def scene() -> None:
+        came = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        taking = hands(lambda *_: loop.call_soon_threadsafe(came.set))
+        taker = SpoolTaker(spool, taking)
+        taker.start()
+        try:
+            async with asyncio.timeout(30):
+                await came.wait()
+        finally:
+            await taker.stop(patience_s=30)
+
+    asyncio.run(scene())
+
+
+def test_mails_of_another_user_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "mail-in")
+    theirs = put(spool, MAIL)
+    put(spool, MAIL, 1)
+    assert spool.foreign() == []
+    stat = Path.stat
+
+    def owned(path: Path) -> object:
+        if path != theirs:
+            return stat(path)
+        return SimpleNamespace(st_uid=stat(path).st_uid + 1)
+
+    monkeypatch.setattr(Path, "stat", owned)
+    assert spool.foreign() == [theirs]
 
 
 @pytest.mark.parametrize(
@@ -232,3 +337,21 @@ def test_what_the_command_cannot_keep_is_later(
     words = ["desk", "mail-in", "--settings", str(tmp_path / "desk.yaml")]
     assert main(words) == LATER
     assert says in capsys.readouterr().err
+
+
+def test_only_the_user_of_the_desk_puts_mails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from scudo_agent.cli.main import main
+
+    (tmp_path / "desk.yaml").write_text("mail: {in: {}}")
+    state = tmp_path / "desk-state"
+    state.mkdir()
+    owner = state.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(MAIL)))
+    words = ["desk", "mail-in", "--settings", str(tmp_path / "desk.yaml")]
+    assert main(words) == LATER
+    assert f"{state}: belongs to" in (said := capsys.readouterr().err)
+    assert "run it as that" in said
+    assert Spool(state / "mail-in").waiting() == []

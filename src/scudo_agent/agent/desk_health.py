@@ -127,7 +127,17 @@ def _mailbox(settings: DeskSettings, now: Instant) -> Iterator[Finding]:
     incoming = settings.mail.incoming
     if incoming is None:
         return
-    came = [arrived(path) or now for path in Spool(settings.spool).waiting()]
+    spool = Spool(settings.spool)
+    came = [arrived(path) or now for path in spool.waiting()]
+    if foreign := spool.foreign():
+        yield Finding(
+            about="mail-in",
+            level="fault",
+            seen=f"{len(foreign)} mails in {foreign[0].parent} are another user's than "
+            f"the desk's, the first one {foreign[0].name}: they cannot be taken",
+            remedy="give them to the desk's user (chown); let the mail server run "
+            "'desk mail-in' as that user",
+        )
     if came and now - min(came) > MAIL_IN_LATE_US:
         yield Finding(
             about="mail-in",

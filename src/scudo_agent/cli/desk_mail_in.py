@@ -5,6 +5,8 @@ tells the sender, and the mail is lost to the desk. So every failure is 75.
 """
 
 import argparse
+import os
+import pwd
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -50,9 +52,21 @@ def _keep(settings: "DeskSettings", mail: BinaryIO) -> int:
         raise ScudoError("no mail comes in at this desk: its settings have no mail.in")
     if not settings.folder.is_dir():
         raise ScudoError(f"{settings.folder}: is no folder; has the desk ever run?")
+    owner = settings.folder.stat().st_uid
+    if os.geteuid() != owner:  # else the desk could not read what is kept
+        raise ScudoError(
+            f"{settings.folder}: belongs to {_name(owner)}; run it as that"
+        )
     if Spool(settings.spool).put(mail, SystemClock().wall()) is None:
         raise ScudoError("there is no mail on standard input")
     return 0
+
+
+def _name(uid: int) -> str:
+    try:
+        return f"the user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"user number {uid}"
 
 
 def _settings(args: argparse.Namespace) -> "DeskSettings":

@@ -33,7 +33,13 @@ class MailDoor:
         self._store = store
         self._woke = woke
         self._loop = asyncio.get_running_loop()
-        hands = Hands(land=self._land, woke=self._wake, clock=clock, rng=rng)
+        hands = Hands(
+            land=self._land,
+            land_unread=self._land_unread,
+            woke=self._wake,
+            clock=clock,
+            rng=rng,
+        )
         self._spool = SpoolTaker(Spool(settings.spool), hands)
         self._mailbox = self._taker(hands)
 
@@ -53,6 +59,12 @@ class MailDoor:
 
     def _land(self, mail: bytes, source: str, received: Instant | None) -> None:
         self._store.mail_in.land(mail, source=source, received=received)
+
+    def _land_unread(
+        self, mail: bytes, source: str, received: Instant | None, fault: str
+    ) -> None:
+        room = self._store.mail_in
+        room.land_unread(mail, fault, source=source, received=received)
 
     def _wake(self) -> None:
         if not self._loop.is_closed():

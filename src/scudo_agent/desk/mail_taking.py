@@ -2,7 +2,8 @@
 
 Both hand each mail to `land`, and let go of it only when that has returned: what
 became of it is committed then. What is handed over twice changes nothing, so a desk
-may be killed at any moment. A mail that cannot be dealt with holds up no other.
+may be killed at any moment. A mail that cannot be dealt with holds up no other: it is
+set aside as it is.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from scudo_agent.desk.mail.line import Line
 from scudo_agent.desk.mail.spool import Arrived, Spool
 from scudo_agent.desk.offload import offload
 from scudo_agent.errors import StoreError
-from scudo_agent.instant import HOUR, Instant
+from scudo_agent.instant import HOUR, MINUTE, Instant
 from scudo_agent.retry import Backoff
 
 IDLE_S = 4 * 60.0
@@ -35,7 +36,10 @@ _AFTER_S = 2.0
 
 _SPOOL_S = 1.0
 _STUCK_US = HOUR
-"""A mail that made the desk stumble is tried again after so long."""
+"""A mail that cannot even be set aside is tried again after so long."""
+
+_SHUT_US = MINUTE
+"""A file that cannot be read: somebody may give it to the desk's user meanwhile."""
 
 _BACKOFF = Backoff(first_s=1.0, limit_s=5 * 60.0)
 _REFUSED = Backoff(first_s=30.0, limit_s=15 * 60.0)
@@ -44,6 +48,10 @@ _REFUSED = Backoff(first_s=30.0, limit_s=15 * 60.0)
 Land = Callable[[bytes, str, Instant | None], None]
 """Takes a mail from a named source, and when our mail server had it, if that is known;
 what became of it is committed on return."""
+
+LandUnread = Callable[[bytes, str, Instant | None, str], None]
+"""Sets a mail aside as it is, with the name of the fault that it made; else as `Land`.
+"""
 
 _TOO_MUCH = "54"
 """SQLSTATEs of a value that PostgreSQL has no room for; its driver calls that, and
@@ -58,9 +66,10 @@ class LaterError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hands:
-    """What takers share: `land`, what to call when something landed, and time."""
+    """What takers share: where mails land, what to call when one did, and time."""
 
     land: Land
+    land_unread: LandUnread
     woke: Callable[[], None]
     clock: Clock
     rng: random.Random
@@ -81,16 +90,35 @@ class Taker:
     def hand(self, name: str, mail: Arrived, source: str) -> bool:
         """True when what became of the mail is committed; `LaterError`: not now."""
         try:
-            self._hands.land(mail.content, source, mail.at)
+            self._land(name, mail, source)
         except Exception as exc:  # noqa: BLE001 - one mail's defect holds up no other
             if (reason := _away(exc)) is not None:
                 raise LaterError(reason) from None
-            _log.exception("mail %s made the desk stumble; it is tried again", name)
-            self._stuck[name] = self._hands.clock.monotonic_us() + _STUCK_US
+            _log.exception("mail %s cannot be set aside; it is tried again", name)
+            self._stick(name, _STUCK_US)
             return False
         self._stuck.pop(name, None)
         self._hands.woke()
         return True
+
+    def shut(self, name: str, exc: OSError) -> None:
+        """What cannot be read waits, and is told of once."""
+        if name not in self._stuck:
+            _log.error("mail %s cannot be taken: %s", name, exc)
+        self._stick(name, _SHUT_US)
+
+    def _land(self, name: str, mail: Arrived, source: str) -> None:
+        try:
+            self._hands.land(mail.content, source, mail.at)
+        except Exception as exc:
+            if _away(exc) is not None:
+                raise
+            _log.exception("mail %s made the desk stumble; it is set aside", name)
+            fault = type(exc).__name__
+            self._hands.land_unread(mail.content, source, mail.at, fault)
+
+    def _stick(self, name: str, span_us: int) -> None:
+        self._stuck[name] = self._hands.clock.monotonic_us() + span_us
 
 
 def _away(exc: Exception) -> str | None:
@@ -146,15 +174,24 @@ class SpoolTaker:
             return False
         try:
             mail = self._spool.read(path)
+            if not self._taker.hand(path.name, mail, "pipe"):
+                return False
+            self._spool.taken(path)
         except FileNotFoundError:
             return False
-        if not self._taker.hand(path.name, mail, "pipe"):
+        except OSError as exc:  # of another user's, for one
+            self._taker.shut(path.name, exc)
             return False
-        self._spool.taken(path)
         return True
 
+    async def _tidy(self) -> None:
+        try:
+            await offload(self._spool.tidy, self._hands.clock.wall())
+        except OSError as exc:
+            _log.error("what was never whole stays in the spool: %s", exc)
+
     async def _run(self) -> None:
-        await offload(self._spool.tidy, self._hands.clock.wall())
+        await self._tidy()
         failures = 0
         while not self._ending.is_set():
             pause = _SPOOL_S
@@ -175,7 +212,7 @@ class SpoolTaker:
 class MailboxTaker:
     """Takes what comes into a mailbox; a thread of its own.
 
-    `led` is entered for each round: only one desk of several on one database takes.
+    `led` is entered for each mail: only one desk of several on one database takes it.
     """
 
     def __init__(
@@ -257,15 +294,8 @@ class MailboxTaker:
 
     def _round(self, box: Mailbox) -> int:
         """Take all that waits there; how many."""
-        with self._led() as mine:
-            taken = self._empty(box) if mine else 0
-        self._line.looked(self._hands.clock.wall())
-        return taken
-
-    def _empty(self, box: Mailbox) -> int:
         waiting = box.waiting()
-        there = {(box.validity, uid) for uid in waiting}
-        self._taken &= there
+        self._taken &= {(box.validity, uid) for uid in waiting}
         taken, refusal = 0, None
         for uid in waiting:
             if self._ending.is_set():
@@ -279,18 +309,29 @@ class MailboxTaker:
                     break
         if refusal is not None:
             raise refusal
+        self._line.looked(self._hands.clock.wall())
         return taken
 
     def _one(self, box: Mailbox, uid: int) -> bool:
+        """Take one; it is fetched before it is this desk's turn, however long that
+        takes: a duty that stands still is another desk's.
+        """
         place = (box.validity, uid)
         name = f"{self._source}/{box.validity}/{uid}"
+        mail = None
         if place not in self._taken:
             if not self._taker.may(name):
                 return False
             mail = box.fetch(uid)
-            if mail is None or not self._taker.hand(name, mail, self._source):
+            if mail is None:
+                return False
+        with self._led() as mine:
+            # Another desk may have taken it meanwhile.
+            if not mine or uid not in box.waiting():
+                return False
+            if mail is not None and not self._taker.hand(name, mail, self._source):
                 return False
             self._taken.add(place)
-        box.done(uid)
+            box.done(uid)
         self._taken.discard(place)
         return True

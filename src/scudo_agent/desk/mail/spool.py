@@ -8,6 +8,7 @@ its mail is committed; a file that is taken twice changes nothing (`store.mail_i
 import os
 import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -72,6 +73,15 @@ class Spool:
             return sorted(self._new.iterdir(), key=lambda path: path.name)
         except FileNotFoundError:
             return []
+
+    def foreign(self) -> list[Path]:
+        """Those of them that are another user's than the spool: nobody takes them."""
+        found = []
+        for path in self.waiting():
+            with suppress(FileNotFoundError):  # it was taken just now
+                if path.stat().st_uid != self._new.stat().st_uid:
+                    found.append(path)
+        return found
 
     def read(self, path: Path) -> Arrived:
         """One of those that wait."""

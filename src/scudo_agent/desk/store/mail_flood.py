@@ -17,16 +17,25 @@ def tell_flood(
     db: Connection,
     where: tuple[str, str],
     sender: str,
+    span_us: int,
     *,
     now: Instant,
     posting: Posting,
 ) -> None:
-    """Open the provider's incident about the site's mail, or let it go on."""
+    """Open the provider's incident about the site's mail, or let it go on.
+
+    `span_us` is the time within which they are too many: an hour, or a day.
+    """
     own = OwnIncidents(db, where, now=now, posting=posting)
     note = T(
         "Mails of {sender} are too many within an hour: more of them are set aside.",
         sender=sender,
     )
+    if span_us > HOUR:
+        note = T(
+            "Mails of {sender} are too many within a day: more of them are set aside.",
+            sender=sender,
+        )
     standing = own.standing(FLOOD)
     if standing is None:
         own.open(FLOOD, now, note=note)

@@ -28,7 +28,7 @@ from scudo_agent.desk.store.mail_filing import (
 )
 from scudo_agent.desk.store.mail_flood import tell_flood
 from scudo_agent.desk.store.mail_notes import note
-from scudo_agent.desk.store.mail_room import kept_bytes, make_room, too_many
+from scudo_agent.desk.store.mail_room import kept, make_room, too_many
 from scudo_agent.desk.store.mail_rules import (
     Answered,
     Sender,
@@ -112,12 +112,35 @@ class MailIn:
                 return known
         # Before the transaction: others wait for the writer meanwhile.
         mail, fault = _read(raw)
+        kept_of = kept(raw, hostile=mail is None)
+        return self._take((same, source, len(raw), kept_of), mail, fault, received)
+
+    def land_unread(
+        self, raw: bytes, fault: str, *, source: str, received: Instant | None = None
+    ) -> Landed:
+        """Set aside a mail that made `land` stumble, without a look into it.
+
+        `fault` is kept beside it; the rest is as for `land`. What stumbled is ours,
+        and the mail may be anybody's: it is kept as whole as any other.
+        """
+        same = fingerprint(raw)
+        kept_of = kept(raw, hostile=False)
+        return self._take((same, source, len(raw), kept_of), None, fault, received)
+
+    def _take(
+        self,
+        came: tuple[str, str, int, bytes],
+        mail: Incoming | None,
+        fault: str,
+        received: Instant | None,
+    ) -> Landed:
+        """One transaction. `came`: fingerprint, source, size, and what is kept."""
         with self._database.write() as db:
-            if (known := _known(db, same)) is not None:
+            if (known := _known(db, came[0])) is not None:
                 return known
             now = self._now()
             at = Instant(min(max(received or now, now - TAKEN_US), now))
-            number = _put(db, raw, mail, (same, source[:_SOURCE]), (at, now))
+            number = _put(db, came, mail, (at, now))
             decided = self._decide(db, (number, mail, at), fault, now)
             _settle(db, number, decided)
             make_room(db, decided.outcome)
@@ -203,8 +226,8 @@ class MailIn:
         mine = _of(sender) | {"proposed": row.ref}
         if isinstance(who, Why):
             return _aside(who, **mine)
-        if too_many(db, sender.address, row.ticket_id, now):
-            self._alarm(db, sender, (row.tenant_id, row.site_id), now)
+        if span := too_many(db, sender.address, row.ticket_id, now):
+            self._alarm(db, sender, span, (row.tenant_id, row.site_id), now)
             return _aside(Why.TOO_MANY, ticket_id=row.ticket_id, **mine)
         try:
             self._filing.say(
@@ -242,8 +265,8 @@ class MailIn:
         sites = _sites(db, customer)
         if len(sites) != 1:
             return _aside(Why.WHICH_SITE, **mine)
-        if too_many(db, sender.address, None, now):
-            self._alarm(db, sender, (customer, sites[0]), now)
+        if span := too_many(db, sender.address, None, now):
+            self._alarm(db, sender, span, (customer, sites[0]), now)
             return _aside(Why.TOO_MANY, **mine)
         who = sender.acting(customer)
         try:
@@ -261,9 +284,14 @@ class MailIn:
         )
 
     def _alarm(
-        self, db: Connection, sender: Sender, where: tuple[str, str], now: Instant
+        self,
+        db: Connection,
+        sender: Sender,
+        span_us: int,
+        where: tuple[str, str],
+        now: Instant,
     ) -> None:
-        tell_flood(db, where, sender.address, now=now, posting=self._posting)
+        tell_flood(db, where, sender.address, span_us, now=now, posting=self._posting)
 
 
 _BY_SUBJECT = "its subject says so"
@@ -290,16 +318,16 @@ def _known(db: Connection, same: str) -> Landed | None:
 
 def _put(
     db: Connection,
-    raw: bytes,
+    came: tuple[str, str, int, bytes],
     mail: Incoming | None,
-    known_by: tuple[str, str],
     when: tuple[Instant, Instant],
 ) -> int:
     """The mail's row, before it is decided what becomes of it."""
+    same, source, size, kept_of = came
     row = {
         "tenant_id": PROVIDER_TENANT,
-        "fingerprint": known_by[0],
-        "source": plain(known_by[1]),
+        "fingerprint": same,
+        "source": plain(source[:_SOURCE]),
         "outcome": Outcome.QUARANTINED.value,
         "why": Why.HOSTILE.value,
         "sender": plain(mail.sender) if mail else "",
@@ -308,8 +336,8 @@ def _put(
         "message_id": message_id_of(mail) if mail else None,
         "received_us": when[0],
         "stored_us": when[1],
-        "size": len(raw),
-        "raw": raw[: kept_bytes(len(raw))],
+        "size": size,
+        "raw": kept_of,
     }
     made = db.execute(insert(mail_in).values(row).returning(mail_in.c.mail_in_id))
     return int(made.scalar_one())

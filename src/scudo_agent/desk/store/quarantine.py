@@ -155,9 +155,10 @@ class Quarantine:
         """
         if not who.may(Right.DISPATCH):
             return None
+        if (mail := self._undecided(number, version)) is None:
+            return None
         with self._database.write() as db:
-            row, mail = self._undecided(db, number, version)
-            if row is None:
+            if (row := _fresh_row(db, number, version)) is None:
                 return None
             to = by_ref(db, ref.strip().upper().strip("[]"))
             if to is None:
@@ -185,9 +186,10 @@ class Quarantine:
         """
         if not who.may(Right.DISPATCH):
             return None
+        if (mail := self._undecided(number, version)) is None:
+            return None
         with self._database.write() as db:
-            row, mail = self._undecided(db, number, version)
-            if row is None:
+            if (row := _fresh_row(db, number, version)) is None:
                 return None
             if not _is_site(db, where):
                 raise ActError(T("Choose a customer and its site."))
@@ -212,11 +214,8 @@ class Quarantine:
         if not who.may(Right.DISPATCH):
             return False
         with self._database.write() as db:
-            mine = mail_in.c.mail_in_id == number
-            row = db.execute(_LINES.where(mine)).first()
-            if row is None:
+            if (row := _fresh_row(db, number, version)) is None:
                 return False
-            _fresh(row, version)
             self._decided(db, row, who, {"outcome": Outcome.DISCARDED.value})
         return True
 
@@ -235,19 +234,20 @@ class Quarantine:
                 (row.tenant_id, row.name, row.site_id) for row in db.execute(query)
             )
 
-    def _undecided(
-        self, db: Connection, number: int, version: int
-    ) -> tuple[Any, Incoming]:
-        """The mail's row and what it says; the row is None if there is no such mail."""
-        mine = mail_in.c.mail_in_id == number
-        row = db.execute(_LINES.where(mine)).first()
-        raw = db.execute(select(mail_in.c.raw).where(mine)).scalar()
-        if row is None:
-            return None, _EMPTY
-        _fresh(row, version)
+    def _undecided(self, number: int, version: int) -> Incoming | None:
+        """What a mail says; None if there is none. Raises as `file`.
+
+        Read before the transaction of who decides: others wait for the writer
+        meanwhile, and a mail may be large.
+        """
+        with self._database.read() as db:
+            if _fresh_row(db, number, version) is None:
+                return None
+            mine = mail_in.c.mail_in_id == number
+            raw = db.execute(select(mail_in.c.raw).where(mine)).scalar()
         if (mail := _readable(raw)) is None:
             raise ActError(T("Nothing can be read of this mail any more."))
-        return row, mail
+        return mail
 
     def _told(self, row: Any, who: Person) -> Mapping[str, Any]:
         """What the ticket's history keeps: which mail, and who put it there."""
@@ -276,15 +276,21 @@ _LINES = select(
     *(one for one in mail_in.c if one.name != "raw"),
     mail_in.c.raw.is_not(None).label("kept"),
 )
-_EMPTY = read(b"")
 
 
-def _fresh(row: Any, version: int) -> None:
-    """`StaleError` if somebody decided since; `ActError` for what is on its ticket."""
+def _fresh_row(db: Connection, number: int, version: int) -> Any:
+    """The mail's row; None if there is none.
+
+    `StaleError` if somebody decided since; `ActError` for what is on its ticket.
+    """
+    row = db.execute(_LINES.where(mail_in.c.mail_in_id == number)).first()
+    if row is None:
+        return None
     if row.version != version:
         raise StaleError(T("Somebody has decided about this mail meanwhile."))
     if Outcome(row.outcome) not in _OPEN:
         raise ActError(T("This mail is on its ticket already."))
+    return row
 
 
 def _readable(raw: bytes | None) -> Incoming | None:
