@@ -130,10 +130,11 @@ def test_what_is_anothers_is_not_there(tmp_path: Path) -> None:
         assert [one["customer_id"] for one in own["tickets"]] == ["acme"]
         for path in (
             f"/tickets/{theirs}",
-            f"/tickets/{theirs}/attachments/1",
+            f"/tickets/{theirs}/attachments/0123456789abcdef",
             "/customers/umbra",
             "/customers/@provider",
             "/customers/umbra/sites",
+            "/customers/umbra/sites/umbra-milano",
             "/customers/umbra/sites/umbra-milano/statements",
             "/contracts/prova",
         ):
