@@ -28,6 +28,9 @@ globals().update(
         besides=(
             # About the file of an earlier desk.
             "test_sites_of_before_get_the_contract_that_they_name",
+            # Of a folder of mails alone.
+            "test_a_maildir_gets_the_mail_whole",
+            "test_a_maildir_that_cannot_be_written_is_tried_again",
             # Commands, which open the desk that their settings name.
             "test_the_office_says_it_by_command",
         ),
