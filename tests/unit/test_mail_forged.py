@@ -234,6 +234,15 @@ def test_flowed_lines_cost_what_they_weigh() -> None:
     assert mail.body.said.startswith("a a a a")
 
 
+def test_an_enclosed_mail_is_kept_as_it_came_at_what_it_weighs() -> None:
+    head = "Subject: a\n b;  c " + "x; " * 400_000
+    before = time.process_time()
+    mail = read(parts(f"Content-Type: message/rfc822\n\n{head}\n\nxyz"))
+    (took, file) = time.process_time() - before, mail.files[0]
+    assert file.content.decode().strip() == f"{head}\n\nxyz".strip()
+    assert took < 10
+
+
 LISTED = ("List-Id: <team.acme.example>", "Precedence: list")
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from scudo_agent.desk.mail.incoming import HostileMailError, read
 from scudo_agent.desk.mail.quoting import fold
+from scudo_agent.desk.mail.sameness import fingerprint
 
 SIGNS = "<>@-_=*#:;,.|~ \t\xa0\"'()[]{}/\\+&%$!?0aìſ"
 WROTE = ("", " wrote:", " ha scritto:", " wrote", ":")
@@ -91,3 +92,12 @@ def test_a_parts_header_of_semicolons_is_refused_before_it_is_parsed(
     head = f"From: a@x.it{end}Content-Type: multipart/mixed; boundary=q{end}{end}"
     with pytest.raises(HostileMailError, match="header about a part"):
         read((head + part).encode())
+
+
+def test_a_header_of_many_lines_is_told_from_others_at_what_it_weighs() -> None:
+    def of(count: int) -> float:
+        raw = b"X: a\n" + b" \n" * count + b"\nx"
+        return min(spent(lambda: fingerprint(raw)) for _ in range(2))
+
+    few = of(25_000)
+    assert of(125_000) < 5 * 2.5 * max(few, 0.02)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import Message
+from email.policy import Compat32
 
 from scudo_agent.desk.mail.header_words import decoded, text_in
 from scudo_agent.desk.mail.html_text import SIZE as HTML_SIGNS
@@ -15,6 +16,17 @@ CUT = "[…]"
 
 FILES = 30
 FILE_BYTES = 10 * 1024 * 1024
+
+
+class _AsItStands(Compat32):
+    """Writes headers as they came: to fold them anew takes a second for each MB."""
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        said = f"{name}: {value}\n".replace("\r\n", "\n")
+        return said.encode("utf-8", "surrogateescape")
+
+
+_AS_IT_STANDS = _AsItStands()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +133,7 @@ def _end(pieces: list[str]) -> str:
 def _file(part: "Message[str, str]", name: str | None, kind: str) -> File:
     if kind.startswith("message/") and part.is_multipart():
         inner = [one for one in part.get_payload() if isinstance(one, Message)]
-        content = b"\n".join(one.as_bytes() for one in inner)
+        content = b"\n".join(one.as_bytes(policy=_AS_IT_STANDS) for one in inner)
         name = name or ("message.eml" if kind == "message/rfc822" else "report.txt")
     else:
         raw = part.get_payload(decode=True)

@@ -46,15 +46,14 @@ def fingerprint(raw: bytes) -> str:
 
 def _fields(head: bytes) -> list[tuple[bytes, bytes]]:
     """The header's fields with their names in small letters."""
-    fields: list[tuple[bytes, bytes]] = []
+    fields: list[tuple[bytes, list[bytes]]] = []
     for line in head.replace(b"\r\n", b"\n").split(b"\n"):
         found = _NAME.match(line)
         if line[:1] in (b" ", b"\t") and fields:
-            name, before = fields[-1]
-            fields[-1] = (name, before + b"\n" + line)
+            fields[-1][1].append(line)
         else:
-            fields.append((found[1].lower() if found else b"", line))
-    return fields
+            fields.append((found[1].lower() if found else b"", [line]))
+    return [(name, b"\n".join(lines)) for name, lines in fields]
 
 
 def _passing(name: bytes) -> bool:
