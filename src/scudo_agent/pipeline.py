@@ -7,7 +7,7 @@ and goes with the next tick's.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from scudo_agent.adoption import Adoption, said
@@ -21,7 +21,6 @@ from scudo_agent.judge.batch import (
     Change,
     IncidentMemory,
     IncidentStage,
-    fewest,
     merged,
 )
 from scudo_agent.judge.engine import (
@@ -42,6 +41,7 @@ from scudo_agent.stages import Chronicle, StageWriter
 from scudo_agent.store.agent_store import AgentStore
 from scudo_agent.store.values import Liveness, RunEvent, Seen, Write
 from scudo_agent.text import Text
+from scudo_agent.waiting import Waiting
 from scudo_agent.wire import Stage
 
 
@@ -73,43 +73,6 @@ NOTHING = Committed(observations=(), batch=Batch(), stages=())
 EVENTS_KEPT = 20_000  # while the store refuses; what was judged of them waits whole
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """What has been judged and is not committed yet."""
-
-    events: list[Event] = field(default_factory=list)
-    batches: list[Batch] = field(default_factory=list)
-    runs: list[RunEvent] = field(default_factory=list)
-    adoptions: list[Adoption] = field(default_factory=list)
-    gone: tuple[str, ...] = ()
-    drafts: list[tuple[IncidentStage, Text | None]] = field(default_factory=list)
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing waits."""
-        told = self.events or self.batches or self.runs or self.drafts
-        return not (told or self.adoptions or self.gone)
-
-    def then(self, later: "_Waiting") -> "_Waiting":
-        """This, and what came after it."""
-        return _Waiting(
-            events=self.events + later.events,
-            batches=self.batches + later.batches,
-            runs=self.runs + later.runs,
-            adoptions=self.adoptions + later.adoptions,
-            gone=self.gone + later.gone,
-            drafts=self.drafts + later.drafts,
-        )
-
-    def join(self) -> None:
-        """Keep of all batches what is still to be stored: the ledger's fewest rows.
-
-        For as long as nothing can be stored, memory holds what the store will.
-        """
-        if len(self.batches) > 1:
-            self.batches = [fewest(merged(self.batches))]
-
-
 class Pipeline:
     """The one way from a probe's report to the ledger, incidents and outbox."""
 
@@ -138,7 +101,7 @@ class Pipeline:
         self.reopen_us = contract.tickets.reopen_us if contract else 4 * HOUR
         self._reports: list[Observation] = []
         self._arranged: list[Callable[[Instant], Event]] = []
-        self._waiting = _Waiting()
+        self._waiting = Waiting()
         self._last = Instant(0)
         self.seen: dict[str, Seen] = {}
         self.outcomes: dict[str, Outcome] = {}
@@ -339,7 +302,7 @@ class Pipeline:
         if waiting.empty and liveness is None:
             return NOTHING
         # What comes while this is written goes with the next commit.
-        self._waiting = _Waiting()
+        self._waiting = Waiting()
         stages: tuple[Stage, ...] = ()
         written = False
         try:
@@ -362,7 +325,7 @@ class Pipeline:
             self._hours = []
         return self._publish(waiting, stages)
 
-    def _publish(self, done: _Waiting, stages: tuple[Stage, ...]) -> Committed | None:
+    def _publish(self, done: Waiting, stages: tuple[Stage, ...]) -> Committed | None:
         if self._recorder is not None and done.events:
             self._recorder.write(done.events)
         for adoption in done.adoptions:
@@ -377,7 +340,7 @@ class Pipeline:
             listener(committed)
         return committed
 
-    def _as_write(self, waiting: _Waiting, liveness: Liveness | None) -> Write | None:
+    def _as_write(self, waiting: Waiting, liveness: Liveness | None) -> Write | None:
         batch = merged(waiting.batches)
         stages = tuple(
             self.writer.write(stage, self.seen, note=note)
