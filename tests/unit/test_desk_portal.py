@@ -23,6 +23,7 @@ OPEN_TO_ALL = PROBES | {
     "/language/{language}",
 }
 OPEN_TO_ALL |= {"/login", "/forgot", "/invited/{token}", "/reset/{token}"}
+OPEN_TO_ALL |= {"/called/{number}/{token}"}  # its token is the credential: rights.csv
 OPEN_TO_ALL |= {"/v1/join", "/v1/ca"}
 OPEN_TO_ALL |= {"/metrics"}  # from this machine only: test_desk_metrics.py
 """Whoever joins has no key yet: the invitation in the body is the credential."""
