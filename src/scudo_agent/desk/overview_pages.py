@@ -16,15 +16,14 @@ from scudo_agent.contract.account import Account
 from scudo_agent.contract.spans import Spans
 from scudo_agent.desk.lifecycle import Condition, Status
 from scudo_agent.desk.offload import offload
-from scudo_agent.desk.pages import Badge, Page, When
-from scudo_agent.desk.rights import Right
+from scudo_agent.desk.pages import HEALTH, Badge, Page, When
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.overview import ServiceNow, SiteNow
 from scudo_agent.desk.store.queue import Wish
 from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.store.views import TicketLine
 from scudo_agent.desk.store.window_views import WindowLine
-from scudo_agent.desk.visit import Doors, Visit, refers
+from scudo_agent.desk.visit import Doors, Visit
 from scudo_agent.desk.window_pages import window_content
 from scudo_agent.instant import MINUTE, SECOND, Instant, local_stamp
 from scudo_agent.locale import Translator
@@ -33,14 +32,6 @@ from scudo_agent.model import State
 from scudo_agent.statement.charts import Lane, lanes
 from scudo_agent.statement.words import Words, rest, verdict
 from scudo_agent.text import TN, T, Text
-
-STATES = {
-    State.UP: ("●", T("Up"), "good"),
-    State.DEGRADED: ("◐", T("Degraded"), "limited"),
-    State.DOWN: ("✕", T("Down"), "bad"),
-    State.UNKNOWN: ("?", T("Not measured now"), "quiet"),
-}
-"""Shape, word and tone of a service's state."""
 
 _UNDERNEATH = ("excluded", "unknown", "saved", "lost")
 """How the lanes of a year lie on each other: what was lost on top."""
@@ -232,7 +223,7 @@ class _Book:
         )
 
     def card(self, site: SiteNow, one: ServiceNow) -> Card:
-        shape, word, tone = STATES[one.state]
+        shape, word, tone = HEALTH[one.state]
         name = self._name(one)
         state = Badge(shape=shape, word=self._say(word), tone=tone)
         since = None if one.since is None else self._page.when(one.since, site.zone)
@@ -348,21 +339,13 @@ def _why(site: SiteNow, account: Account) -> str:
 
 
 class OverviewPages:
-    """Handlers: the own company's page, and for the provider any customer's."""
+    """Handler of the page of one customer."""
 
     def __init__(self, store: DeskStore) -> None:
         self._store = store
 
-    async def own(self, visit: Visit) -> Response:
-        """The page of the reader's company."""
-        return await self._shown(visit, visit.person.tenant_id, visit.person.scope)
-
-    async def customer(self, visit: Visit) -> Response:
-        """The same page as the provider's people see it."""
-        tenant_id = visit.part("customer")
-        return await self._shown(visit, tenant_id, Scope(tenant_id=tenant_id))
-
-    async def _shown(self, visit: Visit, tenant_id: str, scope: Scope) -> Response:
+    async def page(self, visit: Visit, tenant_id: str, scope: Scope) -> Response:
+        """The page; 404 for a customer that is not there."""
         found = await offload(self._found, tenant_id, scope)
         if found is None:
             return visit.missing()
@@ -386,8 +369,5 @@ class OverviewPages:
 
 
 def add_overview(doors: Doors) -> None:
-    """Add the pages to the application."""
-    pages = OverviewPages(doors.front.store)
-    doors.page("/overview", pages.own, sees=refers)
-    path = "/customers/{customer}/overview"
-    doors.page(path, pages.customer, sees=Right.INTERNAL)
+    """Add the page to the application."""
+    doors.customers_page("overview", OverviewPages(doors.front.store).page)

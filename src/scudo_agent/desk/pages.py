@@ -239,7 +239,7 @@ class Page:
         return Badge(shape=shape, word=self._say(T("going on")), tone=tone)
 
     def _state(self, member: Evidence) -> Badge:
-        shape, word, tone = _STATES[member.state.value]
+        shape, word, tone = HEALTH[member.state]
         return Badge(shape=shape, word=self._say(word), tone=tone)
 
     def _proof(self, member: Evidence, zone: str) -> Proof:
@@ -296,12 +296,13 @@ class Page:
 
 
 _SEVERITY_SHAPES: Mapping[int, str] = {1: "■", 2: "▲", 3: "○"}
-_STATES: Mapping[str, tuple[str, Any, str]] = {
-    "up": ("●", T("up"), "good"),
-    "degraded": ("◐", T("degraded"), "limited"),
-    "down": ("✕", T("down"), "bad"),
-    "unknown": ("?", T("not measured"), "quiet"),
+HEALTH: Mapping[State, tuple[str, Text, str]] = {
+    State.UP: ("●", T("up"), "good"),
+    State.DEGRADED: ("◐", T("degraded"), "limited"),
+    State.DOWN: ("✕", T("down"), "bad"),
+    State.UNKNOWN: ("?", T("not measured"), "quiet"),
 }
+"""Shape, word and tone of what a check or a service is (`web.md`)."""
 
 
 def _more_told(told: Mapping[str, Any]) -> Iterator[Text]:

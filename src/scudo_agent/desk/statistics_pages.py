@@ -12,11 +12,10 @@ from starlette.responses import Response
 from scudo_agent.desk.notice import severity_label
 from scudo_agent.desk.offload import offload
 from scudo_agent.desk.pages import Page, When
-from scudo_agent.desk.rights import Right
 from scudo_agent.desk.store.desk_store import DeskStore
 from scudo_agent.desk.store.scope import Scope
 from scudo_agent.desk.times import Line, Took, by_month, by_severity, line
-from scudo_agent.desk.visit import Doors, Visit, refers
+from scudo_agent.desk.visit import Doors, Visit
 from scudo_agent.instant import DAY, HOUR, MINUTE, SECOND, Instant
 from scudo_agent.locale import Translator
 from scudo_agent.locale.formats import babel_locale, clean, local
@@ -209,21 +208,13 @@ class _Book:
 
 
 class StatisticsPages:
-    """Handlers: the own company's page, and for the provider any customer's."""
+    """Handler of the page of one customer."""
 
     def __init__(self, store: DeskStore) -> None:
         self._store = store
 
-    async def own(self, visit: Visit) -> Response:
-        """The page of the reader's company."""
-        return await self._shown(visit, visit.person.tenant_id, visit.person.scope)
-
-    async def customer(self, visit: Visit) -> Response:
-        """The same page as the provider's people see it."""
-        tenant_id = visit.part("customer")
-        return await self._shown(visit, tenant_id, Scope(tenant_id=tenant_id))
-
-    async def _shown(self, visit: Visit, tenant_id: str, scope: Scope) -> Response:
+    async def page(self, visit: Visit, tenant_id: str, scope: Scope) -> Response:
+        """The page; 404 for a customer that is not there."""
         store, now = self._store, self._store.now()
         row = await offload(store.directory.customer, scope, tenant_id)
         if row is None:
@@ -243,8 +234,5 @@ _ZONE = "Europe/Rome"
 
 
 def add_statistics(doors: Doors) -> None:
-    """Add the pages to the application."""
-    pages = StatisticsPages(doors.front.store)
-    doors.page("/statistics", pages.own, sees=refers)
-    path = "/customers/{customer}/statistics"
-    doors.page(path, pages.customer, sees=Right.INTERNAL)
+    """Add the page to the application."""
+    doors.customers_page("statistics", StatisticsPages(doors.front.store).page)

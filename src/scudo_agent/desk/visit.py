@@ -22,7 +22,7 @@ from scudo_agent.desk.forms import Form, own, read_form
 from scudo_agent.desk.front import Front, Reader, page_number
 from scudo_agent.desk.pages import Page
 from scudo_agent.desk.rights import Right
-from scudo_agent.desk.store.scope import Person
+from scudo_agent.desk.store.scope import Person, Scope
 from scudo_agent.text import Text
 
 Needs = Right | Callable[[Person], object]
@@ -144,6 +144,25 @@ class Doors:
             return visit if isinstance(visit, Response) else await handler(visit)
 
         self._app.add_route(path, enter, methods=["GET"])
+
+    def customers_page(
+        self, name: str, handler: Callable[[Visit, str, Scope], Awaitable[Response]]
+    ) -> None:
+        """A page about a customer: `/NAME` for its referents, and the same for the
+        provider's people as `/customers/ID/NAME`.
+
+        The handler gets the customer's id and the scope of what that customer sees.
+        """
+
+        async def own(visit: Visit) -> Response:
+            return await handler(visit, visit.person.tenant_id, visit.person.scope)
+
+        async def theirs(visit: Visit) -> Response:
+            tenant_id = visit.part("customer")
+            return await handler(visit, tenant_id, Scope(tenant_id=tenant_id))
+
+        self.page(f"/{name}", own, sees=refers)
+        self.page(f"/customers/{{customer}}/{name}", theirs, sees=Right.INTERNAL)
 
     def form(
         self,
