@@ -3,7 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from scudo_agent.contract.exact import loads
 from scudo_agent.desk.rights import Role
@@ -86,6 +86,24 @@ def test_its_figures_are_those_of_the_statement_so_far(tmp_path: Path) -> None:
         assert f"restano {left}" in page
         assert 'href="/statements/acme/acme-milano/2026"' in page
         assert "Tutti i vostri servizi funzionano." in page
+        assert "promesso 99 %: finora mantenuto" in page
+
+    play(tmp_path, scene)
+
+
+def test_a_share_of_little_time_says_of_how_little(tmp_path: Path) -> None:
+    """A demo that fails in its first minute has 8 % of nearly nothing."""
+
+    async def scene(b: Bench) -> None:
+        _, who = await filled(b)
+        now = b.desk.store.now()
+        with b.desk.store.database.write() as db:
+            db.execute(delete(ledger).where(ledger.c.seq > 1))
+            db.execute(update(ledger).values(since_us=now - 10 * MINUTE))
+        is_down(b, 9)
+        page = await who.page(OVERVIEW)
+        assert "finora non mantenuto, con" in page
+        assert "del tempo misurato" in page
 
     play(tmp_path, scene)
 

@@ -53,7 +53,6 @@ class Card:
     state: Badge
     since: When | None
     share: str = ""
-    promise: str = ""
     verdict: str = ""
     lanes: tuple[Lane, ...] = ()
     passed: str = "0"
@@ -237,9 +236,6 @@ class _Book:
             state=state,
             since=since,
             share=words.percent(account.availability),
-            promise=self._say(
-                T("promised {target}", target=words.promise(account.target))
-            ),
             verdict=self._say(verdict(account, words)),
             lanes=_layers(account),
             passed=_part(account.elapsed, account.year[1] - account.year[0]),
